@@ -1,0 +1,170 @@
+#![allow(unsafe_code)]
+//! The global allocator: jemalloc, counted.
+//!
+//! Invariant: every block counts with the size class jemalloc gives it, computed from the layout
+//! alone, so that what an allocation adds is exactly what its release takes away. Counts gather
+//! in a cell of the thread and move to the shared counter in batches: the hot path pays a
+//! thread-local addition and no atomic operation. [`used`] is exact for the calling thread and
+//! at most one batch behind for each other one.
+
+use std::alloc::{GlobalAlloc, Layout};
+use std::cell::Cell;
+use std::sync::atomic::{AtomicIsize, Ordering};
+
+use tikv_jemallocator::Jemalloc;
+
+/// A thread's own count moves to the shared one when it is further than this from zero.
+const BATCH: isize = 64 * 1024;
+
+static SHARED: AtomicIsize = AtomicIsize::new(0);
+
+thread_local! {
+    static LOCAL: Cell<isize> = const { Cell::new(0) };
+}
+
+/// jemalloc that knows how much it has handed out.
+pub struct Counting;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Bytes handed out and not yet given back, in size classes.
+pub fn used() -> usize {
+    let total = SHARED.load(Ordering::Relaxed) + LOCAL.with(Cell::get);
+    usize::try_from(total).unwrap_or(0)
+}
+
+/// Moves the calling thread's count to the shared counter. A thread that frees on behalf of
+/// others calls this when a job is done, or its last batch would stay invisible.
+pub fn flush() {
+    LOCAL.with(|local| {
+        SHARED.fetch_add(local.take(), Ordering::Relaxed);
+    });
+}
+
+/// The bytes an allocation of `size` bytes takes.
+pub const fn size_class(size: usize) -> usize {
+    if size <= 8 {
+        return 8;
+    }
+    if size <= 128 {
+        return (size + 15) & !15;
+    }
+    // Four classes to each doubling. Sizes near the end of the address space never reach the
+    // allocator: Layout forbids them.
+    let step = 1usize << ((size - 1).ilog2() - 2);
+    (size + step - 1) & !(step - 1)
+}
+
+#[inline]
+fn class_of(size: usize, align: usize) -> isize {
+    if align <= 8 {
+        return size_class(size) as isize;
+    }
+    size_class((size + align - 1) & !(align - 1)) as isize
+}
+
+#[inline]
+fn count(delta: isize) {
+    LOCAL.with(|local| {
+        let sum = local.get() + delta;
+        if (-BATCH..=BATCH).contains(&sum) {
+            local.set(sum);
+        } else {
+            local.set(0);
+            SHARED.fetch_add(sum, Ordering::Relaxed);
+        }
+    });
+}
+
+// SAFETY: every call goes to jemalloc unchanged; the count is kept in a thread-local cell without
+// a destructor and an atomic, neither of which allocates.
+unsafe impl GlobalAlloc for Counting {
+    #[inline]
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's promises about `layout` are handed on.
+        let block = unsafe { Jemalloc.alloc(layout) };
+        if !block.is_null() {
+            count(class_of(layout.size(), layout.align()));
+        }
+        block
+    }
+
+    #[inline]
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's promises about `layout` are handed on.
+        let block = unsafe { Jemalloc.alloc_zeroed(layout) };
+        if !block.is_null() {
+            count(class_of(layout.size(), layout.align()));
+        }
+        block
+    }
+
+    #[inline]
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: `block` came from `alloc` above, hence from jemalloc, with this layout.
+        unsafe { Jemalloc.dealloc(block, layout) };
+        count(-class_of(layout.size(), layout.align()));
+    }
+
+    #[inline]
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        // SAFETY: as for `dealloc`; the caller vouches for `size`.
+        let moved = unsafe { Jemalloc.realloc(block, layout, size) };
+        if !moved.is_null() {
+            count(class_of(size, layout.align()) - class_of(layout.size(), layout.align()));
+        }
+        moved
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_are_those_of_jemalloc() {
+        for size in (1..5000).chain([8192, 14336, 14337, 16384, 16385, 20480, 100_000, 5_000_000]) {
+            let block = vec![0u8; size].into_boxed_slice();
+            // SAFETY: the block is live and came from jemalloc.
+            let real = unsafe { tikv_jemallocator::usable_size(block.as_ptr()) };
+            assert_eq!(size_class(size), real, "size {size}");
+        }
+    }
+
+    #[test]
+    fn aligned_classes_are_those_of_jemalloc() {
+        for align in [1usize, 8, 16, 32, 64, 128] {
+            for size in 1..600 {
+                let layout = Layout::from_size_align(size, align).expect("valid layout");
+                // SAFETY: the layout has a size; the block is freed with the same layout.
+                let real = unsafe {
+                    let block = ALLOCATOR.alloc(layout);
+                    let real = tikv_jemallocator::usable_size(block);
+                    ALLOCATOR.dealloc(block, layout);
+                    real
+                };
+                assert_eq!(class_of(size, align), real as isize, "size {size} align {align}");
+            }
+        }
+    }
+
+    #[test]
+    fn own_thread_is_seen_at_once_and_other_threads_after_flush() {
+        std::thread::spawn(|| {
+            let local = |f: &mut dyn FnMut()| {
+                let before = LOCAL.with(Cell::get);
+                f();
+                LOCAL.with(Cell::get) - before
+            };
+            let mut kept = Vec::new();
+            assert_eq!(local(&mut || kept.reserve_exact(100usize)), 112);
+            kept.push(1u8);
+            assert_eq!(local(&mut || kept = Vec::new()), -112);
+            flush();
+            assert_eq!(LOCAL.with(Cell::get), 0);
+        })
+        .join()
+        .expect("the thread asserts");
+    }
+}

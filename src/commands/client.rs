@@ -1,0 +1,182 @@
+//! CLIENT: what a connection tells of itself, and what it asks about others.
+
+use super::help;
+use crate::base::error::Error;
+use crate::engine::Engine;
+use crate::engine::args::Args;
+use crate::engine::client::{Client, ClientId, ReplyMode};
+use crate::engine::cx::{CmdResult, EngineCx, Outcome};
+use crate::engine::spec::{Spec, cat, flag::*};
+use crate::resp::reply::Proto;
+use bytes::Bytes;
+
+const ABOUT_ME: u32 = NOSCRIPT | LOADING | STALE;
+
+const fn sub(
+    name: &'static str,
+    arity: i16,
+    run: fn(&mut EngineCx<'_>, &mut Args<'_>) -> CmdResult,
+) -> Spec {
+    Spec::engine(name, arity, run).flags(ABOUT_ME).acl(cat::CONNECTION).group("connection")
+}
+
+/// The family.
+pub const SPECS: &[Spec] = &[Spec::container("client", SUBCOMMANDS)
+    .since("2.4.0")
+    .group("connection")
+    .summary("Asks and tells about connections.")];
+
+const SUBCOMMANDS: &[Spec] = &[
+    sub("getname", 2, getname).since("2.6.9").summary("Tells the connection's name."),
+    sub("help", 2, client_help).since("5.0.0").summary("Lists the subcommands."),
+    sub("id", 2, id).since("5.0.0").summary("Tells the connection's number."),
+    sub("info", 2, info).since("6.2.0").summary("Describes the connection."),
+    sub("no-touch", 3, no_touch)
+        .since("7.2.0")
+        .summary("Chooses whether the connection's reads count as accesses."),
+    sub("reply", 3, reply).since("3.2.0").summary("Chooses whether the server answers."),
+    sub("setinfo", 4, setinfo).since("7.2.0").summary("Tells the client library's name and version."),
+    sub("setname", 3, setname).since("2.6.9").summary("Names the connection."),
+];
+
+const HELP: &[&str] = &[
+    "GETNAME",
+    "    Return the name of the current connection.",
+    "ID",
+    "    Return the ID of the current connection.",
+    "INFO",
+    "    Return information about the current client connection.",
+    "NO-TOUCH (ON|OFF)",
+    "    Will not touch LRU/LFU stats when this mode is on.",
+    "REPLY (ON|OFF|SKIP)",
+    "    Control the replies sent to the current connection.",
+    "SETINFO <option> <value>",
+    "    Set client meta attr. Options are:",
+    "    * LIB-NAME: the client lib name.",
+    "    * LIB-VER: the client lib version.",
+    "SETNAME <name>",
+    "    Assign the name <name> to the current connection.",
+];
+
+fn caller<'e>(cx: &'e mut EngineCx<'_>) -> Result<&'e mut Client, Error> {
+    let id = cx.session.origin.client();
+    id.and_then(|id| cx.engine.client_mut(id)).ok_or(Error::err("no client runs this command"))
+}
+
+/// Names are printed between blanks, so they may hold none.
+pub(super) fn check_name(name: &[u8]) -> Result<(), Error> {
+    if name.iter().all(|b| (b'!'..=b'~').contains(b)) {
+        return Ok(());
+    }
+    Err(Error::err("Client names cannot contain spaces, newlines or special characters."))
+}
+
+fn client_help(cx: &mut EngineCx<'_>, _: &mut Args<'_>) -> CmdResult {
+    help(cx.out, "CLIENT", HELP);
+    Ok(Outcome::Unchanged)
+}
+
+fn getname(cx: &mut EngineCx<'_>, _: &mut Args<'_>) -> CmdResult {
+    let name = caller(cx)?.name.clone();
+    if name.is_empty() {
+        cx.out.null();
+    } else {
+        cx.out.bulk(&name);
+    }
+    Ok(Outcome::Unchanged)
+}
+
+fn id(cx: &mut EngineCx<'_>, _: &mut Args<'_>) -> CmdResult {
+    let id = caller(cx)?.id;
+    cx.out.int(id.0 as i64);
+    Ok(Outcome::Unchanged)
+}
+
+fn info(cx: &mut EngineCx<'_>, _: &mut Args<'_>) -> CmdResult {
+    let id = caller(cx)?.id;
+    let line = describe(cx.engine, id, cx.session.db, cx.out.proto) + "\n";
+    cx.out.verbatim("txt", line.as_bytes());
+    Ok(Outcome::Unchanged)
+}
+
+/// A client as a line of CLIENT LIST prints it.
+fn describe(engine: &Engine, id: ClientId, db: usize, proto: Proto) -> String {
+    let Some(c) = engine.client(id) else { return String::new() };
+    let text = |b: &Bytes| String::from_utf8_lossy(b).into_owned();
+    let age = engine.now_us().saturating_sub(c.since_us) / 1_000_000;
+    let idle = engine.now_us().saturating_sub(c.active_us) / 1_000_000;
+    format!(
+        "id={} addr={} laddr={} fd={} name={} age={age} idle={idle} flags={} db={db} sub={} psub={} \
+         ssub=0 multi=-1 qbuf={} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=1024 rbp=0 obl=0 oll=0 \
+         omem=0 tot-mem={} events=r cmd={} user=default redir=-1 resp={} lib-name={} lib-ver={}",
+        c.id.0,
+        c.peer.addr,
+        c.peer.local_addr,
+        c.peer.fd,
+        text(&c.name),
+        if c.peer.unix { "U" } else { "N" },
+        c.channels.len(),
+        c.patterns.len(),
+        c.inbuf.len(),
+        c.inbuf.capacity_bytes() + std::mem::size_of::<Client>(),
+        c.last_command,
+        if proto == Proto::V3 { 3 } else { 2 },
+        text(&c.lib_name),
+        text(&c.lib_ver),
+    )
+}
+
+fn no_touch(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
+    let on = args.is(2, "on");
+    if !on && !args.is(2, "off") {
+        return Err(Error::Syntax);
+    }
+    caller(cx)?.no_touch = on;
+    cx.out.ok();
+    Ok(Outcome::Unchanged)
+}
+
+fn reply(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
+    if args.is(2, "on") {
+        caller(cx)?.reply_mode = ReplyMode::On;
+        cx.out.set_silent(false);
+        cx.out.ok();
+    } else if args.is(2, "off") {
+        caller(cx)?.reply_mode = ReplyMode::Off;
+    } else if args.is(2, "skip") {
+        let client = caller(cx)?;
+        if client.reply_mode != ReplyMode::Off {
+            client.reply_mode = ReplyMode::SkipNext;
+        }
+    } else {
+        return Err(Error::Syntax);
+    }
+    Ok(Outcome::Unchanged)
+}
+
+fn setinfo(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
+    let value = Bytes::copy_from_slice(args.get(3));
+    let is_name = args.is(2, "lib-name");
+    if !is_name && !args.is(2, "lib-ver") {
+        let option = String::from_utf8_lossy(args.get(2)).into_owned();
+        return Err(Error::err(format!("Unrecognized option '{option}'")));
+    }
+    if !value.iter().all(|b| (b'!'..=b'~').contains(b)) {
+        let option = if is_name { "lib-name" } else { "lib-ver" };
+        return Err(Error::err(format!(
+            "{option} cannot contain spaces, newlines or special characters."
+        )));
+    }
+    let client = caller(cx)?;
+    *if is_name { &mut client.lib_name } else { &mut client.lib_ver } = value;
+    cx.out.ok();
+    Ok(Outcome::Unchanged)
+}
+
+fn setname(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
+    let name = Bytes::copy_from_slice(args.get(2));
+    check_name(&name)?;
+    caller(cx)?.name = name;
+    cx.out.ok();
+    Ok(Outcome::Unchanged)
+}

@@ -1,0 +1,179 @@
+//! Channels: SUBSCRIBE, PSUBSCRIBE, their opposites, PUBLISH, PUBSUB.
+
+use super::help;
+use crate::base::error::Error;
+use crate::engine::args::Args;
+use crate::engine::client::ClientId;
+use crate::engine::cx::{CmdResult, EngineCx, Outcome, Propagate};
+use crate::engine::pubsub::Kind;
+use crate::engine::spec::{Spec, flag::*};
+use crate::resp::reply::Reply;
+use bytes::Bytes;
+
+const LISTEN: u32 = PUBSUB | NOSCRIPT | LOADING | STALE | IN_SUBSCRIBED;
+
+/// The family.
+pub const SPECS: &[Spec] = &[
+    Spec::engine("psubscribe", -2, psubscribe)
+        .flags(LISTEN)
+        .since("2.0.0")
+        .group("pubsub")
+        .summary("Listens to all channels that match a pattern."),
+    Spec::engine("publish", 3, publish)
+        .flags(PUBSUB | LOADING | STALE | FAST | MAY_REPLICATE)
+        .since("2.0.0")
+        .group("pubsub")
+        .summary("Sends a message to a channel."),
+    Spec::container("pubsub", SUBCOMMANDS)
+        .since("2.8.0")
+        .group("pubsub")
+        .summary("Tells who listens to what."),
+    Spec::engine("punsubscribe", -1, punsubscribe)
+        .flags(LISTEN)
+        .since("2.0.0")
+        .group("pubsub")
+        .summary("Stops listening to patterns."),
+    Spec::engine("subscribe", -2, subscribe)
+        .flags(LISTEN)
+        .since("2.0.0")
+        .group("pubsub")
+        .summary("Listens to channels."),
+    Spec::engine("unsubscribe", -1, unsubscribe)
+        .flags(LISTEN)
+        .since("2.0.0")
+        .group("pubsub")
+        .summary("Stops listening to channels."),
+];
+
+const ASK: u32 = PUBSUB | LOADING | STALE;
+
+const SUBCOMMANDS: &[Spec] = &[
+    Spec::engine("channels", -2, channels)
+        .flags(ASK)
+        .since("2.8.0")
+        .group("pubsub")
+        .summary("Lists channels with listeners."),
+    Spec::engine("help", 2, pubsub_help)
+        .flags(LOADING | STALE)
+        .since("6.2.0")
+        .group("pubsub")
+        .summary("Lists the subcommands."),
+    Spec::engine("numpat", 2, numpat)
+        .flags(ASK)
+        .since("2.8.0")
+        .group("pubsub")
+        .summary("Counts the patterns that are listened to."),
+    Spec::engine("numsub", -2, numsub)
+        .flags(ASK)
+        .since("2.8.0")
+        .group("pubsub")
+        .summary("Counts the listeners of channels."),
+];
+
+const HELP: &[&str] = &[
+    "CHANNELS [<pattern>]",
+    "    Return the currently active channels matching a <pattern> (default: '*').",
+    "NUMPAT",
+    "    Return number of subscriptions to patterns.",
+    "NUMSUB [<channel> ...]",
+    "    Return the number of subscribers for the specified channels, excluding",
+    "    pattern subscriptions(default: no channels).",
+];
+
+fn caller(cx: &EngineCx<'_>) -> Result<ClientId, Error> {
+    cx.session.origin.client().ok_or(Error::err("no client runs this command"))
+}
+
+fn confirm(out: &mut Reply, word: &[u8], name: Option<&[u8]>, count: usize) {
+    out.push(3);
+    out.bulk(word);
+    match name {
+        Some(name) => out.bulk(name),
+        None => out.null(),
+    }
+    out.int(count as i64);
+}
+
+fn listen(cx: &mut EngineCx<'_>, args: &mut Args<'_>, kind: Kind, word: &[u8]) -> CmdResult {
+    let id = caller(cx)?;
+    for i in 1..args.len() {
+        let name = Bytes::copy_from_slice(args.get(i));
+        let count = cx.engine.subscribe(id, kind, name.clone());
+        confirm(cx.out, word, Some(&name), count);
+    }
+    Ok(Outcome::Unchanged)
+}
+
+fn leave(cx: &mut EngineCx<'_>, args: &mut Args<'_>, kind: Kind, word: &[u8]) -> CmdResult {
+    let id = caller(cx)?;
+    let names: Vec<Bytes> = if args.len() > 1 {
+        (1..args.len()).map(|i| Bytes::copy_from_slice(args.get(i))).collect()
+    } else {
+        cx.engine.subscriptions_of(id, kind)
+    };
+    if names.is_empty() {
+        let count = cx.engine.client(id).map_or(0, |c| c.subscriptions());
+        confirm(cx.out, word, None, count);
+    }
+    for name in names {
+        let count = cx.engine.unsubscribe(id, kind, &name);
+        confirm(cx.out, word, Some(&name), count);
+    }
+    Ok(Outcome::Unchanged)
+}
+
+fn subscribe(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
+    listen(cx, args, Kind::Channel, b"subscribe")
+}
+
+fn psubscribe(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
+    listen(cx, args, Kind::Pattern, b"psubscribe")
+}
+
+fn unsubscribe(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
+    leave(cx, args, Kind::Channel, b"unsubscribe")
+}
+
+fn punsubscribe(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
+    leave(cx, args, Kind::Pattern, b"punsubscribe")
+}
+
+fn publish(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
+    let count = cx.engine.publish(args.get(1), args.get(2));
+    cx.out.int(count as i64);
+    Ok(Outcome::Changed(Propagate::Nothing))
+}
+
+fn channels(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
+    if args.len() > 3 {
+        return Err(Error::WrongArity("pubsub|channels".to_owned()));
+    }
+    let pattern = (args.len() == 3).then(|| args.get(2));
+    let slot = cx.out.open_array();
+    let mut count = 0;
+    for channel in cx.engine.listened_channels(pattern) {
+        cx.out.bulk(channel);
+        count += 1;
+    }
+    cx.out.close(slot, count);
+    Ok(Outcome::Unchanged)
+}
+
+fn numpat(cx: &mut EngineCx<'_>, _: &mut Args<'_>) -> CmdResult {
+    cx.out.int(cx.engine.listened_patterns() as i64);
+    Ok(Outcome::Unchanged)
+}
+
+fn numsub(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
+    cx.out.map(args.len() - 2);
+    for i in 2..args.len() {
+        cx.out.bulk(args.get(i));
+        cx.out.int(cx.engine.listeners(args.get(i)) as i64);
+    }
+    Ok(Outcome::Unchanged)
+}
+
+fn pubsub_help(cx: &mut EngineCx<'_>, _: &mut Args<'_>) -> CmdResult {
+    help(cx.out, "PUBSUB", HELP);
+    Ok(Outcome::Unchanged)
+}

@@ -1,0 +1,155 @@
+//! SCAN and KEYS: walking over the names of a database.
+//!
+//! A SCAN cursor is a position in hash order: a key that is there from the first call to the last
+//! is returned, and returned once, whatever the table does in between.
+
+use crate::base::error::Error;
+use crate::base::glob;
+use crate::engine::args::Args;
+use crate::engine::cx::{CmdResult, DataCx, Outcome};
+use crate::engine::frame::Frame;
+use crate::engine::spec::{Spec, cat, flag};
+
+/// The commands of this family.
+pub const SPECS: &[Spec] = &[
+    Spec::data("scan", -2, scan)
+        .flags(flag::READONLY)
+        .acl(cat::KEYSPACE)
+        .since("2.8.0")
+        .summary("Walks over the keys of the database, some at a time."),
+    Spec::data("keys", 2, keys)
+        .flags(flag::READONLY)
+        .acl(cat::KEYSPACE | cat::DANGEROUS)
+        .since("1.0.0")
+        .summary("Names all keys that match a pattern."),
+];
+
+/// Cursors of the table are positions of 48 bits; what lies beyond is past its end.
+const CURSOR_END: u64 = 1 << 48;
+
+/// A call looks at no more than this many places for each key asked for, so that an almost empty
+/// table does not make it run for long.
+const PLACES_PER_KEY: u64 = 10;
+
+struct Wanted<'a> {
+    count: u64,
+    pattern: Option<&'a [u8]>,
+    type_name: Option<&'a [u8]>,
+}
+
+impl<'a> Wanted<'a> {
+    fn parse(args: &'a Args<'_>, first: usize) -> Result<Wanted<'a>, Error> {
+        let mut wanted = Wanted { count: 10, pattern: None, type_name: None };
+        let mut i = first;
+        while i < args.len() {
+            // Every option has a value; the last word cannot be one.
+            if i + 1 == args.len() {
+                return Err(Error::Syntax);
+            }
+            if args.is(i, "count") {
+                let count = args.int(i + 1)?;
+                wanted.count = u64::try_from(count).ok().filter(|n| *n > 0).ok_or(Error::Syntax)?;
+            } else if args.is(i, "match") {
+                wanted.pattern = Some(args.get(i + 1)).filter(|p| *p != b"*");
+            } else if args.is(i, "type") {
+                wanted.type_name = Some(args.get(i + 1));
+            } else {
+                return Err(Error::Syntax);
+            }
+            i += 2;
+        }
+        Ok(wanted)
+    }
+
+    fn takes(&self, key: &[u8], type_name: &str) -> bool {
+        self.type_name.is_none_or(|wanted| wanted.eq_ignore_ascii_case(type_name.as_bytes()))
+            && self.pattern.is_none_or(|pattern| glob::matches(pattern, key, false))
+    }
+}
+
+fn scan(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
+    let mut cursor = parse_cursor(args.get(1))?;
+    let wanted = Wanted::parse(args, 2)?;
+    // Names follow the cursor in the reply and are known before it: one buffer and their ends.
+    let (mut names, mut ends) = (Vec::new(), Vec::new());
+    let mut seen = 0;
+    let mut places = wanted.count.saturating_mul(PLACES_PER_KEY);
+    if cursor >= CURSOR_END {
+        cursor = 0;
+    } else {
+        loop {
+            cursor = cx.keys.scan(cursor, &mut |key, entry| {
+                seen += 1;
+                if wanted.takes(key, entry.type_name()) {
+                    names.extend_from_slice(key);
+                    ends.push(names.len());
+                }
+            });
+            places -= 1;
+            if cursor == 0 || places == 0 || seen >= wanted.count {
+                break;
+            }
+        }
+    }
+    cx.out.array(2);
+    cx.out.bulk(itoa::Buffer::new().format(cursor).as_bytes());
+    cx.out.array(ends.len());
+    let mut start = 0;
+    for end in ends {
+        cx.out.bulk(&names[start..end]);
+        start = end;
+    }
+    Ok(Outcome::Unchanged)
+}
+
+/// Reads a cursor as C's `strtoul` does: a sign is allowed and a negative number wraps, nothing at
+/// all is 0, leading space is refused.
+pub(super) fn parse_cursor(word: &[u8]) -> Result<u64, Error> {
+    const INVALID: Error = Error::fixed("ERR invalid cursor");
+    if word.is_empty() {
+        return Ok(0);
+    }
+    let (negative, digits) = match word[0] {
+        b'-' => (true, &word[1..]),
+        b'+' => (false, &word[1..]),
+        _ => (false, word),
+    };
+    if digits.is_empty() {
+        return Err(INVALID);
+    }
+    let mut value: u64 = 0;
+    for digit in digits {
+        if !digit.is_ascii_digit() {
+            return Err(INVALID);
+        }
+        let next = value.checked_mul(10).and_then(|v| v.checked_add(u64::from(digit - b'0')));
+        value = next.ok_or(INVALID)?;
+    }
+    Ok(if negative { value.wrapping_neg() } else { value })
+}
+
+fn keys(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
+    Ok(Outcome::Enter(Frame::keys_walk(cx.keys.db_index(), args.get(1).to_vec())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cursors_are_read_as_strtoul_does() {
+        for (text, want) in [
+            ("", 0),
+            ("0", 0),
+            ("00", 0),
+            ("+7", 7),
+            ("-1", u64::MAX),
+            ("18446744073709551615", u64::MAX),
+        ] {
+            assert_eq!(parse_cursor(text.as_bytes()), Ok(want), "{text}");
+        }
+        for text in ["abc", "1.5", " 0", "0x0", "18446744073709551616", "-", "+", "1 ", "--1"] {
+            assert!(parse_cursor(text.as_bytes()).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! A connected client as the engine knows it: an id, a read buffer, a session and a reply.
+//!
+//! Session and reply are one pointer, moved out while a command of the client runs. An id is never
+//! used again, so a stale one finds nobody.
+
+use super::session::{Origin, Session};
+use crate::resp::reply::{Proto, Reply};
+use crate::resp::request::InBuf;
+use bytes::Bytes;
+use std::collections::{BTreeSet, HashMap};
+use std::hash::{BuildHasherDefault, Hasher};
+
+/// Identity of a client, counted from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ClientId(pub u64);
+
+/// Where a client comes from.
+#[derive(Debug, Clone, Default)]
+pub struct Peer {
+    /// `ip:port`, or the socket's path.
+    pub addr: String,
+    /// The local end, in the same form.
+    pub local_addr: String,
+    /// It came through the Unix socket.
+    pub unix: bool,
+    /// It came from this machine.
+    pub loopback: bool,
+    /// File descriptor, for CLIENT LIST.
+    pub fd: i32,
+}
+
+/// Whether the network should close a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CloseWish {
+    /// It stays.
+    No,
+    /// Once its output has left.
+    AfterReply,
+    /// At once.
+    Now,
+}
+
+/// What moves out while a command runs.
+pub struct Live {
+    /// Database, user, origin.
+    pub session: Session,
+    /// Its answers.
+    pub out: Reply,
+}
+
+/// How CLIENT REPLY was set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ReplyMode {
+    /// Every command is answered.
+    #[default]
+    On,
+    /// None is.
+    Off,
+    /// The next one is not.
+    SkipNext,
+    /// The running one is not.
+    Skipping,
+}
+
+/// One client.
+pub struct Client {
+    /// Its identity.
+    pub id: ClientId,
+    /// Where it comes from.
+    pub peer: Peer,
+    /// What it sent and has not been run.
+    pub inbuf: InBuf,
+    /// Out while a command of it runs.
+    pub live: Option<Box<Live>>,
+    /// CLIENT SETNAME.
+    pub name: Bytes,
+    /// CLIENT SETINFO LIB-NAME.
+    pub lib_name: Bytes,
+    /// CLIENT SETINFO LIB-VER.
+    pub lib_ver: Bytes,
+    /// Monotonic microseconds of its connection.
+    pub since_us: u64,
+    /// Monotonic microseconds of its last request.
+    pub active_us: u64,
+    /// Full name of its last command.
+    pub last_command: &'static str,
+    /// Whether and how it is to be closed.
+    pub close: CloseWish,
+    /// The peer will send nothing more.
+    pub read_closed: bool,
+    /// A command of it runs in slices; its later requests wait.
+    pub parked: bool,
+    /// CLIENT NO-TOUCH.
+    pub no_touch: bool,
+    /// CLIENT NO-EVICT.
+    pub no_evict: bool,
+    /// CLIENT REPLY.
+    pub reply_mode: ReplyMode,
+    /// Channels it listens to.
+    pub channels: BTreeSet<Bytes>,
+    /// Patterns it listens to.
+    pub patterns: BTreeSet<Bytes>,
+    /// Since when its output is over the soft limit, monotonic microseconds.
+    pub soft_since_us: Option<u64>,
+    pub(super) queued: bool,
+    pub(super) dirty: bool,
+}
+
+impl Client {
+    pub(super) fn new(id: ClientId, peer: Peer, now_us: u64, authenticated: bool) -> Client {
+        let session = Session { db: 0, authenticated, origin: Origin::Client(id) };
+        Client {
+            id,
+            peer,
+            inbuf: InBuf::new(),
+            live: Some(Box::new(Live { session, out: Reply::new(Proto::V2) })),
+            name: Bytes::new(),
+            lib_name: Bytes::new(),
+            lib_ver: Bytes::new(),
+            since_us: now_us,
+            active_us: now_us,
+            last_command: "NULL",
+            close: CloseWish::No,
+            read_closed: false,
+            parked: false,
+            no_touch: false,
+            no_evict: false,
+            reply_mode: ReplyMode::On,
+            channels: BTreeSet::new(),
+            patterns: BTreeSet::new(),
+            soft_since_us: None,
+            queued: false,
+            dirty: false,
+        }
+    }
+
+    /// Channels and patterns it listens to.
+    pub fn subscriptions(&self) -> usize {
+        self.channels.len() + self.patterns.len()
+    }
+
+    /// Whether RESP2 allows it only the commands of subscribed mode.
+    pub fn in_subscribed_mode(&self) -> bool {
+        self.subscriptions() > 0
+    }
+}
+
+/// Ids are counted by us, so spreading them needs no key.
+#[derive(Default)]
+pub struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    fn write_u64(&mut self, n: u64) {
+        self.0 = (self.0 ^ n).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29);
+    }
+}
+
+/// All clients by id.
+pub type Clients = HashMap<ClientId, Box<Client>, BuildHasherDefault<IdHasher>>;

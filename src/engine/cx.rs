@@ -1,0 +1,58 @@
+//! What a handler is handed, and what it hands back.
+
+use super::Engine;
+use super::session::Session;
+use crate::base::error::Error;
+use crate::base::rng::Rng;
+use crate::keyspace::keys::Keys;
+use crate::resp::reply::Reply;
+use crate::resp::request::Argv;
+use crate::value::limits::Limits;
+
+/// What a data command reaches. The fields are disjoint on purpose: a value borrowed from `keys`
+/// and the reply can be used together.
+pub struct DataCx<'a> {
+    /// The selected database behind its lookup policy.
+    pub keys: Keys<'a>,
+    /// Where the answer goes.
+    pub out: &'a mut Reply,
+    /// Random numbers, seeded.
+    pub rng: &'a mut Rng,
+    /// Conversion thresholds.
+    pub limits: &'a Limits,
+    /// Wall time of this unit, milliseconds since 1970; frozen.
+    pub now: i64,
+}
+
+/// What an engine command reaches.
+pub struct EngineCx<'a> {
+    /// Everything but the running session and its reply.
+    pub engine: &'a mut Engine,
+    /// The session that runs the command.
+    pub session: &'a mut Session,
+    /// Where the answer goes.
+    pub out: &'a mut Reply,
+}
+
+/// What every handler returns.
+pub type CmdResult = Result<Outcome, Error>;
+
+/// What a command did.
+pub enum Outcome {
+    /// Nothing that anyone but the caller could notice.
+    Unchanged,
+    /// The keyspace changed, and this is how to say so to the log.
+    Changed(Propagate),
+    /// Long work goes on in slices.
+    Enter(super::frame::Frame),
+}
+
+/// How a change is written to the propagation stream.
+pub enum Propagate {
+    /// As the call itself.
+    Verbatim,
+    /// As another command with the same effect.
+    As(Argv),
+    /// Not at all, or by `Keys::also` alone.
+    Nothing,
+}

@@ -1,0 +1,345 @@
+//! How requests run: a client's turn, one request, one command.
+
+use super::Engine;
+use super::args::Args;
+use super::budget::Budget;
+use super::client::{Client, ClientId, CloseWish, Live, ReplyMode};
+use super::cx::{CmdResult, DataCx, EngineCx, Outcome, Propagate};
+use super::frame::{Frame, Step};
+use super::gate;
+use super::session::Session;
+use super::spec::{Run, Spec};
+use crate::base::error::Error;
+use crate::resp::reply::{Proto, Reply};
+use crate::resp::request::{Argv, InBuf, Limits, Parsed, RawArgs};
+
+/// Requests of one client in one pass; the rest waits for the others' turn.
+const TURN_REQUESTS: usize = 512;
+/// Requests between two looks at the clock.
+const CLOCK_EVERY: usize = 64;
+/// How long one client's turn may take, microseconds.
+const TURN_US: u64 = 1000;
+
+impl Engine {
+    /// Runs what has arrived, a bounded turn for each client.
+    pub fn run_ready(&mut self) {
+        self.refresh_clock();
+        let mut left = self.ready.len();
+        while left > 0 {
+            let group = self.plan_ahead().min(left).max(1);
+            for _ in 0..group {
+                if let Some(id) = self.ready.pop_front() {
+                    self.turn(id);
+                }
+            }
+            left -= group;
+        }
+        self.resume();
+        if self.keyspace.has_garbage() {
+            self.free_garbage();
+        }
+    }
+
+    /// Runs a client's requests until none is complete or its turn is over.
+    fn turn(&mut self, id: ClientId) {
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        client.queued = false;
+        let Some(mut live) = client.live.take() else { return };
+        let mut inbuf = std::mem::replace(&mut client.inbuf, InBuf::new());
+        self.running_proto = Some(live.out.proto);
+        let more = self.requests_of(id, &mut live, &mut inbuf);
+        self.running_proto = None;
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        client.inbuf = inbuf;
+        let output = !live.out.is_empty();
+        let overflow = live.out.overflowed();
+        client.live = Some(live);
+        if client.read_closed && !more && !client.parked && client.close == CloseWish::No {
+            client.close = CloseWish::AfterReply;
+        }
+        if overflow {
+            client.close = CloseWish::Now;
+            self.stats.output_limit_hits += 1;
+        }
+        if output || client.close != CloseWish::No {
+            self.mark_dirty(id);
+        }
+        if more {
+            self.make_ready(id);
+        }
+    }
+
+    /// The loop of `turn`; true when complete requests may be left.
+    fn requests_of(&mut self, id: ClientId, live: &mut Live, inbuf: &mut InBuf) -> bool {
+        let turn_end = self.now_us + TURN_US;
+        for n in 1..=TURN_REQUESTS {
+            if self.clients.get(&id).is_none_or(|c| c.parked || c.close != CloseWish::No) {
+                return false;
+            }
+            if n > 1 && !self.ahead.pending() {
+                self.plan_more(inbuf, live.session.db);
+            }
+            let limits = Limits {
+                max_bulk_len: self.config.proto_max_bulk_len,
+                max_query: self.config.client_query_buffer_limit as usize,
+                authenticated: live.session.authenticated,
+            };
+            match inbuf.parse(&limits) {
+                Parsed::Incomplete => return false,
+                Parsed::Error(error) => {
+                    error.write(&mut live.out);
+                    self.refuse_protocol(id, error.is_silent());
+                    return false;
+                }
+                Parsed::Request => {
+                    self.request_of(id, live, inbuf.raw_args());
+                    inbuf.finish_request();
+                }
+            }
+            if n % CLOCK_EVERY == 0 {
+                self.refresh_clock();
+                if self.now_us >= turn_end {
+                    return true;
+                }
+            }
+        }
+        true
+    }
+
+    fn refuse_protocol(&mut self, id: ClientId, silent: bool) {
+        self.stats.error(&Error::err("Protocol error"));
+        if let Some(client) = self.clients.get_mut(&id) {
+            tracing::debug!("Protocol error from client id={}", id.0);
+            client.close = if silent { CloseWish::Now } else { CloseWish::AfterReply };
+        }
+    }
+
+    /// One request of a client: what surrounds the command itself.
+    fn request_of(&mut self, id: ClientId, live: &mut Live, raw: RawArgs<'_>) {
+        if raw.len() > 1 {
+            let first = raw.get(1);
+            let hash = self.ahead.next_hash(first);
+            self.keyspace.hints().expect_first(first, hash);
+        }
+        if self.clients.get(&id).is_some_and(|c| c.reply_mode != ReplyMode::On) {
+            self.reply_mode_before(id, &mut live.out);
+        }
+        let mut args = Args::new(raw);
+        self.command(&mut live.session, &mut live.out, &mut args);
+        self.keyspace.hints().clear();
+        self.unit_end();
+        if !self.deferred.is_empty() {
+            self.append_deferred(id, &mut live.out);
+        }
+        if self.clients.get(&id).is_some_and(|c| c.reply_mode != ReplyMode::On) {
+            self.reply_mode_after(id);
+        }
+        self.running_proto = Some(live.out.proto);
+    }
+
+    /// Finds, admits and runs one command and writes its error, if it ends in one.
+    pub fn command(&mut self, session: &mut Session, out: &mut Reply, args: &mut Args<'_>) {
+        self.stats.commands += 1;
+        let mark = out.mark();
+        let result = self.resolve(args).and_then(|spec| {
+            gate::admit(&gate::Call { engine: self, session, proto: out.proto, spec })?;
+            if let Some(client) = session.origin.client().and_then(|id| self.clients.get_mut(&id)) {
+                client.last_command = spec.name;
+            }
+            self.call(spec, session, out, args)
+        });
+        if let Err(error) = result {
+            out.truncate(mark);
+            self.stats.error(&error);
+            out.error(&error.text());
+        }
+    }
+
+    /// The spec of a call: its name, its subcommand and its arity fit.
+    fn resolve(&self, args: &Args<'_>) -> Result<&'static Spec, Error> {
+        let name = args.get(0);
+        let Some(spec) = self.table.find(name) else { return Err(unknown_command(args)) };
+        if spec.subcommands.is_empty() {
+            if spec.fits(args.len()) {
+                return Ok(spec);
+            }
+            return Err(Error::WrongArity(spec.name.to_owned()));
+        }
+        if args.len() < 2 {
+            return Err(Error::WrongArity(spec.name.to_owned()));
+        }
+        let sub = args.get(1);
+        let found = spec.subcommands.iter().find(|s| sub.eq_ignore_ascii_case(s.name.as_bytes()));
+        match found {
+            Some(found) if found.fits(args.len()) => Ok(found),
+            Some(found) => Err(Error::WrongArity(format!("{}|{}", spec.name, found.name))),
+            None => Err(Error::err(format!(
+                "unknown subcommand '{}'. Try {} HELP.",
+                printable(&sub[..sub.len().min(128)]),
+                spec.name.to_uppercase()
+            ))),
+        }
+    }
+
+    /// Runs an admitted command and books its outcome.
+    fn call(
+        &mut self,
+        spec: &'static Spec,
+        session: &mut Session,
+        out: &mut Reply,
+        args: &mut Args<'_>,
+    ) -> Result<(), Error> {
+        let logged = self.keyspace.effects.interest.propagate.then(|| args.to_argv());
+        let result = match spec.run {
+            Run::Data(run) => self.call_data(run, session, out, args),
+            Run::Engine(run) => run(&mut EngineCx { engine: self, session, out }, args),
+            Run::Container => Err(Error::Syntax),
+        };
+        match result? {
+            Outcome::Unchanged | Outcome::Changed(Propagate::Nothing) => {}
+            Outcome::Changed(Propagate::Verbatim) => {
+                if let Some(argv) = logged {
+                    self.keyspace.effects.propagate(session.db, || argv);
+                }
+            }
+            Outcome::Changed(Propagate::As(argv)) => {
+                self.keyspace.effects.propagate(session.db, || argv);
+            }
+            Outcome::Enter(frame) => self.enter(frame, session, out),
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn call_data(
+        &mut self,
+        run: fn(&mut DataCx<'_>, &mut Args<'_>) -> CmdResult,
+        session: &Session,
+        out: &mut Reply,
+        args: &mut Args<'_>,
+    ) -> CmdResult {
+        let client = session.origin.client().and_then(|id| self.clients.get(&id));
+        let stamp = !client.is_some_and(|c| c.no_touch);
+        let mut cx = DataCx {
+            keys: self.keyspace.keys(session.db, self.now_ms, stamp),
+            out,
+            rng: &mut self.rng,
+            limits: &self.limits,
+            now: self.now_ms,
+        };
+        run(&mut cx, args)
+    }
+
+    /// Takes long work on: a first slice at once, the rest between other requests.
+    fn enter(&mut self, mut frame: Frame, session: &Session, out: &mut Reply) {
+        let clock = self.env.clock.as_ref();
+        let client = session.origin.client();
+        let mut budget = match client {
+            Some(_) => Budget::slice(clock, self.now_ms, super::budget::SLICE_US),
+            None => Budget::endless(clock, self.now_ms),
+        };
+        if frame.step(&mut self.keyspace, out, &mut budget) == Step::Done {
+            return;
+        }
+        let id = client.expect("only a client's work is cut into slices");
+        if let Some(client) = self.clients.get_mut(&id) {
+            client.parked = true;
+        }
+        self.frames.push_back((id, frame));
+    }
+
+    /// Goes on with the long work that waits longest, for one slice.
+    pub fn resume(&mut self) {
+        let Some((id, mut frame)) = self.frames.pop_front() else { return };
+        let Some(mut live) = self.clients.get_mut(&id).and_then(|c| c.live.take()) else {
+            frame.cancel(&mut self.keyspace);
+            return;
+        };
+        let clock = self.env.clock.as_ref();
+        let mut budget = Budget::slice(clock, self.now_ms, super::budget::SLICE_US);
+        let step = frame.step(&mut self.keyspace, &mut live.out, &mut budget);
+        if let Some(client) = self.clients.get_mut(&id) {
+            client.live = Some(live);
+            client.parked = step == Step::Pending;
+        }
+        match step {
+            Step::Pending => self.frames.push_back((id, frame)),
+            Step::Done => {
+                self.mark_dirty(id);
+                self.make_ready(id);
+            }
+        }
+    }
+
+    /// Runs a kept command outside any client, as a log being replayed does.
+    pub fn replay(&mut self, session: &mut Session, argv: &mut Argv) -> Vec<u8> {
+        let mut out = Reply::new(Proto::V2);
+        self.refresh_clock();
+        self.command(session, &mut out, &mut Args::new(argv.raw()));
+        self.unit_end();
+        out.out().to_vec()
+    }
+
+    fn append_deferred(&mut self, id: ClientId, out: &mut Reply) {
+        for (to, mut message) in std::mem::take(&mut self.deferred) {
+            if to == id {
+                out.out().append(message.out());
+            }
+        }
+    }
+
+    fn reply_mode_before(&mut self, id: ClientId, out: &mut Reply) {
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        if client.reply_mode == ReplyMode::SkipNext {
+            client.reply_mode = ReplyMode::Skipping;
+        }
+        out.set_silent(true);
+    }
+
+    fn reply_mode_after(&mut self, id: ClientId) {
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        if client.reply_mode == ReplyMode::Skipping {
+            client.reply_mode = ReplyMode::On;
+        }
+    }
+
+    /// Closes a client once its output has left.
+    pub fn close_after_reply(&mut self, id: ClientId) {
+        if let Some(client) = self.clients.get_mut(&id) {
+            client.close = CloseWish::AfterReply;
+        }
+        self.mark_dirty(id);
+    }
+
+    /// All clients, by id.
+    pub fn clients_by_id(&self) -> Vec<&Client> {
+        let mut all: Vec<&Client> = self.clients.values().map(Box::as_ref).collect();
+        all.sort_by_key(|client| client.id);
+        all
+    }
+}
+
+/// Bytes of arguments quoted in the error for an unknown command.
+const QUOTED_MAX: usize = 128;
+
+fn unknown_command(args: &Args<'_>) -> Error {
+    let name = args.get(0);
+    let mut quoted = String::new();
+    for i in 1..args.len() {
+        if quoted.len() >= QUOTED_MAX {
+            break;
+        }
+        let word = args.get(i);
+        let room = QUOTED_MAX - quoted.len();
+        quoted += &format!("'{}' ", printable(&word[..word.len().min(room)]));
+    }
+    Error::err(format!(
+        "unknown command '{}', with args beginning with: {quoted}",
+        printable(&name[..name.len().min(QUOTED_MAX)])
+    ))
+}
+
+/// Bytes of a client as text of an error line.
+fn printable(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).replace(['\r', '\n'], " ")
+}

@@ -1,0 +1,73 @@
+//! Admission: may this command run now, for this session? One function a check, in the order that
+//! clients can observe.
+
+use super::Engine;
+use super::session::{Origin, Session};
+use super::spec::{Spec, flag};
+use crate::base::error::Error;
+use crate::resp::reply::Proto;
+
+/// The answer of one check.
+pub enum Admit {
+    /// It may go on to the next check.
+    Go,
+    /// It is answered with an error.
+    Refuse(Error),
+}
+
+/// What a check looks at.
+pub struct Call<'a> {
+    /// The engine as it stands before the command.
+    pub engine: &'a Engine,
+    /// Who calls.
+    pub session: &'a Session,
+    /// Protocol version of the reply.
+    pub proto: Proto,
+    /// What is called.
+    pub spec: &'static Spec,
+}
+
+type Gate = fn(&Call<'_>) -> Admit;
+
+/// The checks, in order.
+const GATES: &[Gate] = &[auth, pubsub_mode];
+
+/// Runs all checks.
+#[inline]
+pub fn admit(call: &Call<'_>) -> Result<(), Error> {
+    if call.session.origin == Origin::AofLoad {
+        return Ok(());
+    }
+    for gate in GATES {
+        if let Admit::Refuse(error) = gate(call) {
+            return Err(error);
+        }
+    }
+    Ok(())
+}
+
+#[inline]
+fn auth(call: &Call<'_>) -> Admit {
+    if call.session.authenticated || call.spec.has(flag::NO_AUTH) {
+        return Admit::Go;
+    }
+    Admit::Refuse(Error::NoAuth)
+}
+
+/// RESP2 cannot tell a message from a reply, so a subscriber may only change its subscriptions.
+#[inline]
+fn pubsub_mode(call: &Call<'_>) -> Admit {
+    if call.proto == Proto::V3 || !call.engine.has_subscribers() {
+        return Admit::Go;
+    }
+    let client = call.session.origin.client().and_then(|id| call.engine.client(id));
+    let subscribed = client.is_some_and(|c| c.in_subscribed_mode());
+    if !subscribed || call.spec.has(flag::IN_SUBSCRIBED) {
+        return Admit::Go;
+    }
+    Admit::Refuse(Error::err(format!(
+        "Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are \
+         allowed in this context",
+        call.spec.name
+    )))
+}

@@ -1,0 +1,372 @@
+//! The server without I/O: bytes in, bytes out, and a clock somebody else moves.
+//!
+//! `net`, tests and the simulation drive the same object. What it wants of the network leaves as
+//! `NetRequest` values. It names no handler: `main` hands it the command table.
+
+pub mod args;
+pub mod budget;
+pub mod client;
+pub mod config;
+pub mod cron;
+pub mod cx;
+pub mod drain;
+pub mod exec;
+pub mod frame;
+pub mod gate;
+pub mod info;
+pub mod keyspec;
+pub mod lookahead;
+pub mod pubsub;
+pub mod session;
+pub mod shutdown;
+pub mod spec;
+pub mod stats;
+pub mod table;
+
+use crate::base::error::Error;
+use crate::base::hash::Seed;
+use crate::base::rng::Rng;
+use crate::env::{Done, Env, Job};
+use crate::keyspace::Keyspace;
+use crate::resp::outbuf::OutBuf;
+use crate::resp::reply::{Proto, Reply};
+use crate::resp::request::InBuf;
+use crate::value::limits::Limits;
+use client::{Client, ClientId, Clients, CloseWish, Peer};
+use config::Config;
+use frame::Frame;
+use pubsub::PubSub;
+use stats::Stats;
+use std::collections::VecDeque;
+use table::Table;
+
+/// What the engine wants of the network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NetRequest {
+    /// End the process with this exit code once the output has left.
+    Shutdown {
+        /// The process's exit code.
+        exit_code: i32,
+    },
+    /// Listen as the configuration now says.
+    Rebind,
+}
+
+/// A signal that reached the process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// SIGTERM
+    Term,
+    /// SIGINT
+    Int,
+}
+
+/// The server.
+pub struct Engine {
+    /// The configuration in force.
+    pub config: Config,
+    /// Absolute path of the configuration file, when one was given.
+    pub config_file: Option<std::path::PathBuf>,
+    /// The world.
+    pub env: Env,
+    /// The data.
+    pub keyspace: Keyspace,
+    /// Counters.
+    pub stats: Stats,
+    /// Random numbers for commands.
+    pub rng: Rng,
+    /// Thresholds for handlers, from the configuration.
+    pub limits: Limits,
+    /// Identity of this run: 40 hexadecimal digits.
+    pub run_id: String,
+    /// Monotonic microseconds of the start.
+    pub started_us: u64,
+    /// Whether DEBUG stopped the deletion of keys that nobody looks at.
+    pub cron_paused: bool,
+    /// Bytes of the propagation stream so far.
+    pub repl_offset: u64,
+    /// All commands.
+    pub table: &'static Table,
+    pub(crate) clients: Clients,
+    pub(crate) pubsub: PubSub,
+    now_ms: i64,
+    now_us: u64,
+    next_id: u64,
+    ready: VecDeque<ClientId>,
+    dirty: Vec<ClientId>,
+    frames: VecDeque<(ClientId, Frame)>,
+    deferred: Vec<(ClientId, Reply)>,
+    running_proto: Option<Proto>,
+    requests: Vec<NetRequest>,
+    ahead: lookahead::Plan,
+    freeing: usize,
+    cron: cron::Cron,
+    tap: Option<Vec<u8>>,
+    stream_db: Option<usize>,
+}
+
+impl Engine {
+    /// An empty server in this world.
+    pub fn new(config: Config, mut env: Env, table: &'static Table) -> Engine {
+        let mut random = [0u8; 52];
+        env.entropy.fill(&mut random);
+        let word = |at: usize| u64::from_le_bytes(random[at..at + 8].try_into().expect("8 bytes"));
+        let seed = Seed { k0: word(0), k1: word(8) };
+        let run_id = random[32..].iter().map(|byte| format!("{byte:02x}")).collect();
+        let keyspace = Keyspace::new(config.databases, seed, Rng::seeded(word(16)));
+        let (now_ms, now_us) = (env.clock.wall_us() / 1000, env.clock.mono_us());
+        let mut engine = Engine {
+            config,
+            config_file: None,
+            keyspace,
+            stats: Stats::default(),
+            rng: Rng::seeded(word(24)),
+            limits: Limits::default(),
+            run_id,
+            started_us: now_us,
+            cron_paused: false,
+            repl_offset: 0,
+            table,
+            clients: Clients::default(),
+            pubsub: PubSub::default(),
+            now_ms,
+            now_us,
+            next_id: 0,
+            ready: VecDeque::new(),
+            dirty: Vec::new(),
+            frames: VecDeque::new(),
+            deferred: Vec::new(),
+            running_proto: None,
+            requests: Vec::new(),
+            ahead: lookahead::Plan::default(),
+            freeing: 0,
+            cron: cron::Cron::default(),
+            tap: None,
+            stream_db: None,
+            env,
+        };
+        engine.configured();
+        engine
+    }
+
+    /// Takes over what the configuration says to parts that keep a copy of it.
+    pub fn configured(&mut self) {
+        let config = &self.config;
+        self.limits.max_string_len = config.proto_max_bulk_len;
+        let access = &mut self.keyspace.access;
+        access.lfu = matches!(
+            config.maxmemory_policy,
+            config::MaxmemoryPolicy::AllkeysLfu | config::MaxmemoryPolicy::VolatileLfu
+        );
+        access.log_factor = config.lfu_log_factor;
+        access.decay_minutes = config.lfu_decay_time;
+        self.keyspace.effects.interest.notify = notify_interest(config.notify_keyspace_events);
+    }
+
+    /// A client connected. One that may not is answered with the reason and closed.
+    pub fn connect(&mut self, peer: Peer) -> ClientId {
+        self.next_id += 1;
+        let id = ClientId(self.next_id);
+        self.refresh_clock();
+        self.stats.connections += 1;
+        let refusal = self.refusal(&peer);
+        let authenticated = self.config.requirepass.is_empty();
+        let mut client = Client::new(id, peer, self.now_us, authenticated);
+        if let (Some(error), Some(live)) = (&refusal, &mut client.live) {
+            live.out.error(&error.text());
+            client.close = CloseWish::AfterReply;
+        }
+        self.clients.insert(id, Box::new(client));
+        if refusal.is_some() {
+            self.stats.rejected += 1;
+            self.mark_dirty(id);
+        }
+        id
+    }
+
+    fn refusal(&self, peer: &Peer) -> Option<Error> {
+        if self.clients.len() >= self.config.maxclients as usize {
+            return Some(Error::err("max number of clients reached"));
+        }
+        let open = self.config.protected_mode && self.config.requirepass.is_empty();
+        (open && !peer.loopback && !peer.unix).then_some(Error::fixed(
+            "DENIED Redis is running in protected mode because protected mode is enabled and no \
+             password is set for the default user. Only clients of the same machine are accepted. \
+             To accept others, set a password (requirepass), or turn the mode off (CONFIG SET \
+             protected-mode no) where the network is trusted.",
+        ))
+    }
+
+    /// Where the next bytes of a client go.
+    pub fn buffer(&mut self, id: ClientId) -> Option<&mut InBuf> {
+        self.clients.get_mut(&id).map(|client| &mut client.inbuf)
+    }
+
+    /// `n` bytes came into the client's buffer.
+    pub fn arrived(&mut self, id: ClientId, n: usize) {
+        let now = self.now_us;
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        client.inbuf.advance(n);
+        client.active_us = now;
+        self.stats.net_input += n as u64;
+        self.make_ready(id);
+    }
+
+    /// The peer will send nothing more: what came is run and answered, then the client is closed.
+    pub fn read_closed(&mut self, id: ClientId) {
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        client.read_closed = true;
+        self.make_ready(id);
+    }
+
+    fn make_ready(&mut self, id: ClientId) {
+        if let Some(client) = self.clients.get_mut(&id) {
+            if !client.queued && !client.parked && client.close == CloseWish::No {
+                client.queued = true;
+                self.ready.push_back(id);
+            }
+        }
+    }
+
+    /// Whether there is work that does not wait for time or the network.
+    pub fn has_ready(&self) -> bool {
+        !self.ready.is_empty() || !self.frames.is_empty() || self.keyspace.has_garbage()
+    }
+
+    /// A client's output.
+    pub fn output(&mut self, id: ClientId) -> Option<&mut OutBuf> {
+        self.clients.get_mut(&id)?.live.as_mut().map(|live| live.out.out())
+    }
+
+    /// `n` bytes of a client's output left.
+    pub fn written(&mut self, id: ClientId, n: usize) {
+        self.stats.net_output += n as u64;
+        let now = self.now_us;
+        if let Some(client) = self.clients.get_mut(&id) {
+            client.active_us = now;
+        }
+    }
+
+    /// Clients with new output or a wish to be closed, each once.
+    pub fn take_dirty(&mut self, into: &mut Vec<ClientId>) {
+        for id in &self.dirty {
+            if let Some(client) = self.clients.get_mut(id) {
+                client.dirty = false;
+            }
+        }
+        into.append(&mut self.dirty);
+    }
+
+    pub(crate) fn mark_dirty(&mut self, id: ClientId) {
+        if let Some(client) = self.clients.get_mut(&id) {
+            if !client.dirty {
+                client.dirty = true;
+                self.dirty.push(id);
+            }
+        }
+    }
+
+    /// Whether the network should close a client; one it does not know: at once.
+    pub fn close_wish(&self, id: ClientId) -> CloseWish {
+        self.clients.get(&id).map_or(CloseWish::Now, |client| client.close)
+    }
+
+    /// Whether the client is not to be read from for now.
+    pub fn reading_paused(&self, id: ClientId) -> bool {
+        self.clients.get(&id).is_some_and(|c| c.parked || c.close != CloseWish::No)
+    }
+
+    /// The network closed a client.
+    pub fn gone(&mut self, id: ClientId) {
+        self.unsubscribe_all(id);
+        if self.clients.remove(&id).is_none() {
+            return;
+        }
+        let (dead, alive) =
+            std::mem::take(&mut self.frames).into_iter().partition(|(owner, _)| *owner == id);
+        self.frames = alive;
+        let dead: VecDeque<(ClientId, Frame)> = dead;
+        for (_, frame) in dead {
+            frame.cancel(&mut self.keyspace);
+        }
+    }
+
+    /// A job off the loop ended.
+    pub fn job_done(&mut self, done: Done) {
+        let Done::Freed { bytes } = done;
+        self.freeing = self.freeing.saturating_sub(bytes);
+        self.stats.lazyfreed += 1;
+    }
+
+    fn free_garbage(&mut self) {
+        for garbage in self.keyspace.take_garbage() {
+            self.freeing += garbage.bytes();
+            self.env.jobs.submit(Job::Free(garbage));
+        }
+    }
+
+    /// What the engine wants of the network.
+    pub fn requests(&mut self) -> Vec<NetRequest> {
+        std::mem::take(&mut self.requests)
+    }
+
+    /// Asks the network for something.
+    pub fn request(&mut self, request: NetRequest) {
+        self.requests.push(request);
+    }
+
+    /// The configuration in force.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// A client by its id.
+    pub fn client(&self, id: ClientId) -> Option<&Client> {
+        self.clients.get(&id).map(Box::as_ref)
+    }
+
+    /// A client by its id, to be changed.
+    pub fn client_mut(&mut self, id: ClientId) -> Option<&mut Client> {
+        self.clients.get_mut(&id).map(Box::as_mut)
+    }
+
+    /// Wall time of the running unit, milliseconds since 1970.
+    pub fn now_ms(&self) -> i64 {
+        self.now_ms
+    }
+
+    /// Monotonic time of the running unit, microseconds.
+    pub fn now_us(&self) -> u64 {
+        self.now_us
+    }
+
+    fn refresh_clock(&mut self) {
+        self.now_ms = self.env.clock.wall_us() / 1000;
+        self.now_us = self.env.clock.mono_us();
+    }
+
+    /// From now on keeps the propagation stream for `take_stream`: a log without a disk.
+    pub fn keep_stream(&mut self) {
+        self.tap = Some(Vec::new());
+        self.keyspace.effects.interest.propagate = true;
+    }
+
+    /// The propagation stream since the last call.
+    pub fn take_stream(&mut self) -> Vec<u8> {
+        self.tap.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// Asserts the invariants of everything; for tests and simulation.
+    pub fn check(&self) {
+        self.keyspace.check();
+        for (id, client) in &self.clients {
+            assert!(client.live.is_some(), "{id:?} is between commands");
+        }
+    }
+}
+
+/// The classes that are worth logging: none unless a channel kind is chosen too.
+fn notify_interest(flags: u32) -> u32 {
+    use crate::keyspace::effects::class::{KEYEVENT, KEYSPACE};
+    if flags & (KEYSPACE | KEYEVENT) == 0 { 0 } else { flags & !(KEYSPACE | KEYEVENT) }
+}

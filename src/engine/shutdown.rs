@@ -1,0 +1,49 @@
+//! The end of the process, and what follows a change of the configuration.
+
+use super::config::apply::{Effect, effect};
+use super::{Engine, NetRequest, Signal};
+
+impl Engine {
+    /// A signal asked the process to end.
+    pub fn signal(&mut self, signal: Signal) {
+        let name = match signal {
+            Signal::Term => "SIGTERM",
+            Signal::Int => "SIGINT",
+        };
+        tracing::warn!("Received {name} scheduling shutdown...");
+        self.shut_down("User requested shutdown...");
+    }
+
+    /// Ends the server; the network sends what is left and goes.
+    pub fn shut_down(&mut self, reason: &str) {
+        tracing::warn!("{reason}");
+        tracing::warn!("Redis is now ready to exit, bye bye...");
+        self.requests.push(NetRequest::Shutdown { exit_code: 0 });
+    }
+
+    /// Parameters changed: the parts that keep a copy take it over.
+    pub fn reconfigured(&mut self, changed: &[&'static str]) {
+        self.configured();
+        if changed.iter().any(|name| effect(name) == Effect::Listen) {
+            self.requests.push(NetRequest::Rebind);
+        }
+    }
+
+    /// Channels somebody listens to, those that match when a pattern is given.
+    pub fn listened_channels<'a>(
+        &'a self,
+        pattern: Option<&'a [u8]>,
+    ) -> impl Iterator<Item = &'a bytes::Bytes> {
+        self.pubsub.channels(pattern)
+    }
+
+    /// How many patterns are listened to.
+    pub fn listened_patterns(&self) -> usize {
+        self.pubsub.patterns()
+    }
+
+    /// How many clients listen to a channel by its name.
+    pub fn listeners(&self, channel: &[u8]) -> usize {
+        self.pubsub.count(channel)
+    }
+}

@@ -1,0 +1,269 @@
+//! One declaration per command. Lookup, arity, the gate, ACL categories, key extraction,
+//! documentation and the generator of valid calls all read the same `Spec`.
+//!
+//! Names of flags and categories are those of `COMMAND INFO` in Redis 7.2.
+
+use super::args::Args;
+use super::cx::{CmdResult, DataCx, EngineCx};
+use super::keyspec::KeySpec;
+
+/// Command flags, as bits.
+pub mod flag {
+    /// May change the keyspace.
+    pub const WRITE: u32 = 1 << 0;
+    /// Only reads the keyspace.
+    pub const READONLY: u32 = 1 << 1;
+    /// Refused when memory is short.
+    pub const DENYOOM: u32 = 1 << 2;
+    /// For administrators.
+    pub const ADMIN: u32 = 1 << 3;
+    /// Publishes or subscribes.
+    pub const PUBSUB: u32 = 1 << 4;
+    /// Refused inside a script.
+    pub const NOSCRIPT: u32 = 1 << 5;
+    /// May park its client.
+    pub const BLOCKING: u32 = 1 << 6;
+    /// Answers while a data set is being loaded.
+    pub const LOADING: u32 = 1 << 7;
+    /// Answers on a replica without a link.
+    pub const STALE: u32 = 1 << 8;
+    /// Is not shown to MONITOR.
+    pub const SKIP_MONITOR: u32 = 1 << 9;
+    /// Is not counted by SLOWLOG.
+    pub const SKIP_SLOWLOG: u32 = 1 << 10;
+    /// Constant or logarithmic time.
+    pub const FAST: u32 = 1 << 11;
+    /// Runs before authentication.
+    pub const NO_AUTH: u32 = 1 << 12;
+    /// Runs while a script keeps the server busy.
+    pub const ALLOW_BUSY: u32 = 1 << 13;
+    /// Refused inside MULTI.
+    pub const NO_MULTI: u32 = 1 << 14;
+    /// Takes its keys from places the key specs do not tell.
+    pub const MOVABLEKEYS: u32 = 1 << 15;
+    /// Is asked of all nodes of a cluster by asynchronous means only.
+    pub const NO_ASYNC_LOADING: u32 = 1 << 16;
+    /// May be replicated although it is no write.
+    pub const MAY_REPLICATE: u32 = 1 << 17;
+    /// Its keys are optional.
+    pub const NO_MANDATORY_KEYS: u32 = 1 << 18;
+    /// Its arguments may hold secrets and never reach a log.
+    pub const PROTECTED: u32 = 1 << 19;
+    /// Asked of a cluster's master while it redirects.
+    pub const ASKING: u32 = 1 << 20;
+    /// May be sent in subscribed mode of RESP2.
+    pub const IN_SUBSCRIBED: u32 = 1 << 21;
+    /// Changes the keyspace as a whole and names no keys.
+    pub const TOUCHES_ARBITRARY_KEYS: u32 = 1 << 22;
+}
+
+/// ACL categories, as bits. `read`, `write`, `admin`, `dangerous`, `fast`, `slow`, `pubsub` and
+/// `blocking` follow from the flags and need not be declared.
+pub mod cat {
+    /// `@keyspace`
+    pub const KEYSPACE: u32 = 1 << 0;
+    /// `@read`
+    pub const READ: u32 = 1 << 1;
+    /// `@write`
+    pub const WRITE: u32 = 1 << 2;
+    /// `@set`
+    pub const SET: u32 = 1 << 3;
+    /// `@sortedset`
+    pub const SORTEDSET: u32 = 1 << 4;
+    /// `@list`
+    pub const LIST: u32 = 1 << 5;
+    /// `@hash`
+    pub const HASH: u32 = 1 << 6;
+    /// `@string`
+    pub const STRING: u32 = 1 << 7;
+    /// `@bitmap`
+    pub const BITMAP: u32 = 1 << 8;
+    /// `@hyperloglog`
+    pub const HYPERLOGLOG: u32 = 1 << 9;
+    /// `@geo`
+    pub const GEO: u32 = 1 << 10;
+    /// `@stream`
+    pub const STREAM: u32 = 1 << 11;
+    /// `@pubsub`
+    pub const PUBSUB: u32 = 1 << 12;
+    /// `@admin`
+    pub const ADMIN: u32 = 1 << 13;
+    /// `@fast`
+    pub const FAST: u32 = 1 << 14;
+    /// `@slow`
+    pub const SLOW: u32 = 1 << 15;
+    /// `@blocking`
+    pub const BLOCKING: u32 = 1 << 16;
+    /// `@dangerous`
+    pub const DANGEROUS: u32 = 1 << 17;
+    /// `@connection`
+    pub const CONNECTION: u32 = 1 << 18;
+    /// `@transaction`
+    pub const TRANSACTION: u32 = 1 << 19;
+    /// `@scripting`
+    pub const SCRIPTING: u32 = 1 << 20;
+}
+
+/// What a command runs.
+#[derive(Clone, Copy)]
+pub enum Run {
+    /// Reaches keys and its own reply, nothing else.
+    Data(fn(&mut DataCx<'_>, &mut Args<'_>) -> CmdResult),
+    /// Reaches the whole engine.
+    Engine(fn(&mut EngineCx<'_>, &mut Args<'_>) -> CmdResult),
+    /// Only a container of subcommands.
+    Container,
+}
+
+/// The declaration of one command or subcommand.
+#[derive(Clone, Copy)]
+pub struct Spec {
+    /// Lower-case name; of a subcommand, the part after the container's name.
+    pub name: &'static str,
+    /// Argument count with the name: exact when positive, a minimum when negative.
+    pub arity: i16,
+    /// The handler.
+    pub run: Run,
+    /// Bits of [`flag`].
+    pub flags: u32,
+    /// Bits of [`cat`], those that follow from flags included.
+    pub acl: u32,
+    /// Where the keys are.
+    pub keys: &'static [KeySpec],
+    /// Subcommands of a container.
+    pub subcommands: &'static [Spec],
+    /// First Redis version that had it.
+    pub since: &'static str,
+    /// Documentation group.
+    pub group: &'static str,
+    /// One sentence.
+    pub summary: &'static str,
+}
+
+impl Spec {
+    const fn new(name: &'static str, arity: i16, run: Run) -> Spec {
+        Spec {
+            name,
+            arity,
+            run,
+            flags: 0,
+            acl: cat::SLOW,
+            keys: &[],
+            subcommands: &[],
+            since: "1.0.0",
+            group: "generic",
+            summary: "",
+        }
+    }
+
+    /// A command that works on keys.
+    pub const fn data(
+        name: &'static str,
+        arity: i16,
+        run: fn(&mut DataCx<'_>, &mut Args<'_>) -> CmdResult,
+    ) -> Spec {
+        Spec::new(name, arity, Run::Data(run))
+    }
+
+    /// A command that works on the engine.
+    pub const fn engine(
+        name: &'static str,
+        arity: i16,
+        run: fn(&mut EngineCx<'_>, &mut Args<'_>) -> CmdResult,
+    ) -> Spec {
+        Spec::new(name, arity, Run::Engine(run))
+    }
+
+    /// A command that is only the parent of subcommands.
+    pub const fn container(name: &'static str, subcommands: &'static [Spec]) -> Spec {
+        let mut spec = Spec::new(name, -2, Run::Container);
+        spec.subcommands = subcommands;
+        spec
+    }
+
+    /// Sets the flags and the ACL categories that follow from them. Contradictions fail the build.
+    pub const fn flags(mut self, flags: u32) -> Spec {
+        assert!(
+            flags & flag::WRITE == 0 || flags & flag::READONLY == 0,
+            "a command cannot be both a write and read-only"
+        );
+        assert!(
+            flags & flag::DENYOOM == 0 || flags & flag::READONLY == 0,
+            "a read cannot be refused for memory"
+        );
+        self.flags = flags;
+        let mut acl = self.acl & !(cat::FAST | cat::SLOW);
+        acl |= if flags & flag::FAST != 0 { cat::FAST } else { cat::SLOW };
+        if flags & flag::ADMIN != 0 {
+            acl |= cat::ADMIN | cat::DANGEROUS;
+        }
+        if flags & flag::PUBSUB != 0 {
+            acl |= cat::PUBSUB;
+        }
+        if flags & flag::BLOCKING != 0 {
+            acl |= cat::BLOCKING;
+        }
+        self.acl = acl;
+        self
+    }
+
+    /// Adds ACL categories; reads and writes get `@read` and `@write` with any data category.
+    pub const fn acl(mut self, categories: u32) -> Spec {
+        self.acl |= categories;
+        const DATA: u32 = cat::KEYSPACE
+            | cat::SET
+            | cat::SORTEDSET
+            | cat::LIST
+            | cat::HASH
+            | cat::STRING
+            | cat::BITMAP
+            | cat::HYPERLOGLOG
+            | cat::GEO
+            | cat::STREAM;
+        if categories & DATA != 0 {
+            if self.flags & flag::WRITE != 0 {
+                self.acl |= cat::WRITE;
+            } else if self.flags & flag::READONLY != 0 {
+                self.acl |= cat::READ;
+            }
+        }
+        self
+    }
+
+    /// Declares where the keys are.
+    pub const fn keys(mut self, keys: &'static [KeySpec]) -> Spec {
+        self.keys = keys;
+        self
+    }
+
+    /// First version of Redis that had the command.
+    pub const fn since(mut self, version: &'static str) -> Spec {
+        self.since = version;
+        self
+    }
+
+    /// Documentation group.
+    pub const fn group(mut self, group: &'static str) -> Spec {
+        self.group = group;
+        self
+    }
+
+    /// One sentence of documentation.
+    pub const fn summary(mut self, text: &'static str) -> Spec {
+        self.summary = text;
+        self
+    }
+
+    /// Whether all of `bits` are set.
+    #[inline]
+    pub const fn has(&self, bits: u32) -> bool {
+        self.flags & bits == bits
+    }
+
+    /// Whether a call of `argc` words fits the arity.
+    #[inline]
+    pub const fn fits(&self, argc: usize) -> bool {
+        let n = self.arity as isize;
+        if n >= 0 { argc as isize == n } else { argc as isize >= -n }
+    }
+}

@@ -1,0 +1,76 @@
+//! Name to `Spec`, in a small open-addressed table over case-folded names, built once.
+
+use super::spec::{Run, Spec};
+
+const SLOTS: usize = 1024;
+
+/// The command table.
+pub struct Table {
+    slots: Vec<Option<&'static Spec>>,
+    specs: Vec<&'static Spec>,
+}
+
+/// Case-folded name to slot: the first and last eight bytes and the length.
+#[inline]
+fn slot(name: &[u8]) -> usize {
+    let mut head = [0u8; 8];
+    let n = name.len().min(8);
+    head[..n].copy_from_slice(&name[..n]);
+    let mut tail = [0u8; 8];
+    tail[..n].copy_from_slice(&name[name.len() - n..]);
+    const FOLD: u64 = 0x2020_2020_2020_2020;
+    let h = (u64::from_le_bytes(head) | FOLD)
+        ^ (u64::from_le_bytes(tail) | FOLD).rotate_left(23)
+        ^ (name.len() as u64) << 57;
+    (h.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 54) as usize
+}
+
+impl Table {
+    /// Joins the families; panics on a name declared twice or a contradiction, which a test and
+    /// every start would show.
+    pub fn new(families: &[&'static [Spec]]) -> Table {
+        let mut table = Table { slots: vec![None; SLOTS], specs: Vec::new() };
+        for spec in families.iter().flat_map(|family| family.iter()) {
+            check(spec);
+            assert!(table.find(spec.name.as_bytes()).is_none(), "{} is declared twice", spec.name);
+            let mut at = slot(spec.name.as_bytes());
+            while table.slots[at].is_some() {
+                at = (at + 1) % SLOTS;
+            }
+            table.slots[at] = Some(spec);
+            table.specs.push(spec);
+        }
+        assert!(table.specs.len() < SLOTS / 2);
+        table
+    }
+
+    /// The command of this name, any case.
+    #[inline]
+    pub fn find(&self, name: &[u8]) -> Option<&'static Spec> {
+        let mut at = slot(name);
+        while let Some(spec) = self.slots[at] {
+            if spec.name.as_bytes().eq_ignore_ascii_case(name) {
+                return Some(spec);
+            }
+            at = (at + 1) % SLOTS;
+        }
+        None
+    }
+
+    /// All commands, in the order of their declaration.
+    pub fn specs(&self) -> impl Iterator<Item = &'static Spec> {
+        self.specs.iter().copied()
+    }
+}
+
+fn check(spec: &Spec) {
+    assert!(spec.arity != 0, "{}: arity", spec.name);
+    assert!(!spec.summary.is_empty(), "{}: no summary", spec.name);
+    assert_eq!(
+        matches!(spec.run, Run::Container),
+        !spec.subcommands.is_empty(),
+        "{}: a container has subcommands and nothing else has",
+        spec.name
+    );
+    spec.subcommands.iter().for_each(check);
+}

@@ -1,0 +1,131 @@
+//! The only door to the world: clock, disk, background jobs, memory gauge, entropy.
+//!
+//! Invariant: nothing above this module reads time, randomness, files or memory figures in any
+//! other way, so a test that owns an [`Env`] owns every source of nondeterminism. `env/real.rs`
+//! is the operating system, `env/sim.rs` a world that a test moves by hand.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+pub mod real;
+pub mod sim;
+
+/// Two clocks in one: wall time for what users see, monotonic time for what must never jump.
+pub trait Clock: Send {
+    /// Microseconds since 1970; may step either way when the machine's clock is set.
+    fn wall_us(&self) -> i64;
+    /// Microseconds since some fixed moment; never goes back.
+    fn mono_us(&self) -> u64;
+}
+
+/// Something whose drop takes long enough to be done elsewhere.
+pub trait Garbage: Send {
+    /// How much memory the drop will give back, as accounted by its former owner.
+    fn bytes(&self) -> usize;
+}
+
+/// Work that owns its data and never touches the keyspace.
+pub enum Job {
+    /// Drop a large value.
+    Free(Box<dyn Garbage>),
+}
+
+/// The end of a [`Job`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Done {
+    /// A value was dropped.
+    Freed {
+        /// What [`Garbage::bytes`] said before the drop.
+        bytes: usize,
+    },
+}
+
+impl Job {
+    /// Does the work on the calling thread.
+    pub fn run(self) -> Done {
+        match self {
+            Job::Free(garbage) => {
+                let bytes = garbage.bytes();
+                drop(garbage);
+                Done::Freed { bytes }
+            }
+        }
+    }
+}
+
+/// The one way off the main thread.
+pub trait Jobs: Send {
+    /// Hands a job over; its end is reported through `finished`, in any order.
+    fn submit(&mut self, job: Job);
+    /// A job that ended since the last call, if there is one. Never waits.
+    fn finished(&mut self) -> Option<Done>;
+}
+
+/// What the process occupies.
+pub trait Memory: Send {
+    /// Bytes the allocator has handed out, in size classes.
+    fn used(&self) -> usize;
+    /// Bytes of physical memory the process holds.
+    fn rss(&self) -> usize;
+}
+
+/// Bytes nobody can guess: hash seeds, run ids, generated secrets.
+pub trait Entropy: Send {
+    /// Fills the whole slice.
+    fn fill(&mut self, bytes: &mut [u8]);
+}
+
+/// Files, by whole contents. All paths are as the configuration gives them.
+pub trait Disk: Send {
+    /// The whole file.
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
+    /// Creates or truncates the file, writes all of it and syncs it.
+    fn write(&mut self, path: &Path, bytes: &[u8]) -> io::Result<()>;
+    /// Adds to the end of a file, creating it when it is missing.
+    fn append(&mut self, path: &Path, bytes: &[u8]) -> io::Result<()>;
+    /// Puts `from` in the place of `to` in one step.
+    fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Removes a file.
+    fn remove(&mut self, path: &Path) -> io::Result<()>;
+    /// Whether there is something of this name.
+    fn exists(&self, path: &Path) -> bool;
+    /// Makes renames and creations inside the directory last.
+    fn sync_dir(&mut self, dir: &Path) -> io::Result<()>;
+
+    /// Replaces a file so that a crash leaves either the old or the new contents, never a mix:
+    /// temporary file beside it, sync, rename, sync of the directory.
+    fn replace(&mut self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let mut name = path.file_name().unwrap_or_default().to_os_string();
+        name.push(".tmp");
+        let temp = path.with_file_name(name);
+        let written = self.write(&temp, bytes).and_then(|()| self.rename(&temp, path));
+        if let Err(error) = written {
+            // The temporary file may not exist; the first error is the one that tells why.
+            let _ = self.remove(&temp);
+            return Err(error);
+        }
+        self.sync_dir(&parent(path))
+    }
+}
+
+/// The directory a path lies in; `.` for a bare name.
+fn parent(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(dir) if !dir.as_os_str().is_empty() => dir.to_path_buf(),
+        _ => PathBuf::from("."),
+    }
+}
+
+/// Everything nondeterministic in one value.
+pub struct Env {
+    /// Wall and monotonic time.
+    pub clock: Box<dyn Clock>,
+    /// Files.
+    pub disk: Box<dyn Disk>,
+    /// Work beside the main thread.
+    pub jobs: Box<dyn Jobs>,
+    /// Allocator and process figures.
+    pub memory: Box<dyn Memory>,
+    /// Unpredictable bytes.
+    pub entropy: Box<dyn Entropy>,
+}

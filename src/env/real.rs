@@ -1,0 +1,248 @@
+//! The operating system behind the traits of [`crate::env`].
+//!
+//! Invariant: nothing here blocks the caller but file operations; jobs run on one thread of their
+//! own, which starts with the first job so that an idle start costs nothing.
+
+use std::collections::VecDeque;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use crate::env::{Clock, Disk, Done, Entropy, Env, Job, Jobs, Memory};
+use crate::{alloc, sys};
+
+/// Called on the worker thread after a job has ended.
+pub type Wake = Arc<dyn Fn() + Send + Sync>;
+
+/// The real world. `wake` interrupts the event loop's sleep; `Finished` is where the loop finds
+/// what ended.
+pub fn environment(wake: Wake) -> (Env, Finished) {
+    let finished = Finished::default();
+    let env = Env {
+        clock: Box::new(SystemClock::new()),
+        disk: Box::new(RealDisk),
+        jobs: Box::new(Worker::new(wake, finished.clone())),
+        memory: Box::new(ProcessMemory),
+        entropy: Box::new(KernelEntropy),
+    };
+    (env, finished)
+}
+
+/// The machine's clocks.
+pub struct SystemClock {
+    start: Instant,
+}
+
+impl SystemClock {
+    /// Monotonic time counts from here.
+    #[expect(clippy::new_without_default, reason = "reading a clock is not a default")]
+    pub fn new() -> Self {
+        SystemClock { start: Instant::now() }
+    }
+}
+
+impl Clock for SystemClock {
+    #[inline]
+    fn wall_us(&self) -> i64 {
+        wall_us()
+    }
+
+    #[inline]
+    fn mono_us(&self) -> u64 {
+        let elapsed = self.start.elapsed();
+        elapsed.as_secs() * 1_000_000 + u64::from(elapsed.subsec_micros())
+    }
+}
+
+/// Microseconds since 1970 by the machine's clock; for the log, which runs before there is an
+/// [`Env`].
+#[inline]
+pub fn wall_us() -> i64 {
+    match SystemTime::now().duration_since(UNIX_EPOCH) {
+        Ok(since) => i64::try_from(since.as_micros()).unwrap_or(i64::MAX),
+        Err(before) => -i64::try_from(before.duration().as_micros()).unwrap_or(i64::MAX),
+    }
+}
+
+/// Ends of jobs, shared by the worker, the engine's environment and the event loop.
+#[derive(Clone, Default)]
+pub struct Finished(Arc<Mutex<VecDeque<Done>>>);
+
+impl Finished {
+    /// The oldest end that nobody has taken yet.
+    pub fn pop(&self) -> Option<Done> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+
+    fn push(&self, done: Done) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push_back(done);
+    }
+}
+
+/// One thread that works off jobs in the order they come.
+struct Worker {
+    wake: Wake,
+    finished: Finished,
+    queue: Option<mpsc::Sender<Job>>,
+}
+
+impl Worker {
+    fn new(wake: Wake, finished: Finished) -> Self {
+        Worker { wake, finished, queue: None }
+    }
+
+    fn start(&self) -> io::Result<mpsc::Sender<Job>> {
+        let (sender, receiver) = mpsc::channel::<Job>();
+        let (wake, finished) = (self.wake.clone(), self.finished.clone());
+        thread::Builder::new().name("jobs".into()).spawn(move || {
+            while let Ok(job) = receiver.recv() {
+                let done = job.run();
+                alloc::flush();
+                finished.push(done);
+                wake();
+            }
+        })?;
+        Ok(sender)
+    }
+}
+
+impl Jobs for Worker {
+    fn submit(&mut self, job: Job) {
+        if self.queue.is_none() {
+            match self.start() {
+                Ok(queue) => self.queue = Some(queue),
+                Err(error) => tracing::warn!("Can't start the job thread: {error}"),
+            }
+        }
+        let refused = match &self.queue {
+            Some(queue) => queue.send(job).err().map(|back| back.0),
+            None => Some(job),
+        };
+        // Without a thread the work is done here: slower, but nothing waits for ever.
+        if let Some(job) = refused {
+            self.queue = None;
+            self.finished.push(job.run());
+            (self.wake)();
+        }
+    }
+
+    fn finished(&mut self) -> Option<Done> {
+        self.finished.pop()
+    }
+}
+
+/// The counting allocator and the kernel's view of the process.
+struct ProcessMemory;
+
+impl Memory for ProcessMemory {
+    fn used(&self) -> usize {
+        alloc::used()
+    }
+
+    fn rss(&self) -> usize {
+        sys::resident_bytes()
+    }
+}
+
+/// The kernel's generator.
+struct KernelEntropy;
+
+impl Entropy for KernelEntropy {
+    fn fill(&mut self, bytes: &mut [u8]) {
+        // A server with guessable hash seeds and secrets is worse than none.
+        sys::random_bytes(bytes).expect("the kernel provides random bytes");
+    }
+}
+
+/// The file system.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RealDisk;
+
+impl RealDisk {
+    /// Creates or truncates a file without waiting for the disk: for what need not outlive a
+    /// power cut.
+    pub fn create(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        fs::write(path, bytes)
+    }
+}
+
+impl Disk for RealDisk {
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        fs::read(path)
+    }
+
+    fn write(&mut self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let mut file = File::create(path)?;
+        file.write_all(bytes)?;
+        file.sync_all()
+    }
+
+    fn append(&mut self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        OpenOptions::new().append(true).create(true).open(path)?.write_all(bytes)
+    }
+
+    fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
+    fn remove(&mut self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        fs::symlink_metadata(path).is_ok()
+    }
+
+    fn sync_dir(&mut self, dir: &Path) -> io::Result<()> {
+        File::open(dir)?.sync_all()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::env::Garbage;
+
+    struct Weight(usize);
+
+    impl Garbage for Weight {
+        fn bytes(&self) -> usize {
+            self.0
+        }
+    }
+
+    #[test]
+    fn a_job_ends_with_a_wake_and_its_result() {
+        let (sender, receiver) = mpsc::channel();
+        let (mut env, finished) =
+            environment(Arc::new(move || sender.send(()).expect("test waits")));
+        env.jobs.submit(Job::Free(Box::new(Weight(77))));
+        receiver.recv().expect("the worker wakes the loop");
+        assert_eq!(finished.pop(), Some(Done::Freed { bytes: 77 }));
+        assert_eq!(env.jobs.finished(), None);
+    }
+
+    #[test]
+    fn replace_leaves_only_the_new_file() {
+        let dir = std::env::temp_dir().join(format!("redstart-real-disk-{}", sys::pid()));
+        fs::create_dir_all(&dir).expect("temporary directory");
+        let path = dir.join("file");
+        let mut disk = RealDisk;
+        disk.replace(&path, b"one").expect("first");
+        disk.replace(&path, b"two").expect("second");
+        assert_eq!(disk.read(&path).expect("readable"), b"two");
+        assert_eq!(fs::read_dir(&dir).expect("directory").count(), 1);
+        fs::remove_dir_all(&dir).expect("cleanup");
+    }
+
+    #[test]
+    fn monotonic_time_moves_on() {
+        let clock = SystemClock::new();
+        let first = clock.mono_us();
+        assert!(clock.mono_us() >= first);
+        assert!(clock.wall_us() > 1_600_000_000_000_000);
+    }
+}

@@ -1,0 +1,106 @@
+//! The 24-bit access stamp: seconds for LRU, or minutes and a logarithmic counter for LFU, as
+//! Redis keeps them, so that OBJECT IDLETIME and FREQ and the RDB hints mean the same.
+
+use crate::base::rng::Rng;
+
+/// A new key's LFU counter: high enough not to be evicted before it was used at all.
+pub const LFU_INIT: u8 = 5;
+
+const LRU_MASK: u32 = (1 << 24) - 1;
+
+/// How accesses are stamped.
+#[derive(Debug, Clone, Copy)]
+pub struct AccessPolicy {
+    /// Whether the stamp is an LFU counter.
+    pub lfu: bool,
+    /// `lfu-log-factor`.
+    pub log_factor: u32,
+    /// `lfu-decay-time`, minutes a point.
+    pub decay_minutes: u32,
+}
+
+impl Default for AccessPolicy {
+    fn default() -> Self {
+        AccessPolicy { lfu: false, log_factor: 10, decay_minutes: 1 }
+    }
+}
+
+/// The LRU clock: seconds, 24 bits.
+pub fn lru_clock(now_ms: i64) -> u32 {
+    (now_ms / 1000) as u32 & LRU_MASK
+}
+
+fn minutes(now_ms: i64) -> u32 {
+    (now_ms / 60_000) as u32 & 0xFFFF
+}
+
+impl AccessPolicy {
+    /// The stamp of a key that is created now.
+    pub fn born(&self, now_ms: i64) -> u32 {
+        if self.lfu {
+            minutes(now_ms) << 8 | u32::from(LFU_INIT)
+        } else {
+            lru_clock(now_ms)
+        }
+    }
+
+    /// The stamp after one more access.
+    pub fn accessed(&self, stamp: u32, now_ms: i64, rng: &mut Rng) -> u32 {
+        if !self.lfu {
+            return lru_clock(now_ms);
+        }
+        let counter = self.bump(self.decayed(stamp, now_ms), rng);
+        minutes(now_ms) << 8 | u32::from(counter)
+    }
+
+    /// The LFU counter after the time that passed without access.
+    pub fn decayed(&self, stamp: u32, now_ms: i64) -> u8 {
+        let counter = (stamp & 0xFF) as u8;
+        if self.decay_minutes == 0 {
+            return counter;
+        }
+        let passed = minutes(now_ms).wrapping_sub(stamp >> 8) & 0xFFFF;
+        let points = passed / self.decay_minutes;
+        counter.saturating_sub(points.min(255) as u8)
+    }
+
+    /// One access more, with the probability 1 / (counter * factor + 1).
+    fn bump(&self, counter: u8, rng: &mut Rng) -> u8 {
+        if counter == u8::MAX {
+            return counter;
+        }
+        let base = u64::from(counter.saturating_sub(LFU_INIT));
+        let odds = base * u64::from(self.log_factor) + 1;
+        if rng.below(odds) == 0 { counter + 1 } else { counter }
+    }
+}
+
+/// Milliseconds since the LRU stamp, across the wrap of its clock.
+pub fn idle_ms(stamp: u32, now_ms: i64) -> i64 {
+    i64::from(lru_clock(now_ms).wrapping_sub(stamp) & LRU_MASK) * 1000
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn idle_time_survives_the_wrap() {
+        let born = lru_clock(((1i64 << 24) - 2) * 1000);
+        assert_eq!(idle_ms(born, ((1i64 << 24) + 3) * 1000), 5000);
+    }
+
+    #[test]
+    fn counters_rise_slowly_and_decay() {
+        let policy = AccessPolicy { lfu: true, ..Default::default() };
+        let mut rng = Rng::seeded(1);
+        let mut stamp = policy.born(0);
+        for _ in 0..1000 {
+            stamp = policy.accessed(stamp, 0, &mut rng);
+        }
+        let counter = policy.decayed(stamp, 0);
+        assert!((10..40).contains(&counter), "{counter}");
+        assert_eq!(policy.decayed(stamp, 3 * 60_000), counter - 3);
+        assert_eq!(policy.decayed(stamp, 60_000 * 1000), 0);
+    }
+}

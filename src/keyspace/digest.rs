@@ -1,0 +1,43 @@
+//! A digest of the whole content that does not depend on the order of keys, so that two keyspaces
+//! can be compared: what was replayed, loaded or replicated against what is live.
+
+use super::Keyspace;
+use super::entry::{Entry, View};
+use crate::ds::dict::Thin;
+use crate::value::Value;
+use sha2::{Digest, Sha256};
+
+impl Keyspace {
+    /// XOR over all entries of a SHA-256 of database, key, value and deadline.
+    pub fn digest(&self) -> [u8; 32] {
+        let mut sum = [0u8; 32];
+        for (number, db) in self.dbs.iter().enumerate() {
+            let mut cursor = 0;
+            loop {
+                cursor = db.dict.scan(cursor, &mut |entry: &Entry| {
+                    for (s, d) in sum.iter_mut().zip(entry_digest(number, entry)) {
+                        *s ^= d;
+                    }
+                });
+                if cursor == 0 {
+                    break;
+                }
+            }
+        }
+        sum
+    }
+}
+
+fn entry_digest(db: usize, entry: &Entry) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    hasher.update((db as u64).to_le_bytes());
+    hasher.update((entry.key().len() as u64).to_le_bytes());
+    hasher.update(entry.key());
+    hasher.update(entry.deadline().unwrap_or(-1).to_le_bytes());
+    match entry.view() {
+        View::Int(n) => hasher.update(itoa::Buffer::new().format(n)),
+        View::Short(bytes, _) => hasher.update(bytes),
+        View::Boxed(Value::Str(s)) => hasher.update(s.bytes()),
+    }
+    hasher.finalize().into()
+}

@@ -1,0 +1,135 @@
+//! The effect log: what a unit changed, in order, for whoever has to hear of it.
+//!
+//! It costs a counter when nobody watches, listens, replicates or logs.
+
+use crate::resp::request::Argv;
+use bytes::Bytes;
+
+/// Notification classes, the bits of `notify-keyspace-events`.
+pub mod class {
+    /// `K`: publish on the key's channel.
+    pub const KEYSPACE: u32 = 1 << 0;
+    /// `E`: publish on the event's channel.
+    pub const KEYEVENT: u32 = 1 << 1;
+    /// `g`
+    pub const GENERIC: u32 = 1 << 2;
+    /// `$`
+    pub const STRING: u32 = 1 << 3;
+    /// `l`
+    pub const LIST: u32 = 1 << 4;
+    /// `s`
+    pub const SET: u32 = 1 << 5;
+    /// `h`
+    pub const HASH: u32 = 1 << 6;
+    /// `z`
+    pub const ZSET: u32 = 1 << 7;
+    /// `x`
+    pub const EXPIRED: u32 = 1 << 8;
+    /// `e`
+    pub const EVICTED: u32 = 1 << 9;
+    /// `t`
+    pub const STREAM: u32 = 1 << 10;
+    /// `m`
+    pub const KEY_MISS: u32 = 1 << 11;
+    /// `d`
+    pub const MODULE: u32 = 1 << 13;
+    /// `n`
+    pub const NEW: u32 = 1 << 14;
+}
+
+/// What happened to a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Event {
+    /// One bit of [`class`], or 0 for a change nobody is notified of.
+    pub class: u32,
+    /// The event's name.
+    pub name: &'static str,
+}
+
+impl Event {
+    /// A named event.
+    pub const fn new(class: u32, name: &'static str) -> Event {
+        Event { class, name }
+    }
+
+    /// A change without a notification; WATCH and tracking still see it.
+    pub const fn silent() -> Event {
+        Event { class: 0, name: "" }
+    }
+}
+
+/// One entry of the log.
+#[derive(Debug)]
+pub enum Effect {
+    /// A command for the propagation stream.
+    Propagate {
+        /// Database it runs in.
+        db: usize,
+        /// The command.
+        argv: Argv,
+    },
+    /// A key changed, or an event without a change happened to it.
+    Touched {
+        /// Its database.
+        db: usize,
+        /// The key.
+        key: Bytes,
+        /// What happened.
+        event: Event,
+    },
+}
+
+/// Who reads the log.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Interest {
+    /// Somebody takes the propagation stream.
+    pub propagate: bool,
+    /// Classes of notification that are wanted.
+    pub notify: u32,
+}
+
+/// The log of the running unit, and the counter of changes.
+#[derive(Debug, Default)]
+pub struct Effects {
+    /// Changes since the start; the save points count by it.
+    pub dirty: u64,
+    /// Who reads.
+    pub interest: Interest,
+    log: Vec<Effect>,
+}
+
+impl Effects {
+    /// A key changed.
+    #[inline]
+    pub fn touched(&mut self, db: usize, key: &[u8], event: Event) {
+        self.dirty += 1;
+        self.notify(db, key, event);
+    }
+
+    /// An event that is no change, such as a miss.
+    #[inline]
+    pub fn notify(&mut self, db: usize, key: &[u8], event: Event) {
+        if self.interest.notify & event.class != 0 {
+            self.log.push(Effect::Touched { db, key: Bytes::copy_from_slice(key), event });
+        }
+    }
+
+    /// A command for the stream.
+    #[inline]
+    pub fn propagate(&mut self, db: usize, argv: impl FnOnce() -> Argv) {
+        if self.interest.propagate {
+            self.log.push(Effect::Propagate { db, argv: argv() });
+        }
+    }
+
+    /// Whether there is anything to drain.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.log.is_empty()
+    }
+
+    /// Takes the log; the order is that of the unit.
+    pub fn take(&mut self) -> Vec<Effect> {
+        std::mem::take(&mut self.log)
+    }
+}

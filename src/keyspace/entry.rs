@@ -1,0 +1,424 @@
+//! One key with its value, deadline and access stamp in a single allocation.
+//!
+//! ```text
+//!  byte 0      1      2..5     5       6..8    8..            then
+//!  +-------+-------+--------+-------+-------+----------------+-----------+----------------------+
+//!  | kind  | epoch | access | klen  | vlen  | deadline (i64) | long klen | key bytes | value    |
+//!  | flags |       | 24 bit | u8    | u16   | if TIMED       | u32, LONG |           |          |
+//!  +-------+-------+--------+-------+-------+----------------+-----------+----------------------+
+//! ```
+//!
+//! The value is an integer (8 bytes), the bytes of a string of up to [`SHORT_MAX`], or a pointer to
+//! a boxed `Value`. The size of the allocation follows from the header alone, rounded up to 8, so
+//! nothing else stores it. A million integers under 16-byte keys fit jemalloc's 32-byte class.
+//!
+//! Epoch and access stamp change under a shared reference: the object is never `Sync`.
+#![allow(unsafe_code)]
+
+use crate::ds::dict::{Ref, Thin};
+use crate::value::Value;
+use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::ptr::NonNull;
+
+/// Longest string that lives inside the entry.
+pub const SHORT_MAX: usize = 8192;
+
+const HEADER: usize = 8;
+const KIND: u8 = 0b0011;
+const INT: u8 = 0;
+const EMBSTR: u8 = 1;
+const RAW: u8 = 2;
+const BOXED: u8 = 3;
+const TIMED: u8 = 0b0100;
+const LONG: u8 = 0b1000;
+
+/// What a new entry holds.
+pub enum New<'v> {
+    /// A string that reads as a 64-bit integer.
+    Int(i64),
+    /// A string of up to [`SHORT_MAX`] bytes; `raw` tells its encoding name.
+    Short(&'v [u8], bool),
+    /// Any other value.
+    Boxed(Box<Value>),
+}
+
+/// What an entry holds, borrowed.
+#[derive(Clone, Copy)]
+pub enum View<'a> {
+    /// An integer.
+    Int(i64),
+    /// A short string and whether its encoding is `raw`.
+    Short(&'a [u8], bool),
+    /// A boxed value.
+    Boxed(&'a Value),
+}
+
+/// An owned entry.
+pub struct Entry(NonNull<u8>);
+
+// SAFETY: an entry owns its allocation and its boxed value alone, and `Value` is `Send`.
+unsafe impl Send for Entry {}
+
+// SAFETY: the pointer comes from the global allocator, so it fits 48 bits on the targets we build
+// for; `from_raw` is the inverse of `into_raw`, and the key lives as long as the entry.
+unsafe impl Thin for Entry {
+    fn into_raw(self) -> NonNull<u8> {
+        let raw = self.0;
+        std::mem::forget(self);
+        raw
+    }
+
+    unsafe fn from_raw(raw: NonNull<u8>) -> Self {
+        Entry(raw)
+    }
+
+    #[inline]
+    fn key(&self) -> &[u8] {
+        let (start, len) = self.key_span();
+        // SAFETY: `new` wrote `len` key bytes at `start` inside the allocation.
+        unsafe { std::slice::from_raw_parts(self.0.as_ptr().add(start), len) }
+    }
+}
+
+impl Entry {
+    /// Builds an entry. `deadline` is in milliseconds since 1970.
+    pub fn new(key: &[u8], value: New<'_>, deadline: Option<i64>, epoch: u8, access: u32) -> Entry {
+        let (kind, vlen, stored) = match &value {
+            New::Int(_) => (INT, 8, 8),
+            New::Short(bytes, raw) => {
+                assert!(bytes.len() <= SHORT_MAX);
+                (if *raw { RAW } else { EMBSTR }, bytes.len(), bytes.len())
+            }
+            New::Boxed(_) => (BOXED, 8, 8),
+        };
+        let mut flags = kind;
+        let mut start = HEADER;
+        if deadline.is_some() {
+            flags |= TIMED;
+            start += 8;
+        }
+        if key.len() > u8::MAX as usize {
+            flags |= LONG;
+            start += 4;
+        }
+        let entry = Entry::allocate(start + key.len() + stored);
+        // SAFETY: the allocation has room for header, deadline, long length, key and value, in
+        // this order; `layout` computes the same sum from the header written here.
+        unsafe {
+            let p = entry.0.as_ptr();
+            p.write(flags);
+            p.add(1).write(epoch);
+            p.add(5).write(key.len().min(u8::MAX as usize) as u8);
+            p.add(6).cast::<u16>().write_unaligned(vlen as u16);
+            if let Some(at) = deadline {
+                p.add(HEADER).cast::<i64>().write_unaligned(at);
+            }
+            if flags & LONG != 0 {
+                p.add(start - 4).cast::<u32>().write_unaligned(key.len() as u32);
+            }
+            p.add(start).copy_from_nonoverlapping(key.as_ptr(), key.len());
+            let at = p.add(start + key.len());
+            match value {
+                New::Int(n) => at.cast::<i64>().write_unaligned(n),
+                New::Short(bytes, _) => at.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()),
+                New::Boxed(v) => at.cast::<*mut Value>().write_unaligned(Box::into_raw(v)),
+            }
+        }
+        entry.set_access(access);
+        entry
+    }
+
+    fn allocate(len: usize) -> Entry {
+        let layout = Layout::from_size_align(len.next_multiple_of(8), 8).expect("bounded length");
+        // SAFETY: the size is at least the header's.
+        let raw = unsafe { alloc(layout) };
+        match NonNull::new(raw) {
+            Some(raw) => Entry(raw),
+            None => handle_alloc_error(layout),
+        }
+    }
+
+    #[inline]
+    fn byte(&self, at: usize) -> u8 {
+        // SAFETY: callers pass offsets inside the header.
+        unsafe { self.0.as_ptr().add(at).read() }
+    }
+
+    #[inline]
+    fn flags(&self) -> u8 {
+        self.byte(0)
+    }
+
+    #[inline]
+    fn vlen(&self) -> usize {
+        // SAFETY: inside the header.
+        unsafe { self.0.as_ptr().add(6).cast::<u16>().read_unaligned() as usize }
+    }
+
+    #[inline]
+    fn key_span(&self) -> (usize, usize) {
+        let flags = self.flags();
+        let mut start = HEADER + if flags & TIMED != 0 { 8 } else { 0 };
+        let mut len = self.byte(5) as usize;
+        if flags & LONG != 0 {
+            // SAFETY: LONG entries carry the length right before the key.
+            len = unsafe { self.0.as_ptr().add(start).cast::<u32>().read_unaligned() } as usize;
+            start += 4;
+        }
+        (start, len)
+    }
+
+    #[inline]
+    fn value_at(&self) -> *mut u8 {
+        let (start, len) = self.key_span();
+        // SAFETY: the value starts behind the key, inside the allocation.
+        unsafe { self.0.as_ptr().add(start + len) }
+    }
+
+    fn size(&self) -> usize {
+        let (start, len) = self.key_span();
+        (start + len + self.vlen()).next_multiple_of(8)
+    }
+
+    /// Milliseconds since 1970 at which the key is due.
+    #[inline]
+    pub fn deadline(&self) -> Option<i64> {
+        if self.flags() & TIMED == 0 {
+            return None;
+        }
+        // SAFETY: TIMED entries carry the deadline behind the header.
+        Some(unsafe { self.0.as_ptr().add(HEADER).cast::<i64>().read_unaligned() })
+    }
+
+    /// Whether the key is past its deadline: as in Redis, only once `now` is beyond it.
+    #[inline]
+    pub fn expired(&self, now: i64) -> bool {
+        self.deadline().is_some_and(|at| now > at)
+    }
+
+    /// The walk epoch the entry was born or imaged in.
+    pub fn epoch(&self) -> u8 {
+        self.byte(1)
+    }
+
+    /// Sets the walk epoch.
+    pub fn set_epoch(&self, epoch: u8) {
+        // SAFETY: inside the header; entries are not `Sync`, so nobody reads it meanwhile.
+        unsafe { self.0.as_ptr().add(1).write(epoch) }
+    }
+
+    /// The 24-bit access stamp.
+    #[inline]
+    pub fn access(&self) -> u32 {
+        u32::from(self.byte(2)) | u32::from(self.byte(3)) << 8 | u32::from(self.byte(4)) << 16
+    }
+
+    /// Sets the 24-bit access stamp.
+    #[inline]
+    pub fn set_access(&self, stamp: u32) {
+        let b = stamp.to_le_bytes();
+        // SAFETY: inside the header; entries are not `Sync`, so nobody reads it meanwhile.
+        unsafe { self.0.as_ptr().add(2).cast::<[u8; 3]>().write([b[0], b[1], b[2]]) }
+    }
+
+    /// The value, borrowed from the entry.
+    #[inline]
+    pub fn view(&self) -> View<'_> {
+        let at = self.value_at();
+        // SAFETY: `new` wrote a value of this kind there.
+        unsafe {
+            match self.flags() & KIND {
+                INT => View::Int(at.cast::<i64>().read_unaligned()),
+                BOXED => View::Boxed(&*at.cast::<*mut Value>().read_unaligned()),
+                kind => View::Short(std::slice::from_raw_parts(at, self.vlen()), kind == RAW),
+            }
+        }
+    }
+
+    /// The boxed value, for changing it in place.
+    pub fn boxed_mut(&mut self) -> Option<&mut Value> {
+        if self.flags() & KIND != BOXED {
+            return None;
+        }
+        // SAFETY: the entry owns the box alone, and is borrowed mutably.
+        Some(unsafe { &mut *self.value_at().cast::<*mut Value>().read_unaligned() })
+    }
+
+    /// Overwrites an integer by another without moving; false when the entry holds no integer.
+    #[inline]
+    pub fn overwrite_int(&mut self, n: i64) -> bool {
+        if self.flags() & KIND != INT {
+            return false;
+        }
+        // SAFETY: an INT entry has 8 bytes there.
+        unsafe { self.value_at().cast::<i64>().write_unaligned(n) };
+        true
+    }
+
+    /// Overwrites a short string by one that needs an allocation of the same size; false when it
+    /// does not fit.
+    #[inline]
+    pub fn overwrite_short(&mut self, bytes: &[u8], raw: bool) -> bool {
+        let kind = self.flags() & KIND;
+        if kind != EMBSTR && kind != RAW || bytes.len() > SHORT_MAX {
+            return false;
+        }
+        let (start, len) = self.key_span();
+        if (start + len + bytes.len()).next_multiple_of(8) != self.size() {
+            return false;
+        }
+        let kind = if raw { RAW } else { EMBSTR };
+        // SAFETY: the allocation has room, as just computed; the layout stays the same.
+        unsafe {
+            let p = self.0.as_ptr();
+            p.write(self.flags() & !KIND | kind);
+            p.add(6).cast::<u16>().write_unaligned(bytes.len() as u16);
+            p.add(start + len).copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
+        }
+        true
+    }
+
+    /// The same entry with another deadline, or none; moves it when the room changes.
+    pub fn with_deadline(mut self, deadline: Option<i64>) -> Entry {
+        if let (Some(at), true) = (deadline, self.flags() & TIMED != 0) {
+            // SAFETY: TIMED entries carry the deadline behind the header.
+            unsafe { self.0.as_ptr().add(HEADER).cast::<i64>().write_unaligned(at) };
+            return self;
+        }
+        if deadline.is_none() && self.flags() & TIMED == 0 {
+            return self;
+        }
+        let boxed = self.take_boxed();
+        self.rebuilt(boxed, self.key(), deadline, self.epoch(), self.access())
+    }
+
+    /// The same value, deadline and stamp under another key, born in `epoch`.
+    pub fn renamed(mut self, key: &[u8], epoch: u8) -> Entry {
+        let boxed = self.take_boxed();
+        self.rebuilt(boxed, key, self.deadline(), epoch, self.access())
+    }
+
+    /// A copy of value and deadline under another key.
+    pub fn duplicate(&self, key: &[u8], epoch: u8, access: u32) -> Entry {
+        let boxed = match self.view() {
+            View::Boxed(value) => Some(Box::new(value.duplicate())),
+            _ => None,
+        };
+        self.rebuilt(boxed, key, self.deadline(), epoch, access)
+    }
+
+    fn rebuilt(
+        &self,
+        boxed: Option<Box<Value>>,
+        key: &[u8],
+        deadline: Option<i64>,
+        epoch: u8,
+        access: u32,
+    ) -> Entry {
+        let value = match (boxed, self.view()) {
+            (Some(value), _) => New::Boxed(value),
+            (None, View::Int(n)) => New::Int(n),
+            (None, View::Short(bytes, raw)) => New::Short(bytes, raw),
+            (None, View::Boxed(_)) => unreachable!("a boxed value is always passed in"),
+        };
+        Entry::new(key, value, deadline, epoch, access)
+    }
+
+    /// Takes the boxed value out and leaves an integer, so that dropping the rest frees no value.
+    pub fn take_boxed(&mut self) -> Option<Box<Value>> {
+        if self.flags() & KIND != BOXED {
+            return None;
+        }
+        let at = self.value_at().cast::<*mut Value>();
+        // SAFETY: the pointer came from `Box::into_raw`; the kind changes to INT, which has the
+        // same 8 bytes and owns nothing, so the box is taken once.
+        unsafe {
+            let value = Box::from_raw(at.read_unaligned());
+            self.0.as_ptr().write(self.flags() & !KIND | INT);
+            Some(value)
+        }
+    }
+
+    /// Bytes this key takes: the allocation and what its value holds.
+    pub fn bytes(&self) -> usize {
+        let boxed = match self.view() {
+            View::Boxed(value) => value.bytes(),
+            _ => 0,
+        };
+        self.size() + boxed
+    }
+}
+
+/// The value behind a table reference, for as long as the table is borrowed.
+#[inline]
+pub fn view_of<'a>(entry: &Ref<'a, Entry>) -> View<'a> {
+    let view: View<'_> = entry.view();
+    // SAFETY: the view points into the heap object the table owns, which lives unchanged for 'a,
+    // not into the reference that was passed.
+    unsafe { std::mem::transmute::<View<'_>, View<'a>>(view) }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        drop(self.take_boxed());
+        let layout = Layout::from_size_align(self.size(), 8).expect("it was allocated so");
+        // SAFETY: allocated by `allocate` with the same size, which the header determines.
+        unsafe { dealloc(self.0.as_ptr(), layout) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::string::BigStr;
+
+    fn short(e: &Entry) -> Vec<u8> {
+        match e.view() {
+            View::Short(b, _) => b.to_vec(),
+            _ => panic!("not a short string"),
+        }
+    }
+
+    #[test]
+    fn holds_what_it_was_given() {
+        for klen in [0usize, 1, 16, 255, 256, 70_000] {
+            for deadline in [None, Some(1_700_000_000_123)] {
+                let key = vec![b'k'; klen];
+                let e = Entry::new(&key, New::Short(b"value", false), deadline, 7, 0xABCDEF);
+                assert_eq!(e.key(), &key[..]);
+                assert_eq!(e.deadline(), deadline);
+                assert_eq!((e.epoch(), e.access()), (7, 0xABCDEF));
+                assert_eq!(short(&e), b"value");
+                let e = e.with_deadline(Some(5)).with_deadline(Some(6)).with_deadline(None);
+                assert_eq!((e.deadline(), e.key().len()), (None, klen));
+                assert_eq!(short(&e), b"value");
+            }
+        }
+    }
+
+    #[test]
+    fn integer_of_16_byte_key_fits_32_bytes() {
+        let e = Entry::new(&[b'k'; 16], New::Int(-1), None, 0, 0);
+        assert_eq!(e.bytes(), 32);
+    }
+
+    #[test]
+    fn overwrites_only_in_the_same_room() {
+        let mut e = Entry::new(b"k", New::Short(b"12345", false), None, 0, 0);
+        assert!(e.overwrite_short(b"1234567", true));
+        assert_eq!(short(&e), b"1234567");
+        assert!(!e.overwrite_short(b"12345678", true));
+        assert!(!e.overwrite_int(3));
+        let mut e = Entry::new(b"k", New::Int(1), None, 0, 0);
+        assert!(e.overwrite_int(2) && !e.overwrite_short(b"x", false));
+    }
+
+    #[test]
+    fn boxed_values_move_and_are_freed_once() {
+        let value = || Box::new(Value::Str(BigStr::Owned(vec![1; 100_000])));
+        let e = Entry::new(b"big", New::Boxed(value()), None, 0, 0).with_deadline(Some(9));
+        assert!(e.bytes() > 100_000);
+        let mut e = e.with_deadline(None);
+        assert!(e.take_boxed().is_some() && e.take_boxed().is_none());
+    }
+}

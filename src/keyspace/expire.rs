@@ -1,0 +1,54 @@
+//! Deletion of keys whose time has come, in order of their deadlines and in slices.
+//!
+//! Each deletion is a unit of its own: its DEL and its event are never wrapped together with
+//! anything else.
+
+use super::effects::{Event, class};
+use super::{ExpiryPolicy, Keyspace};
+use crate::resp::request::Argv;
+
+impl Keyspace {
+    /// Deletes the key that is due first in database `db`, if one is due.
+    pub fn expire_next(&mut self, db: usize, now: i64) -> bool {
+        if self.expiry != ExpiryPolicy::Delete {
+            return false;
+        }
+        let Some((hash, key)) = self.dbs[db].first_due(now) else { return false };
+        self.expire_key(db, hash, &key);
+        true
+    }
+
+    /// Deletes one expired key and says so.
+    pub(super) fn expire_key(&mut self, db: usize, hash: u64, key: &[u8]) {
+        self.remove(db, hash, key);
+        self.counters.expired += 1;
+        self.effects.propagate(db, || Argv::from_slices(&[b"DEL", key]));
+        self.effects.touched(db, key, Event::new(class::EXPIRED, "expired"));
+    }
+
+    /// The earliest deadline of all databases, when it leads to a deletion at all.
+    pub fn next_deadline(&self) -> Option<i64> {
+        if self.expiry != ExpiryPolicy::Delete {
+            return None;
+        }
+        self.dbs.iter().filter_map(|db| db.deadlines.first()).map(|(at, _)| at).min()
+    }
+
+    /// Removes a key, handing it to walks first; large values are freed off the loop.
+    pub(super) fn remove(&mut self, db: usize, hash: u64, key: &[u8]) -> bool {
+        let target = &mut self.dbs[db];
+        if !self.walks.is_empty() {
+            if let Some(entry) = target.peek(hash, key) {
+                let position = target.dict.position_of(hash);
+                self.walks.before_removal(target.table, position, &entry);
+            }
+        }
+        match target.take(hash, key) {
+            Some(entry) => {
+                self.discard(entry);
+                true
+            }
+            None => false,
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! The databases, and the only doors to them: `Keys` for commands, `Keyspace` for whole-database
+//! work. Nothing here names a client, a socket or a reply.
+
+pub mod access;
+pub mod db;
+pub mod digest;
+pub mod effects;
+pub mod entry;
+pub mod expire;
+pub mod keys;
+pub mod walk;
+
+use crate::base::hash::Seed;
+use crate::base::rng::Rng;
+use crate::env::Garbage;
+use access::AccessPolicy;
+use db::Db;
+use effects::Effects;
+use walk::{Names, Walks};
+
+/// What happens to a key that is past its deadline when somebody looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ExpiryPolicy {
+    /// It is deleted, with its event and its DEL in the stream.
+    #[default]
+    Delete,
+    /// It is hidden but stays.
+    Hide,
+}
+
+/// Counters of the keyspace, as INFO stats shows them.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Counters {
+    /// Reads that found their key.
+    pub hits: u64,
+    /// Reads that did not.
+    pub misses: u64,
+    /// Keys deleted because their time had come.
+    pub expired: u64,
+}
+
+/// All databases.
+pub struct Keyspace {
+    /// The databases by number.
+    pub dbs: Vec<Db>,
+    /// What changed.
+    pub effects: Effects,
+    /// Hits, misses, expired.
+    pub counters: Counters,
+    /// Walks under way.
+    pub walks: Walks,
+    /// How accesses are stamped.
+    pub access: AccessPolicy,
+    /// What happens to expired keys.
+    pub expiry: ExpiryPolicy,
+    garbage: Vec<Box<dyn Garbage>>,
+    hints: keys::Hints,
+    next_table: u64,
+    restamp: Option<(usize, u64, u8)>,
+    rng: Rng,
+}
+
+/// Values of at least this many bytes are freed off the loop.
+const FREE_ELSEWHERE: usize = 16 * 1024;
+
+impl Keyspace {
+    /// `databases` empty ones whose tables are hashed with `seed`.
+    pub fn new(databases: usize, seed: Seed, rng: Rng) -> Keyspace {
+        let dbs = (0..databases).map(|i| Db::new(i as u64, seed)).collect();
+        Keyspace {
+            dbs,
+            effects: Effects::default(),
+            counters: Counters::default(),
+            walks: Walks::default(),
+            access: AccessPolicy::default(),
+            expiry: ExpiryPolicy::default(),
+            garbage: Vec::new(),
+            hints: keys::Hints::default(),
+            next_table: databases as u64,
+            restamp: None,
+            rng,
+        }
+    }
+
+    /// Exchanges two databases; walks go on with their tables.
+    pub fn swap_db(&mut self, a: usize, b: usize) {
+        self.dbs.swap(a, b);
+        self.effects.dirty += 1;
+    }
+
+    /// Empties one database; returns how many keys it had.
+    pub fn flush_db(&mut self, db: usize) -> usize {
+        let keys = self.dbs[db].dict.len();
+        if keys == 0 {
+            return 0;
+        }
+        self.next_table += 1;
+        let (table, contents) = self.dbs[db].take_all(self.next_table);
+        if let Some(contents) = self.walks.adopt(table, contents) {
+            self.garbage.push(Box::new(contents));
+        }
+        self.effects.dirty += keys as u64;
+        keys
+    }
+
+    /// Empties all databases; returns how many keys there were.
+    pub fn flush_all(&mut self) -> usize {
+        (0..self.dbs.len()).map(|db| self.flush_db(db)).sum()
+    }
+
+    /// What waits to be freed off the loop.
+    pub fn take_garbage(&mut self) -> Vec<Box<dyn Garbage>> {
+        std::mem::take(&mut self.garbage)
+    }
+
+    /// Whether anything waits to be freed.
+    #[inline]
+    pub fn has_garbage(&self) -> bool {
+        !self.garbage.is_empty()
+    }
+
+    fn discard(&mut self, entry: entry::Entry) {
+        if entry.bytes() >= FREE_ELSEWHERE {
+            self.garbage.push(Box::new(entry));
+        }
+    }
+
+    /// Goes on with a walk until `more` says stop.
+    pub fn step_walk(&mut self, id: u64, more: &mut dyn FnMut() -> bool) -> (Names, bool) {
+        let dbs = &self.dbs;
+        self.walks.step(id, |table| dbs.iter().find(|d| d.table == table).map(|d| &d.dict), more)
+    }
+
+    /// Starts a walk over one database that collects the names matching `pattern`.
+    pub fn start_walk(&mut self, db: usize, pattern: Vec<u8>, now: i64) -> u64 {
+        self.walks.start(self.dbs[db].table, pattern, now)
+    }
+
+    /// Ends a walk, finished or not.
+    pub fn end_walk(&mut self, id: u64) {
+        for contents in self.walks.end(id) {
+            self.garbage.push(Box::new(contents));
+        }
+    }
+
+    /// Stamps entries with the present epoch when the byte would otherwise come round; a few
+    /// buckets at a time. True while there is more to do.
+    pub fn restamp(&mut self, more: &mut dyn FnMut() -> bool) -> bool {
+        if self.restamp.is_none() {
+            if !self.walks.wants_restamp() {
+                return false;
+            }
+            self.restamp = Some((0, 0, self.walks.epoch));
+        }
+        if !self.walks.is_empty() {
+            return false;
+        }
+        while let Some((db, cursor, epoch)) = self.restamp {
+            if db == self.dbs.len() {
+                self.walks.restamped(epoch);
+                self.restamp = None;
+                break;
+            }
+            let next = self.dbs[db].dict.scan(cursor, &mut |e: &entry::Entry| e.set_epoch(epoch));
+            self.restamp = Some(if next == 0 { (db + 1, 0, epoch) } else { (db, next, epoch) });
+            if !more() {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Asserts the invariants of everything; for tests and simulation.
+    pub fn check(&self) {
+        for db in &self.dbs {
+            db.check();
+        }
+    }
+}

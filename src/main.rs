@@ -1,0 +1,102 @@
+//! The binary `redis-server`: command line, configuration, then the loop until it ends.
+
+use std::ffi::OsString;
+use std::io::{self, Read};
+use std::path::Path;
+use std::process::exit;
+
+use redstart::engine::Engine;
+use redstart::engine::config::{self, Config, REDIS_VERSION, Startup};
+use redstart::env::real::{RealDisk, environment};
+use redstart::env::Disk;
+use redstart::net::{listen, poll::Server};
+use redstart::{commands, log, sys};
+
+fn main() {
+    let args: Vec<OsString> = std::env::args_os().collect();
+    let mut stdin = || {
+        let mut text = Vec::new();
+        io::stdin().lock().read_to_end(&mut text).map(|_| text)
+    };
+    match config::from_args(&args, &mut |path| RealDisk.read(path), &mut stdin) {
+        Ok(Startup::Run(config, path)) => serve(*config, path),
+        Ok(Startup::Version) => println!("{}", version()),
+        Ok(Startup::Help) => print!("{}", config::USAGE),
+        Err(error) => fail(error),
+    }
+}
+
+fn fail(error: impl std::fmt::Display) -> ! {
+    eprintln!("{}", error.to_string().trim_end());
+    exit(1)
+}
+
+/// A fault after the log is there goes to the log.
+fn give_up(error: impl std::fmt::Display) -> ! {
+    tracing::warn!("{error}");
+    exit(1)
+}
+
+fn version() -> String {
+    format!(
+        "Redis server v={REDIS_VERSION} sha=00000000:0 malloc=jemalloc-5.3.0 bits={} build={:x} \
+         redstart={}",
+        usize::BITS,
+        log::BUILD,
+        env!("CARGO_PKG_VERSION"),
+    )
+}
+
+fn serve(mut config: Config, path: Option<std::path::PathBuf>) -> ! {
+    if let Err(error) = std::env::set_current_dir(&config.dir) {
+        fail(format!("Can't chdir to '{}': {}", config.dir, sys::error_text(&error)));
+    }
+    if let Err(error) = log::check_file(&config.logfile) {
+        fail(format!("Can't open the log file: {}", sys::error_text(&error)));
+    }
+    if config.daemonize {
+        sys::daemonize().unwrap_or_else(|error| fail(error));
+    }
+    log::init(config.loglevel.name(), &config.logfile);
+    log::starting(REDIS_VERSION, path.is_some());
+    log::set_role('M');
+    config.maxclients =
+        listen::reserve_files(config.maxclients).unwrap_or_else(|error| give_up(error));
+    let mut server = Server::new().unwrap_or_else(|error| give_up(error));
+    let pidfile = write_pidfile(&config);
+    let on_terminal = config.logfile.is_empty() && sys::stdout_is_terminal();
+    log::banner(REDIS_VERSION, config.port, config.always_show_logo || on_terminal);
+    listen::check_backlog(config.tcp_backlog);
+    server.listen(&config).unwrap_or_else(|error| give_up(error));
+    let (env, finished) = environment(server.wake());
+    let mut engine = Engine::new(config, env, commands::table());
+    engine.config_file = path;
+    tracing::info!("Server initialized");
+    for kind in server.kinds() {
+        tracing::info!("Ready to accept connections {kind}");
+    }
+    let code = server.run(&mut engine, &finished);
+    server.unlink();
+    if let Some(pidfile) = pidfile {
+        // It may have been removed already, and the process ends either way.
+        let _ = RealDisk.remove(Path::new(&pidfile));
+    }
+    // Leaving without dropping millions of values: the system takes the memory back at once.
+    exit(code)
+}
+
+/// Writes the process id where it is asked for; the name of the file if there is one now.
+fn write_pidfile(config: &Config) -> Option<String> {
+    let name = match config.pidfile.as_str() {
+        "" if config.daemonize => "/var/run/redis.pid",
+        "" => return None,
+        name => name,
+    };
+    match RealDisk.create(Path::new(name), format!("{}\n", sys::pid()).as_bytes()) {
+        Ok(()) => Some(name.to_owned()),
+        Err(error) => {
+            tracing::warn!("Failed to write PID file: {}", sys::error_text(&error));
+            None
+        }
+    }
+}

@@ -1,0 +1,445 @@
+//! The loop: wait, accept, read every ready socket, run what came, write every answer.
+//!
+//! One pass reads all ready sockets before anything runs, so that the engine can look ahead over
+//! all of them, and writes each client once after everything ran. Readiness comes as edges and is
+//! kept in lists until it is used up. Invariant: the loop sleeps only when no list holds work and
+//! the engine has none ready, and never longer than the engine's next deadline.
+
+use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mio::event::Event;
+use mio::{Events, Interest, Poll, Token, Waker};
+
+use crate::engine::client::{ClientId, CloseWish, IdHasher};
+use crate::engine::{Engine, NetRequest};
+use crate::env::real::{Finished, Wake};
+use crate::net::Signals;
+use crate::net::conn::{Conn, Filled, Flushed, Sink, fill, flush};
+use crate::net::listen::{self, ListenError, Listener};
+use crate::sys::error_text;
+
+const SIGNALS: Token = Token(usize::MAX);
+const WAKER: Token = Token(usize::MAX - 1);
+/// Listeners count down from here; clients count up from 1 and never get near.
+const FIRST_LISTENER: usize = usize::MAX - 2;
+const LAST_LISTENER: usize = usize::MAX / 2;
+
+/// Events taken from the kernel in one pass.
+const EVENTS_MAX: usize = 1024;
+/// Connections one listener hands out in a pass.
+const ACCEPT_MAX: usize = 1000;
+/// Bytes one client may bring in a pass; the rest waits for its next turn.
+const READ_MAX: usize = 256 * 1024;
+/// Bytes one client may take in a pass.
+const WRITE_MAX: usize = 1024 * 1024;
+/// Clients with paused reading that are looked at in a pass.
+const HELD_MAX: usize = 64;
+/// How often paused clients and full descriptor tables are looked at when nothing else happens.
+const RETRY: Duration = Duration::from_millis(100);
+
+/// Whether a listener has connections that were not taken yet.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Backlog {
+    None,
+    /// The pass had its fill.
+    Waiting,
+    /// The process is out of descriptors; time may bring some.
+    Starved,
+}
+
+struct Door {
+    token: Token,
+    listener: Listener,
+    backlog: Backlog,
+}
+
+/// All sockets of the server.
+pub struct Server {
+    poll: Poll,
+    waker: Arc<Waker>,
+    signals: Signals,
+    doors: Vec<Door>,
+    next_door: usize,
+    /// `bind` and `port` as they are in force.
+    bound: (Vec<String>, u16),
+    conns: HashMap<ClientId, Conn, BuildHasherDefault<IdHasher>>,
+    /// To be read in the next pass, and the list under work.
+    unread: Vec<ClientId>,
+    reading: Vec<ClientId>,
+    /// Ready to be read, but the engine wants nothing of them for now.
+    held: Vec<ClientId>,
+    /// Output that may go on: room came, or the pass had its fill.
+    unwritten: Vec<ClientId>,
+    dirty: Vec<ClientId>,
+}
+
+/// Where a client's bytes go: its buffer in the engine.
+struct Inlet<'a> {
+    engine: &'a mut Engine,
+    id: ClientId,
+}
+
+impl Sink for Inlet<'_> {
+    fn space(&mut self) -> Option<&mut [u8]> {
+        self.engine.buffer(self.id).map(|buffer| buffer.space())
+    }
+
+    fn filled(&mut self, count: usize) {
+        self.engine.arrived(self.id, count);
+    }
+}
+
+impl Server {
+    /// A server without listeners. From here on signals are received, not deadly.
+    pub fn new() -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
+        let mut signals = Signals::install()?;
+        poll.registry().register(&mut signals.pipe, SIGNALS, Interest::READABLE)?;
+        Ok(Server {
+            poll,
+            waker,
+            signals,
+            doors: Vec::new(),
+            next_door: FIRST_LISTENER,
+            bound: (Vec::new(), 0),
+            conns: HashMap::default(),
+            unread: Vec::new(),
+            reading: Vec::new(),
+            held: Vec::new(),
+            unwritten: Vec::new(),
+            dirty: Vec::new(),
+        })
+    }
+
+    /// Interrupts the loop's sleep from another thread.
+    pub fn wake(&self) -> Wake {
+        let waker = self.waker.clone();
+        Arc::new(move || {
+            // A loop that cannot be woken finds the result at its next deadline.
+            let _ = waker.wake();
+        })
+    }
+
+    /// Opens what the configuration names.
+    pub fn listen(&mut self, config: &crate::engine::config::Config) -> Result<(), ListenError> {
+        self.bound = (config.bind.clone(), config.port);
+        for listener in listen::open(config)? {
+            self.add_door(listener);
+        }
+        Ok(())
+    }
+
+    /// Kinds of listeners in the order they were opened, each once.
+    pub fn kinds(&self) -> Vec<&'static str> {
+        let mut kinds: Vec<&'static str> =
+            self.doors.iter().map(|door| door.listener.kind()).collect();
+        kinds.dedup();
+        kinds
+    }
+
+    /// Removes the names of Unix sockets from the file system.
+    pub fn unlink(&self) {
+        for door in &self.doors {
+            if let Listener::Unix(_, path) = &door.listener {
+                // Somebody may have removed or replaced it; the process ends either way.
+                let _ = std::fs::remove_file(path);
+            }
+        }
+    }
+
+    /// Serves until the engine asks for the end; gives the process's exit code.
+    pub fn run(&mut self, engine: &mut Engine, finished: &Finished) -> i32 {
+        let mut events = Events::with_capacity(EVENTS_MAX);
+        let mut deadline = engine.tick();
+        loop {
+            let timeout = self.timeout(engine, deadline);
+            if let Err(error) = self.poll.poll(&mut events, timeout) {
+                if error.kind() != io::ErrorKind::Interrupted {
+                    tracing::error!("Can't wait for events: {}", error_text(&error));
+                    return 1;
+                }
+            }
+            for event in &events {
+                self.sort(event, engine, finished);
+            }
+            self.accept_waiting(engine);
+            self.release_held(engine);
+            self.read_all(engine);
+            engine.run_ready();
+            deadline = engine.tick();
+            self.write_all(engine);
+            for request in engine.requests() {
+                match request {
+                    NetRequest::Shutdown { exit_code } => return exit_code,
+                    NetRequest::Rebind => self.rebind(engine),
+                }
+            }
+        }
+    }
+
+    /// How long the loop may sleep: not at all while there is work.
+    fn timeout(&self, engine: &Engine, deadline: Option<u64>) -> Option<Duration> {
+        if engine.has_ready() || !self.unread.is_empty() || !self.unwritten.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        let mut timeout = deadline.map(Duration::from_micros);
+        let mut at_most = |limit: Duration| {
+            timeout = Some(timeout.map_or(limit, |timeout| timeout.min(limit)));
+        };
+        if !self.held.is_empty() {
+            at_most(RETRY);
+        }
+        for door in &self.doors {
+            match door.backlog {
+                Backlog::None => {}
+                Backlog::Waiting => at_most(Duration::ZERO),
+                Backlog::Starved => at_most(RETRY),
+            }
+        }
+        timeout
+    }
+
+    /// Notes what an event tells; nothing is read here but signals and results of jobs.
+    fn sort(&mut self, event: &Event, engine: &mut Engine, finished: &Finished) {
+        match event.token() {
+            SIGNALS => self.signals.take().for_each(|signal| engine.signal(signal)),
+            WAKER => {
+                while let Some(done) = finished.pop() {
+                    engine.job_done(done);
+                }
+            }
+            Token(door) if door > LAST_LISTENER => {
+                if let Some(door) = self.doors.iter_mut().find(|d| d.token == event.token()) {
+                    door.backlog = Backlog::Waiting;
+                }
+            }
+            Token(client) => self.sort_client(ClientId(client as u64), event, engine),
+        }
+    }
+
+    fn sort_client(&mut self, id: ClientId, event: &Event, engine: &mut Engine) {
+        let Some(conn) = self.conns.get_mut(&id) else { return };
+        let broken = event.is_error() || (event.is_read_closed() && event.is_write_closed());
+        if conn.ended {
+            // Both directions are gone, so nothing that waits can ever leave.
+            if broken {
+                self.close(id, engine);
+                return;
+            }
+        } else if event.is_readable() || event.is_read_closed() || broken {
+            conn.unread = true;
+            conn.to_end |= event.is_read_closed() || broken;
+            if !conn.listed && (!conn.held || conn.to_end) {
+                conn.listed = true;
+                self.unread.push(id);
+            }
+        }
+        if event.is_writable() && conn.blocked {
+            conn.blocked = false;
+            self.unwritten.push(id);
+        }
+    }
+
+    fn accept_waiting(&mut self, engine: &mut Engine) {
+        for index in 0..self.doors.len() {
+            if self.doors[index].backlog != Backlog::None {
+                self.doors[index].backlog = self.accept(index, engine);
+            }
+        }
+    }
+
+    fn accept(&mut self, index: usize, engine: &mut Engine) -> Backlog {
+        let keepalive = engine.config().tcp_keepalive;
+        for _ in 0..ACCEPT_MAX {
+            let (mut socket, peer) = match self.doors[index].listener.accept(keepalive) {
+                Ok(accepted) => accepted,
+                Err(error) => match error.raw_os_error() {
+                    _ if error.kind() == io::ErrorKind::WouldBlock => return Backlog::None,
+                    Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM) => {
+                        tracing::warn!("Accepting client connection: {}", error_text(&error));
+                        return Backlog::Starved;
+                    }
+                    // This one connection died in the queue.
+                    _ => continue,
+                },
+            };
+            tracing::debug!("Accepted {}", peer.addr);
+            let id = engine.connect(peer);
+            let token = Token(usize::try_from(id.0).expect("ids count up from one"));
+            match self.poll.registry().register(&mut socket, token, Interest::READABLE) {
+                Ok(()) => {
+                    self.conns.insert(id, Conn::new(socket));
+                }
+                Err(error) => {
+                    tracing::warn!("Can't watch a client connection: {}", error_text(&error));
+                    engine.gone(id);
+                }
+            }
+        }
+        Backlog::Waiting
+    }
+
+    /// Puts back clients whose reading goes on. Only some are looked at, in turn: there may be
+    /// thousands that wait long.
+    fn release_held(&mut self, engine: &Engine) {
+        for _ in 0..self.held.len().min(HELD_MAX) {
+            let id = self.held.swap_remove(0);
+            let Some(conn) = self.conns.get_mut(&id) else { continue };
+            if engine.reading_paused(id) {
+                self.held.push(id);
+                continue;
+            }
+            conn.held = false;
+            if conn.unread && !conn.listed {
+                conn.listed = true;
+                self.unread.push(id);
+            }
+        }
+    }
+
+    fn read_all(&mut self, engine: &mut Engine) {
+        std::mem::swap(&mut self.unread, &mut self.reading);
+        for index in 0..self.reading.len() {
+            self.read(self.reading[index], engine);
+        }
+        self.reading.clear();
+    }
+
+    fn read(&mut self, id: ClientId, engine: &mut Engine) {
+        let Some(conn) = self.conns.get_mut(&id) else { return };
+        conn.listed = false;
+        // An end must be noticed even while reading is paused. What comes before it is no more
+        // than the kernel's own buffer holds.
+        if !conn.to_end && engine.reading_paused(id) {
+            if !conn.held {
+                conn.held = true;
+                self.held.push(id);
+            }
+            return;
+        }
+        let filled = fill(&mut conn.socket, &mut Inlet { engine, id }, conn.to_end, READ_MAX);
+        match filled {
+            Filled::Drained => conn.unread = false,
+            Filled::More => {
+                conn.listed = true;
+                self.unread.push(id);
+            }
+            Filled::Ended => {
+                conn.unread = false;
+                conn.ended = true;
+                engine.read_closed(id);
+            }
+            Filled::Broken => self.close(id, engine),
+        }
+    }
+
+    fn write_all(&mut self, engine: &mut Engine) {
+        let mut dirty = std::mem::take(&mut self.dirty);
+        dirty.append(&mut self.unwritten);
+        loop {
+            engine.take_dirty(&mut dirty);
+            if dirty.is_empty() {
+                break;
+            }
+            for id in dirty.drain(..) {
+                self.write(id, engine);
+            }
+        }
+        self.dirty = dirty;
+    }
+
+    fn write(&mut self, id: ClientId, engine: &mut Engine) {
+        let Some(conn) = self.conns.get_mut(&id) else { return };
+        if engine.close_wish(id) == CloseWish::Now {
+            return self.close(id, engine);
+        }
+        if conn.blocked {
+            return;
+        }
+        let Some(out) = engine.output(id) else { return };
+        let (flushed, count) = flush(&mut conn.socket, out, WRITE_MAX);
+        if count > 0 {
+            engine.written(id, count);
+        }
+        match flushed {
+            Flushed::All => match engine.close_wish(id) {
+                CloseWish::No => self.drop_watch(id),
+                CloseWish::AfterReply | CloseWish::Now => self.close(id, engine),
+            },
+            Flushed::More => self.unwritten.push(id),
+            Flushed::Blocked => self.watch_room(id, engine),
+            Flushed::Broken => self.close(id, engine),
+        }
+    }
+
+    /// Asks the kernel to tell when the socket takes bytes again. Asking also reports room that
+    /// came since the write, so no edge is lost.
+    fn watch_room(&mut self, id: ClientId, engine: &mut Engine) {
+        let Some(conn) = self.conns.get_mut(&id) else { return };
+        conn.blocked = true;
+        if conn.watches_room {
+            return;
+        }
+        conn.watches_room = true;
+        let token = Token(usize::try_from(id.0).expect("ids count up from one"));
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        if self.poll.registry().reregister(&mut conn.socket, token, interest).is_err() {
+            self.close(id, engine);
+        }
+    }
+
+    /// A Unix socket reports room each time its peer reads, so it is watched only while needed.
+    /// TCP reports it only after a short write: watching on costs nothing.
+    fn drop_watch(&mut self, id: ClientId) {
+        let Some(conn) = self.conns.get_mut(&id) else { return };
+        if conn.watches_room && conn.socket.is_unix() {
+            let token = Token(usize::try_from(id.0).expect("ids count up from one"));
+            let registry = self.poll.registry();
+            // If it fails, needless wake-ups are all that follows.
+            conn.watches_room =
+                registry.reregister(&mut conn.socket, token, Interest::READABLE).is_err();
+        }
+    }
+
+    /// Closing a socket also ends its registration.
+    fn close(&mut self, id: ClientId, engine: &mut Engine) {
+        if let Some(conn) = self.conns.remove(&id) {
+            tracing::trace!("Closing client {} on descriptor {}", id.0, conn.socket.as_raw_fd());
+            drop(conn);
+            engine.gone(id);
+        }
+    }
+
+    fn add_door(&mut self, mut listener: Listener) {
+        let token = Token(self.next_door);
+        self.next_door -= 1;
+        match self.poll.registry().register(&mut listener, token, Interest::READABLE) {
+            Ok(()) => self.doors.push(Door { token, listener, backlog: Backlog::None }),
+            Err(error) => tracing::error!("Can't watch a listener: {}", error_text(&error)),
+        }
+    }
+
+    /// Closes the TCP listeners first, as a new list may name addresses of the old one, and goes
+    /// back to the old list if the new one fails.
+    fn rebind(&mut self, engine: &mut Engine) {
+        let backlog = engine.config().tcp_backlog;
+        let wanted = (engine.config().bind.clone(), engine.config().port);
+        self.doors.retain(|door| !matches!(door.listener, Listener::Tcp(_)));
+        let opened = listen::open_tcp(&wanted.0, wanted.1, backlog).or_else(|error| {
+            tracing::warn!("{error}");
+            (engine.config.bind, engine.config.port) = self.bound.clone();
+            listen::open_tcp(&self.bound.0, self.bound.1, backlog)
+        });
+        match opened {
+            Ok(listeners) => listeners.into_iter().for_each(|listener| self.add_door(listener)),
+            Err(error) => tracing::error!("{error}"),
+        }
+        self.bound = (engine.config().bind.clone(), engine.config().port);
+    }
+}

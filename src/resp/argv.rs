@@ -1,0 +1,234 @@
+//! Arguments of one request: borrowed from the read buffer (`RawArgs`) or kept (`Argv`).
+//!
+//! Invariant: a span with `start == BIG` names an element of `big`; every other span lies inside
+//! `bytes`. Small arguments live side by side in one buffer, a large one is a shared `Bytes` that
+//! a handler may take over without copying it.
+
+use bytes::Bytes;
+use std::fmt;
+
+/// The `start` of a span whose argument lives in `big`.
+const BIG: u32 = u32::MAX;
+
+/// An argument this long is kept as a `Bytes` of its own.
+pub const BIG_ARG: usize = 32 * 1024;
+
+/// Where one argument lies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Span {
+    /// Offset of its first byte; `u32::MAX` says that `len` is an index into `big`.
+    pub start: u32,
+    /// Its length in bytes, or its index in `big`.
+    pub len: u32,
+}
+
+impl Span {
+    /// The span of the large argument number `index`.
+    #[inline]
+    pub fn big(index: usize) -> Self {
+        Span { start: BIG, len: index as u32 }
+    }
+
+    /// Whether the argument lives outside the common buffer.
+    #[inline]
+    pub fn is_big(self) -> bool {
+        self.start == BIG
+    }
+
+    /// The bytes it covers in `bytes`; for spans of small arguments only.
+    #[inline]
+    pub fn of(self, bytes: &[u8]) -> &[u8] {
+        let start = self.start as usize;
+        &bytes[start..start + self.len as usize]
+    }
+}
+
+/// The arguments of one request, command name first, borrowed from where they were read to.
+pub struct RawArgs<'a> {
+    /// What the spans of small arguments point into.
+    pub bytes: &'a [u8],
+    /// One span an argument.
+    pub spans: &'a [Span],
+    /// The large arguments.
+    pub big: &'a mut [Bytes],
+}
+
+impl RawArgs<'_> {
+    /// How many arguments there are, the command name included.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.spans.len()
+    }
+
+    /// Whether there is no argument at all, which no parsed request has.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+    }
+
+    /// Argument `index`. Panics beyond `len()`, as a slice does.
+    #[inline]
+    pub fn get(&self, index: usize) -> &[u8] {
+        resolve(self.bytes, self.big, self.spans[index])
+    }
+
+    /// Argument `index` to keep: a large one is handed over (and reads as empty from then on),
+    /// a small one is copied.
+    pub fn take(&mut self, index: usize) -> Bytes {
+        let span = self.spans[index];
+        if span.is_big() {
+            std::mem::take(&mut self.big[span.len as usize])
+        } else {
+            Bytes::copy_from_slice(span.of(self.bytes))
+        }
+    }
+
+    /// All arguments in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &[u8]> {
+        self.spans.iter().map(|&span| resolve(self.bytes, self.big, span))
+    }
+
+    /// The same arguments for a shorter while.
+    #[inline]
+    pub fn reborrow(&mut self) -> RawArgs<'_> {
+        RawArgs { bytes: self.bytes, spans: self.spans, big: self.big }
+    }
+}
+
+impl fmt::Debug for RawArgs<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        debug_list(self.iter(), f)
+    }
+}
+
+#[inline]
+fn resolve<'a>(bytes: &'a [u8], big: &'a [Bytes], span: Span) -> &'a [u8] {
+    if span.is_big() { &big[span.len as usize] } else { span.of(bytes) }
+}
+
+fn debug_list<'a>(
+    items: impl Iterator<Item = &'a [u8]>,
+    f: &mut fmt::Formatter<'_>,
+) -> fmt::Result {
+    f.debug_list().entries(items.map(String::from_utf8_lossy)).finish()
+}
+
+/// Arguments that outlive their read buffer: queued by MULTI, parked by a blocking command.
+#[derive(Clone, Default)]
+pub struct Argv {
+    bytes: Vec<u8>,
+    spans: Vec<Span>,
+    big: Vec<Bytes>,
+}
+
+impl Argv {
+    /// No arguments yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A copy of `arguments`.
+    pub fn from_slices(arguments: &[&[u8]]) -> Self {
+        let mut argv = Self::default();
+        argv.bytes.reserve_exact(small_bytes(arguments.iter().map(|a| a.len())));
+        argv.spans.reserve_exact(arguments.len());
+        arguments.iter().for_each(|argument| argv.push(argument));
+        argv
+    }
+
+    /// Appends a copy of `argument`.
+    pub fn push(&mut self, argument: &[u8]) {
+        // Offsets are 32 bits wide; what would lie past them gets a buffer of its own as well.
+        if argument.len() >= BIG_ARG || self.bytes.len() + argument.len() >= BIG as usize {
+            return self.push_big(Bytes::copy_from_slice(argument));
+        }
+        self.spans.push(Span { start: self.bytes.len() as u32, len: argument.len() as u32 });
+        self.bytes.extend_from_slice(argument);
+    }
+
+    /// Appends `argument`; a large one is not copied.
+    pub fn push_bytes(&mut self, argument: Bytes) {
+        if argument.len() >= BIG_ARG {
+            self.push_big(argument);
+        } else {
+            self.push(&argument);
+        }
+    }
+
+    fn push_big(&mut self, argument: Bytes) {
+        self.spans.push(Span::big(self.big.len()));
+        self.big.push(argument);
+    }
+
+    /// How many arguments there are.
+    pub fn len(&self) -> usize {
+        self.spans.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+    }
+
+    /// Argument `index`. Panics beyond `len()`, as a slice does.
+    #[inline]
+    pub fn get(&self, index: usize) -> &[u8] {
+        resolve(&self.bytes, &self.big, self.spans[index])
+    }
+
+    /// The arguments in the form that commands run with. `take` on it empties a large argument
+    /// here too: clone first if the arguments must run twice.
+    pub fn raw(&mut self) -> RawArgs<'_> {
+        RawArgs { bytes: &self.bytes, spans: &self.spans, big: &mut self.big }
+    }
+
+    /// All arguments in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &[u8]> {
+        self.spans.iter().map(|&span| resolve(&self.bytes, &self.big, span))
+    }
+
+    /// Bytes of memory behind this value, large arguments included.
+    pub fn heap_bytes(&self) -> usize {
+        self.bytes.capacity()
+            + self.spans.capacity() * size_of::<Span>()
+            + self.big.capacity() * size_of::<Bytes>()
+            + self.big.iter().map(Bytes::len).sum::<usize>()
+    }
+}
+
+impl From<RawArgs<'_>> for Argv {
+    /// Copies the small arguments and takes over the large ones.
+    fn from(mut raw: RawArgs<'_>) -> Self {
+        let mut argv = Self::default();
+        argv.spans.reserve_exact(raw.len());
+        argv.bytes.reserve_exact(small_bytes(raw.iter().map(<[u8]>::len)));
+        argv.big.reserve_exact(raw.big.len());
+        for index in 0..raw.len() {
+            if raw.spans[index].is_big() {
+                argv.push_big(raw.take(index));
+            } else {
+                argv.push(raw.get(index));
+            }
+        }
+        argv
+    }
+}
+
+/// What `push` will copy into the common buffer.
+fn small_bytes(lengths: impl Iterator<Item = usize>) -> usize {
+    lengths.filter(|&len| len < BIG_ARG).sum()
+}
+
+impl PartialEq for Argv {
+    fn eq(&self, other: &Self) -> bool {
+        self.len() == other.len() && self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Argv {}
+
+impl fmt::Debug for Argv {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        debug_list(self.iter(), f)
+    }
+}

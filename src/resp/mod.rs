@@ -1,0 +1,8 @@
+//! The wire protocol: requests in, replies out, replies read back. Knows bytes, never commands.
+
+pub mod argv;
+pub mod decode;
+pub mod limits;
+pub mod outbuf;
+pub mod reply;
+pub mod request;

@@ -1,0 +1,377 @@
+//! Replies in the client's protocol: the only place that knows RESP2 from RESP3.
+//!
+//! Invariant: what is written is whole protocol, whatever the texts contain; an aggregate opened
+//! without a length gets its header in place when it is closed.
+
+pub use super::outbuf::OutBuf;
+use super::outbuf::{CHUNK_MAX, SHARE_MIN};
+use crate::base::double;
+use bytes::Bytes;
+
+/// The longest header: a type byte, 20 digits, CR LF.
+const HEADER_MAX: usize = 23;
+
+/// The protocol a client speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proto {
+    /// RESP2.
+    V2,
+    /// RESP3.
+    V3,
+}
+
+/// A place in a reply to return to. Valid while nothing before it is sent.
+#[derive(Clone, Copy, Debug)]
+pub struct Mark(usize);
+
+/// An aggregate whose length is not known yet. Close the one opened last first.
+#[derive(Debug)]
+#[must_use = "an aggregate that is not closed has no header"]
+pub struct Slot {
+    place: (u64, usize),
+    shape: Shape,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Shape {
+    Array,
+    Map,
+    Set,
+}
+
+/// Writes replies in the client's protocol.
+pub struct Reply {
+    /// The protocol in force.
+    pub proto: Proto,
+    /// Whether writes have no effect: silenced or overflowed.
+    dropping: bool,
+    silent: bool,
+    overflowed: bool,
+    limit: usize,
+    out: OutBuf,
+}
+
+impl Reply {
+    /// An empty reply.
+    pub fn new(proto: Proto) -> Self {
+        Reply {
+            proto,
+            dropping: false,
+            silent: false,
+            overflowed: false,
+            limit: usize::MAX,
+            out: OutBuf::new(),
+        }
+    }
+
+    /// The bytes written so far.
+    #[inline]
+    pub fn out(&mut self) -> &mut OutBuf {
+        &mut self.out
+    }
+
+    /// How many bytes wait.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.out.len()
+    }
+
+    /// Whether nothing waits.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.out.is_empty()
+    }
+
+    /// Where the reply is now.
+    pub fn mark(&self) -> Mark {
+        Mark(self.out.len())
+    }
+
+    /// Drops everything written since `mark`.
+    pub fn truncate(&mut self, mark: Mark) {
+        self.out.truncate(mark.0);
+    }
+
+    /// How many bytes may wait. The write that passes it is the last one with an effect.
+    pub fn set_limit(&mut self, limit: Option<usize>) {
+        self.limit = limit.unwrap_or(usize::MAX);
+    }
+
+    /// Whether the limit was passed and bytes were, or will be, lost.
+    pub fn overflowed(&self) -> bool {
+        self.overflowed
+    }
+
+    /// Drops all writes until it is set back.
+    pub fn set_silent(&mut self, silent: bool) {
+        self.silent = silent;
+        self.dropping = silent || self.overflowed;
+    }
+
+    /// `+OK`.
+    #[inline]
+    pub fn ok(&mut self) {
+        self.raw(b"+OK\r\n");
+    }
+
+    /// A status line. Line ends inside are written as spaces.
+    pub fn simple(&mut self, text: &[u8]) {
+        self.line(b'+', text);
+    }
+
+    /// An error line, code first. Line ends inside are written as spaces.
+    pub fn error(&mut self, text: &str) {
+        self.line(b'-', text.as_bytes());
+    }
+
+    /// The same for a text that need not be UTF-8.
+    pub fn error_bytes(&mut self, text: &[u8]) {
+        self.line(b'-', text);
+    }
+
+    /// An integer.
+    #[inline]
+    pub fn int(&mut self, value: i64) {
+        if self.dropping {
+            return;
+        }
+        let tail = self.out.room(HEADER_MAX);
+        if (0..10).contains(&value) {
+            tail.extend_from_slice(&[b':', b'0' + value as u8, b'\r', b'\n']);
+        } else {
+            tail.push(b':');
+            tail.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+            tail.extend_from_slice(b"\r\n");
+        }
+        self.settle();
+    }
+
+    /// A string.
+    #[inline]
+    pub fn bulk(&mut self, bytes: &[u8]) {
+        if self.dropping || (bytes.len() >= CHUNK_MAX && !self.fits(bytes.len())) {
+            return;
+        }
+        let tail = self.out.room(bytes.len() + HEADER_MAX + 2);
+        put_header(tail, b'$', bytes.len());
+        tail.extend_from_slice(bytes);
+        tail.extend_from_slice(b"\r\n");
+        self.settle();
+    }
+
+    /// A string that is not copied, unless it is short.
+    pub fn bulk_shared(&mut self, bytes: Bytes) {
+        if bytes.len() < SHARE_MIN {
+            return self.bulk(&bytes);
+        }
+        if self.dropping || !self.fits(bytes.len()) {
+            return;
+        }
+        put_header(self.out.room(HEADER_MAX), b'$', bytes.len());
+        self.out.push_shared(bytes);
+        self.out.push_bytes(b"\r\n");
+        self.settle();
+    }
+
+    /// An integer as a string.
+    #[inline]
+    pub fn bulk_int(&mut self, value: i64) {
+        self.bulk(itoa::Buffer::new().format(value).as_bytes());
+    }
+
+    /// No value.
+    #[inline]
+    pub fn null(&mut self) {
+        self.raw(if self.v3() { b"_\r\n" } else { b"$-1\r\n" });
+    }
+
+    /// No array.
+    pub fn null_array(&mut self) {
+        self.raw(if self.v3() { b"_\r\n" } else { b"*-1\r\n" });
+    }
+
+    /// The start of an array: `len` items follow.
+    #[inline]
+    pub fn array(&mut self, len: usize) {
+        self.header(b'*', len);
+    }
+
+    /// The start of a map: `pairs` keys, each with its value, follow.
+    pub fn map(&mut self, pairs: usize) {
+        if self.v3() { self.header(b'%', pairs) } else { self.header(b'*', 2 * pairs) }
+    }
+
+    /// The start of a set: `len` items follow.
+    pub fn set(&mut self, len: usize) {
+        self.header(if self.v3() { b'~' } else { b'*' }, len);
+    }
+
+    /// The start of a message out of turn: `len` items follow.
+    pub fn push(&mut self, len: usize) {
+        self.header(if self.v3() { b'>' } else { b'*' }, len);
+    }
+
+    /// The start of attributes of the next item: `pairs` keys, each with its value, follow.
+    /// RESP2 has no such thing: then nothing is written and the caller leaves them out (false).
+    pub fn attribute(&mut self, pairs: usize) -> bool {
+        if self.v3() {
+            self.header(b'|', pairs);
+        }
+        self.v3()
+    }
+
+    /// A floating point number.
+    pub fn double(&mut self, value: f64) {
+        self.double_text(double::format_f64(value).as_ref());
+    }
+
+    /// A floating point number that is text already.
+    pub fn double_text(&mut self, text: &[u8]) {
+        if self.v3() { self.line(b',', text) } else { self.bulk(text) }
+    }
+
+    /// A truth value.
+    pub fn bool(&mut self, value: bool) {
+        self.raw(match (self.proto, value) {
+            (Proto::V3, true) => b"#t\r\n",
+            (Proto::V3, false) => b"#f\r\n",
+            (Proto::V2, true) => b":1\r\n",
+            (Proto::V2, false) => b":0\r\n",
+        });
+    }
+
+    /// An integer of any length, in decimal digits.
+    pub fn big_number(&mut self, digits: &str) {
+        if self.v3() { self.line(b'(', digits.as_bytes()) } else { self.bulk(digits.as_bytes()) }
+    }
+
+    /// A text with a three-letter kind, `txt` or `mkd`.
+    pub fn verbatim(&mut self, ext: &str, text: &[u8]) {
+        if !self.v3() {
+            return self.bulk(text);
+        }
+        debug_assert!(ext.len() == 3, "the kind of a verbatim text has three letters");
+        if self.dropping || !self.fits(text.len()) {
+            return;
+        }
+        let tail = self.out.room(text.len() + HEADER_MAX + 6);
+        put_header(tail, b'=', text.len() + 4);
+        tail.extend_from_slice(ext.as_bytes());
+        tail.push(b':');
+        tail.extend_from_slice(text);
+        tail.extend_from_slice(b"\r\n");
+        self.settle();
+    }
+
+    /// Starts an array whose length `close` will tell.
+    pub fn open_array(&mut self) -> Slot {
+        Slot { place: self.out.place(), shape: Shape::Array }
+    }
+
+    /// Starts a map whose number of pairs `close` will tell.
+    pub fn open_map(&mut self) -> Slot {
+        Slot { place: self.out.place(), shape: Shape::Map }
+    }
+
+    /// Starts a set whose length `close` will tell.
+    pub fn open_set(&mut self) -> Slot {
+        Slot { place: self.out.place(), shape: Shape::Set }
+    }
+
+    /// Ends what `slot` began: it has `len` items, or pairs if it is a map.
+    pub fn close(&mut self, slot: Slot, len: usize) {
+        if self.dropping {
+            return;
+        }
+        let (tag, len) = match (slot.shape, self.proto) {
+            (Shape::Map, Proto::V3) => (b'%', len),
+            (Shape::Map, Proto::V2) => (b'*', 2 * len),
+            (Shape::Set, Proto::V3) => (b'~', len),
+            (Shape::Array, _) | (Shape::Set, Proto::V2) => (b'*', len),
+        };
+        let mut header = Vec::with_capacity(HEADER_MAX);
+        put_header(&mut header, tag, len);
+        self.out.insert(slot.place, &header);
+        self.settle();
+    }
+
+    /// Bytes that are protocol already.
+    #[inline]
+    pub fn raw(&mut self, bytes: &[u8]) {
+        if !self.dropping {
+            self.out.push_bytes(bytes);
+            self.settle();
+        }
+    }
+
+    #[inline]
+    fn v3(&self) -> bool {
+        self.proto == Proto::V3
+    }
+
+    #[inline]
+    fn header(&mut self, tag: u8, len: usize) {
+        if !self.dropping {
+            put_header(self.out.room(HEADER_MAX), tag, len);
+            self.settle();
+        }
+    }
+
+    fn line(&mut self, tag: u8, text: &[u8]) {
+        if self.dropping {
+            return;
+        }
+        let tail = self.out.room(text.len() + 3);
+        tail.push(tag);
+        if memchr::memchr2(b'\r', b'\n', text).is_none() {
+            tail.extend_from_slice(text);
+        } else {
+            tail.extend(text.iter().map(|&b| if matches!(b, b'\r' | b'\n') { b' ' } else { b }));
+        }
+        tail.extend_from_slice(b"\r\n");
+        self.settle();
+    }
+
+    /// Looks at the limit after a write.
+    #[inline]
+    fn settle(&mut self) {
+        if self.out.len() > self.limit {
+            self.overflow();
+        }
+    }
+
+    /// Whether `len` more bytes are within the limit; if not, the reply is over. Asked only
+    /// before large writes: they would cost memory the limit is there to protect.
+    fn fits(&mut self, len: usize) -> bool {
+        let fits = self.out.len().saturating_add(len) <= self.limit;
+        if !fits {
+            self.overflow();
+        }
+        fits
+    }
+
+    #[cold]
+    fn overflow(&mut self) {
+        self.overflowed = true;
+        self.dropping = true;
+    }
+}
+
+/// `<tag><len>` and the line end.
+#[inline]
+fn put_header(out: &mut Vec<u8>, tag: u8, len: usize) {
+    if len < 10 {
+        out.extend_from_slice(&[tag, b'0' + len as u8, b'\r', b'\n']);
+    } else if len < 100 {
+        let (tens, ones) = (len as u8 / 10, len as u8 % 10);
+        out.extend_from_slice(&[tag, b'0' + tens, b'0' + ones, b'\r', b'\n']);
+    } else {
+        out.push(tag);
+        out.extend_from_slice(itoa::Buffer::new().format(len).as_bytes());
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+#[cfg(test)]
+#[path = "reply_tests.rs"]
+mod tests;

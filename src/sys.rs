@@ -1,0 +1,187 @@
+#![allow(unsafe_code)]
+//! The system calls that std does not wrap, each behind a safe function.
+//!
+//! Invariant: no raw pointer and no libc type leaves this file.
+
+use std::io;
+use std::mem::MaybeUninit;
+
+/// A moment in local time, broken down for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LocalTime {
+    /// Full year.
+    pub year: i32,
+    /// 0 is January.
+    pub month: usize,
+    /// 1 to 31.
+    pub day: u32,
+    /// 0 to 23.
+    pub hour: u32,
+    /// 0 to 59.
+    pub minute: u32,
+    /// 0 to 60.
+    pub second: u32,
+}
+
+/// The time zone's view of a moment given in seconds since 1970.
+pub fn local_time(unix_seconds: i64) -> LocalTime {
+    let seconds = unix_seconds as libc::time_t;
+    let mut parts = MaybeUninit::<libc::tm>::zeroed();
+    // SAFETY: both pointers are valid for the call; a `tm` of zeroes is a valid value, so it may
+    // be read even when the call fails and leaves it untouched.
+    let parts = unsafe {
+        libc::localtime_r(&seconds, parts.as_mut_ptr());
+        parts.assume_init()
+    };
+    LocalTime {
+        year: parts.tm_year + 1900,
+        month: parts.tm_mon.clamp(0, 11) as usize,
+        day: parts.tm_mday as u32,
+        hour: parts.tm_hour as u32,
+        minute: parts.tm_min as u32,
+        second: parts.tm_sec as u32,
+    }
+}
+
+/// The process id.
+pub fn pid() -> u32 {
+    std::process::id()
+}
+
+/// Bytes from the kernel's generator.
+pub fn random_bytes(bytes: &mut [u8]) -> io::Result<()> {
+    let mut filled = 0;
+    while filled < bytes.len() {
+        let rest = &mut bytes[filled..];
+        // SAFETY: the pointer and the length describe `rest`, which is writable.
+        let got = unsafe { libc::getrandom(rest.as_mut_ptr().cast(), rest.len(), 0) };
+        match usize::try_from(got) {
+            Ok(got) => filled += got,
+            Err(_) => {
+                let error = io::Error::last_os_error();
+                if error.kind() != io::ErrorKind::Interrupted {
+                    return Err(error);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Bytes of physical memory the process holds; 0 where the kernel does not tell.
+pub fn resident_bytes() -> usize {
+    let text = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages: usize = text.split(' ').nth(1).and_then(|n| n.parse().ok()).unwrap_or(0);
+    pages * page_size()
+}
+
+/// The size of a page of memory.
+pub fn page_size() -> usize {
+    // SAFETY: sysconf takes no pointers.
+    let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    usize::try_from(size).unwrap_or(4096)
+}
+
+/// The limit on open files: what holds now, and how far it may be raised.
+pub fn open_files_limit() -> io::Result<(u64, u64)> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the pointer is valid for the call.
+    if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok((limit.rlim_cur, limit.rlim_max))
+}
+
+/// Sets the limit on open files and how far it may be raised later.
+pub fn set_open_files_limit(current: u64, maximum: u64) -> io::Result<()> {
+    let limit = libc::rlimit { rlim_cur: current, rlim_max: maximum };
+    // SAFETY: the pointer is valid for the call.
+    if unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
+/// Terminal hang-ups and writes to closed sockets must not end the process.
+pub fn ignore_hangup_and_pipe() {
+    // SAFETY: SIG_IGN is a valid disposition for both signals; no handler code is installed.
+    unsafe {
+        libc::signal(libc::SIGHUP, libc::SIG_IGN);
+        libc::signal(libc::SIGPIPE, libc::SIG_IGN);
+    }
+}
+
+/// Goes to the background: the parent exits with 0, the child leads a new session and has its
+/// standard streams on `/dev/null`. Must be called before any thread is started.
+pub fn daemonize() -> io::Result<()> {
+    // SAFETY: the process has one thread, so the child inherits no lock held by another; the
+    // calls take no pointers but a terminated string literal.
+    unsafe {
+        match libc::fork() {
+            -1 => return Err(io::Error::last_os_error()),
+            0 => {}
+            _ => libc::_exit(0),
+        }
+        libc::setsid();
+        let null = libc::open(c"/dev/null".as_ptr(), libc::O_RDWR);
+        if null >= 0 {
+            for stream in 0..=2 {
+                libc::dup2(null, stream);
+            }
+            if null > 2 {
+                libc::close(null);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether standard output is a terminal.
+pub fn stdout_is_terminal() -> bool {
+    std::io::IsTerminal::is_terminal(&std::io::stdout())
+}
+
+/// The text of an error number alone, without the number that std adds.
+pub fn error_text(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.find(" (os error ") {
+        Some(end) => text[..end].to_owned(),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn random_bytes_differ() {
+        let (mut a, mut b) = ([0u8; 32], [0u8; 32]);
+        random_bytes(&mut a).expect("the kernel has a generator");
+        random_bytes(&mut b).expect("the kernel has a generator");
+        assert_ne!(a, b);
+    }
+
+    #[test]
+    fn local_time_counts_seconds() {
+        let (a, b) = (local_time(1_700_000_000), local_time(1_700_000_001));
+        assert_eq!((a.year, a.month), (2023, 10));
+        assert_eq!((a.second + 1) % 60, b.second);
+    }
+
+    #[test]
+    fn error_text_drops_the_number() {
+        let error = io::Error::from_raw_os_error(libc::EADDRINUSE);
+        assert_eq!(error_text(&error), "Address already in use");
+    }
+
+    #[test]
+    fn resident_memory_is_known() {
+        assert!(resident_bytes() > 100 * 1024);
+    }
+}
+
+/// Stops the calling thread: DEBUG SLEEP means the whole server.
+pub fn sleep_us(us: u64) {
+    std::thread::sleep(std::time::Duration::from_micros(us));
+}

@@ -1,0 +1,339 @@
+"""The server as redis-py sees it: RESP2 and RESP3, blocking and asyncio clients.
+
+One body serves both kinds of client: `Waiting` makes an asyncio client look like a blocking one,
+so every call below goes through redis-py's asyncio code as well. `run.sh` runs this file with
+redis-py 5.0.1 and with the newest release; REDIS_SERVER names the binary.
+"""
+
+import asyncio
+import inspect
+import os
+import queue
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+
+import pytest
+import redis
+import redis.asyncio
+import redis.asyncio.retry
+import redis.retry
+from redis.backoff import NoBackoff
+
+READY_SECONDS = 20
+
+
+class Server:
+    """A server process on a free port, in a folder of its own."""
+
+    def __init__(self, *options):
+        self.folder = tempfile.TemporaryDirectory()
+        for _ in range(8):  # somebody else may be faster on a port that was free
+            if self.start(options):
+                return
+        raise RuntimeError("the server does not start")
+
+    def start(self, options):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        command = [os.environ["REDIS_SERVER"], "--port", str(self.port), "--save", ""]
+        command += ["--bind", "127.0.0.1", "--dir", self.folder.name, *options]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        said = queue.Queue()
+        threading.Thread(target=self.follow, args=(said,), daemon=True).start()
+        return said.get(timeout=READY_SECONDS)
+
+    def follow(self, said):
+        """Reads the log to its end: a full pipe would stop the server."""
+        for line in self.process.stdout:
+            if "Ready to accept connections" in line:
+                said.put(True)
+        said.put(False)
+
+    def stop(self):
+        self.process.terminate()
+        code = self.process.wait(READY_SECONDS)
+        self.folder.cleanup()
+        assert code == 0, f"ended with {code}"
+
+
+class Waiting:
+    """An asyncio client (or pipeline) whose calls wait for their end."""
+
+    def __init__(self, client, loop):
+        self.client, self.loop = client, loop
+
+    def __getattr__(self, name):
+        attribute = getattr(self.client, name)
+        if not callable(attribute):
+            return attribute
+
+        def call(*args, **kwargs):
+            return self.resolve(attribute(*args, **kwargs))
+
+        return call
+
+    def resolve(self, result):
+        if isinstance(result, redis.asyncio.Redis):  # pipelines, and calls chained on them
+            return self if result is self.client else Waiting(result, self.loop)
+        if inspect.isasyncgen(result):
+            return self.loop.run_until_complete(self.gather(result))
+        if inspect.isawaitable(result):
+            return self.loop.run_until_complete(result)
+        return result
+
+    @staticmethod
+    async def gather(items):
+        return [item async for item in items]
+
+
+@pytest.fixture(scope="module")
+def server():
+    server = Server()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(params=[(2, "sync"), (3, "sync"), (2, "asyncio"), (3, "asyncio")],
+                ids=lambda p: f"resp{p[0]}-{p[1]}")
+def connect(request, server):
+    """Makes clients of one kind; all of them are closed at the end."""
+    protocol, kind = request.param
+    retries = redis.retry if kind == "sync" else redis.asyncio.retry
+    loop = asyncio.new_event_loop()
+    opened = []
+
+    def make(port=server.port, **options):
+        options = {"decode_responses": True, "protocol": protocol} | options
+        # What fails once is a finding; newer releases would try again behind our back.
+        options |= {"host": "127.0.0.1", "port": port, "retry": retries.Retry(NoBackoff(), 0)}
+        if kind == "sync":
+            client = redis.Redis(**options)
+        else:
+            client = Waiting(redis.asyncio.Redis(**options), loop)
+        opened.append(client)
+        return client
+
+    yield make
+    for client in opened:
+        client.close() if kind == "sync" else client.aclose()
+    loop.close()
+
+
+@pytest.fixture
+def r(connect):
+    client = connect()
+    client.flushall()
+    return client
+
+
+def eventually(condition, seconds=10):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.002)
+
+
+def test_set_and_get(r):
+    assert r.set("k", "v") is True
+    assert r.get("k") == "v"
+    assert r.get("missing") is None
+    assert r.set("k", "w", nx=True) is None
+    assert r.set("new", "w", xx=True) is None
+    assert r.set("k", "w", get=True) == "v"
+    assert r.getset("k", "x") == "w"
+    assert r.getdel("k") == "x"
+    assert r.exists("k") == 0
+
+
+def test_bytes_pass_unchanged(connect, r):
+    raw = connect(decode_responses=False)
+    every = bytes(range(256)) * 5000
+    raw.set(b"bin\r\n\0", every)
+    assert raw.get(b"bin\r\n\0") == every
+    assert raw.strlen(b"bin\r\n\0") == len(every)
+    assert raw.keys() == [b"bin\r\n\0"]
+
+
+def test_parts_of_strings(r):
+    assert r.append("k", "Hello") == 5
+    assert r.append("k", " World") == 11
+    assert r.strlen("k") == 11
+    assert r.getrange("k", -5, -1) == "World"
+    assert r.substr("k", 0, 4) == "Hello"
+    assert r.setrange("k", 6, "Redis") == 11
+    assert r.get("k") == "Hello Redis"
+    r.mset({"a": "ohmytext", "b": "mynewtext"})
+    assert r.lcs("a", "b") == "mytext"
+    assert r.lcs("a", "b", len=True) == 6
+
+
+def test_counters(r):
+    assert r.incr("n") == 1
+    assert r.incrby("n", 41) == 42
+    assert r.decr("n") == 41
+    assert r.decrby("n", 40) == 1
+    assert r.incrbyfloat("f", 0.1) == 0.1
+    assert r.incrbyfloat("f", 0.2) == 0.3
+    r.set("word", "abc")
+    with pytest.raises(redis.ResponseError, match="value is not an integer or out of range"):
+        r.incr("word")
+    r.set("n", 2**63 - 1)
+    with pytest.raises(redis.ResponseError, match="would overflow"):
+        r.incr("n")
+
+
+def test_many_at_once(r):
+    assert r.mset({f"k{i}": i for i in range(500)}) is True
+    assert r.mget([f"k{i}" for i in range(500)] + ["none"]) == [str(i) for i in range(500)] + [None]
+    assert r.msetnx({"k1": "x", "fresh": "y"}) is False
+    assert r.exists("fresh") == 0
+    assert r.delete(*[f"k{i}" for i in range(400)]) == 400
+    assert r.unlink(*[f"k{i}" for i in range(400, 600)]) == 100
+    assert r.dbsize() == 0
+
+
+def test_keys(r):
+    r.mset({"a": "1", "b": "text", "hello": "x", "hallo": "x"})
+    assert r.exists("a", "a", "none") == 2
+    assert r.type("a") == "string"
+    assert r.type("none") == "none"
+    assert r.touch("a", "none") == 1
+    assert sorted(r.keys("h?llo")) == ["hallo", "hello"]
+    assert r.randomkey() in {"a", "b", "hello", "hallo"}
+    assert r.rename("a", "c") is True
+    assert r.renamenx("b", "c") is False
+    assert r.copy("c", "d") is True
+    assert r.get("d") == "1"
+    assert r.object("encoding", "d") == "int"
+    assert r.object("encoding", "b") == "embstr"
+    assert r.object("refcount", "b") == 1
+    with pytest.raises(redis.ResponseError, match="no such key"):
+        r.rename("none", "x")
+
+
+def test_expiry_options(r):
+    r.set("k", "v", ex=100)
+    assert 99 <= r.ttl("k") <= 100
+    assert 99_000 <= r.pttl("k") <= 100_000
+    assert r.expire("k", 50, gt=True) == 0
+    assert r.expire("k", 500, gt=True) == 1
+    assert r.expire("k", 50, lt=True) == 1
+    assert r.expire("k", 60, nx=True) == 0
+    assert r.persist("k") == 1
+    assert r.ttl("k") == -1
+    assert r.expire("k", 60, xx=True) == 0
+    assert r.ttl("none") == -2
+    at = int(time.time()) + 1000
+    assert r.expireat("k", at) == 1
+    assert r.expiretime("k") == at
+    assert r.pexpireat("k", at * 1000 + 5) == 1
+    assert r.pexpiretime("k") == at * 1000 + 5
+    assert r.getex("k", persist=True) == "v"
+    assert r.ttl("k") == -1
+    r.set("k", "w", ex=100)
+    r.set("k", "x", keepttl=True)
+    assert r.ttl("k") > 0
+    r.setex("k", 10, "y")
+    r.psetex("k", 10_000, "z")
+    assert 9_000 <= r.pttl("k") <= 10_000
+
+
+def test_keys_expire(r):
+    r.set("soon", "v", px=30)
+    r.set("later", "v", px=60_000)
+    eventually(lambda: r.get("soon") is None)
+    eventually(lambda: r.dbsize() == 1)
+    r.expire("later", -1)
+    assert r.exists("later") == 0
+
+
+def test_scan_sees_everything(r):
+    wanted = {f"key:{i}" for i in range(3000)}
+    r.mset({key: "v" for key in wanted})
+    r.set("other", "v")
+    assert set(r.scan_iter(match="key:*", count=100)) == wanted
+    assert set(r.scan_iter(_type="string")) == wanted | {"other"}
+    cursor, found = r.scan(0, count=10)
+    assert int(cursor) != 0 and found
+
+
+def test_databases(connect, r):
+    other = connect(db=3)
+    r.set("k", "zero")
+    other.set("k", "three")
+    assert (r.get("k"), other.get("k")) == ("zero", "three")
+    assert r.move("k", 3) in (False, 0)
+    r.swapdb(0, 3)
+    assert (r.get("k"), other.get("k")) == ("three", "zero")
+    assert r.copy("k", "copied", destination_db=3) is True
+    assert other.get("copied") == "three"
+    other.flushdb()
+    assert (r.dbsize(), other.dbsize()) == (1, 0)
+    with pytest.raises(redis.ResponseError, match="out of range"):
+        connect(db=99).ping()
+
+
+def test_pipeline_without_transaction(r):
+    pipe = r.pipeline(transaction=False)
+    for i in range(2000):
+        pipe.set(f"p{i}", i)
+        pipe.get(f"p{i}")
+    replies = pipe.execute()
+    assert replies[0::2] == [True] * 2000
+    assert replies[1::2] == [str(i) for i in range(2000)]
+    pipe.set("word", "abc")
+    pipe.incr("word")
+    pipe.get("word")
+    first, error, last = pipe.execute(raise_on_error=False)
+    assert (first, last) == (True, "abc")
+    assert isinstance(error, redis.ResponseError)
+
+
+def test_big_values(r):
+    for size in (32 * 1024 - 1, 32 * 1024, 1 << 20, 20 << 20):
+        value = "x" * size
+        r.set("big", value)
+        assert r.get("big") == value
+        assert r.append("big", "y") == size + 1
+    r.delete("big")
+
+
+def test_connection_commands(r):
+    assert r.ping() is True
+    assert r.echo("hello") == "hello"
+    assert r.client_id() > 0
+    assert r.client_setname("tester") is True
+    assert r.client_getname() == "tester"
+    seconds, micros = r.time()
+    assert abs(seconds - time.time()) < 60 and 0 <= micros < 1_000_000
+    assert r.info("server")["redis_version"].startswith("7.2")
+    assert r.config_get("databases") == {"databases": "16"}
+    assert r.config_set("timeout", 0) is True
+    with pytest.raises(redis.ResponseError, match="unknown command"):
+        r.execute_command("NOSUCHCOMMAND", "a")
+    with pytest.raises(redis.ResponseError, match="wrong number of arguments"):
+        r.execute_command("GET")
+
+
+def test_password(connect):
+    guarded = Server("--requirepass", "secret")
+    try:
+        assert connect(port=guarded.port, password="secret").ping() is True
+        with pytest.raises(redis.AuthenticationError):
+            connect(port=guarded.port).ping()
+        with pytest.raises(redis.AuthenticationError):
+            connect(port=guarded.port, password="wrong").ping()
+        known = connect(port=guarded.port, username="default", password="secret")
+        assert known.set("k", "v") is True
+    finally:
+        guarded.stop()
+
+
+def test_several_connections_at_once(connect, r):
+    clients = [connect() for _ in range(20)]
+    for i, client in enumerate(clients):
+        assert client.incr("shared") == i + 1
+    assert r.get("shared") == "20"

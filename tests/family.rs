@@ -1,0 +1,9 @@
+//! Command families, one module each. Every case runs in process and over TCP.
+
+#[macro_use]
+mod support;
+
+mod family {
+    mod connection;
+    mod protocol;
+}

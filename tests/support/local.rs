@@ -1,0 +1,241 @@
+//! The engine in this process: bytes go into a client's buffer, the engine runs until it has
+//! nothing to do, bytes come out. Time stands still unless a case moves it.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io::{ErrorKind, IoSlice};
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::OnceLock;
+
+use redstart::engine::client::{ClientId, CloseWish, Peer};
+use redstart::engine::config::file::Sources;
+use redstart::engine::config::{Config, Startup, args};
+use redstart::engine::table::Table;
+use redstart::engine::{Engine, NetRequest};
+use redstart::env::sim::Sim;
+
+use super::frames::frame_end;
+use super::tcp::Failure;
+
+/// More rounds than this without coming to rest is a loop that spins.
+const MAX_ROUNDS: usize = 1_000_000;
+
+/// The command table, built once for all tests of a binary.
+pub fn table() -> &'static Table {
+    static TABLE: OnceLock<Table> = OnceLock::new();
+    TABLE.get_or_init(redstart::commands::table)
+}
+
+/// The configuration these options of the command line ask for.
+pub fn config(options: &[&str]) -> Config {
+    let fixed = ["redis-server", "--save", "", "--enable-debug-command", "yes"];
+    let words: Vec<OsString> = fixed.iter().chain(options).map(OsString::from).collect();
+    let mut sources = Sources {
+        read: &mut |_| Err(ErrorKind::NotFound.into()),
+        list: &mut |_| Err(ErrorKind::NotFound.into()),
+        stdin: &mut || Err(ErrorKind::NotFound.into()),
+        directory: PathBuf::from("/"),
+    };
+    match args::from_sources(&words, &mut sources) {
+        Ok(Startup::Run(config, _)) => *config,
+        other => panic!("{options:?}: {other:?}"),
+    }
+}
+
+/// An engine, the world it lives in, and what it has said to each client.
+pub struct Inner {
+    pub engine: Engine,
+    pub sim: Sim,
+    /// Set when the engine asked for the end of the process.
+    pub exit_code: Option<i32>,
+    outlets: BTreeMap<ClientId, Outlet>,
+}
+
+#[derive(Default)]
+struct Outlet {
+    bytes: Vec<u8>,
+    closed: bool,
+}
+
+impl Inner {
+    pub fn new(options: &[&str], seed: u64) -> Inner {
+        let sim = Sim::new(seed);
+        let engine = Engine::new(config(options), sim.env(), table());
+        Inner { engine, sim, exit_code: None, outlets: BTreeMap::new() }
+    }
+
+    /// A new connection, as from this machine.
+    pub fn connect(&mut self) -> ClientId {
+        let peer = Peer {
+            addr: "127.0.0.1:50000".into(),
+            local_addr: "127.0.0.1:6379".into(),
+            loopback: true,
+            ..Peer::default()
+        };
+        let id = self.engine.connect(peer);
+        self.outlets.insert(id, Outlet::default());
+        self.settle();
+        id
+    }
+
+    /// Hands bytes to a client's buffer, in as many portions as it has room for.
+    pub fn feed(&mut self, id: ClientId, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let Some(buffer) = self.engine.buffer(id) else { return };
+            let space = buffer.space();
+            let n = space.len().min(bytes.len());
+            space[..n].copy_from_slice(&bytes[..n]);
+            self.engine.arrived(id, n);
+            bytes = &bytes[n..];
+            self.settle();
+        }
+    }
+
+    /// The client has said its last word.
+    pub fn read_closed(&mut self, id: ClientId) {
+        self.engine.read_closed(id);
+        self.settle();
+    }
+
+    /// The client's socket is gone.
+    pub fn gone(&mut self, id: ClientId) {
+        self.engine.gone(id);
+        if let Some(outlet) = self.outlets.get_mut(&id) {
+            outlet.closed = true;
+        }
+        self.settle();
+    }
+
+    pub fn advance_us(&mut self, us: u64) {
+        self.sim.advance_us(us);
+        self.settle();
+    }
+
+    /// Runs everything that is ready and collects what it says.
+    pub fn settle(&mut self) {
+        let mut dirty = Vec::new();
+        for _ in 0..MAX_ROUNDS {
+            while let Some(done) = self.sim.take_finished() {
+                self.engine.job_done(done);
+            }
+            self.engine.run_ready();
+            let next = self.engine.tick();
+            for request in self.engine.requests() {
+                if let NetRequest::Shutdown { exit_code } = request {
+                    self.exit_code = Some(exit_code);
+                }
+            }
+            self.engine.take_dirty(&mut dirty);
+            if dirty.is_empty() && !self.engine.has_ready() && next != Some(0) {
+                return;
+            }
+            for id in dirty.drain(..) {
+                self.collect(id);
+            }
+        }
+        panic!("the engine does not come to rest");
+    }
+
+    /// Takes a client's output as the network would, and closes it when that is asked for.
+    fn collect(&mut self, id: ClientId) {
+        let outlet = self.outlets.entry(id).or_default();
+        while let Some(output) = self.engine.output(id).filter(|output| !output.is_empty()) {
+            let mut slices = [const { IoSlice::new(&[]) }; 16];
+            let count = output.slices(&mut slices);
+            let before = outlet.bytes.len();
+            for slice in &slices[..count] {
+                outlet.bytes.extend_from_slice(slice);
+            }
+            let taken = outlet.bytes.len() - before;
+            output.consume(taken);
+            self.engine.written(id, taken);
+        }
+        if self.engine.close_wish(id) != CloseWish::No {
+            self.close(id);
+        }
+    }
+
+    fn close(&mut self, id: ClientId) {
+        self.outlets.entry(id).or_default().closed = true;
+        self.engine.gone(id);
+    }
+
+    /// Takes what was said to a client.
+    pub fn take_output(&mut self, id: ClientId) -> Vec<u8> {
+        self.outlets.get_mut(&id).map(|outlet| std::mem::take(&mut outlet.bytes)).unwrap_or_default()
+    }
+
+    pub fn is_closed(&self, id: ClientId) -> bool {
+        self.outlets.get(&id).is_none_or(|outlet| outlet.closed)
+    }
+}
+
+/// One engine and all its clients; a case and its connections share it.
+#[derive(Clone)]
+pub struct World(Rc<RefCell<Inner>>);
+
+impl World {
+    pub fn new(options: &[&str]) -> World {
+        World(Rc::new(RefCell::new(Inner::new(options, 1))))
+    }
+}
+
+/// One connection of a case.
+pub struct LocalLink {
+    world: World,
+    id: ClientId,
+    pending: Vec<u8>,
+}
+
+impl LocalLink {
+    pub fn connect(world: &World) -> LocalLink {
+        let id = world.0.borrow_mut().connect();
+        LocalLink { world: world.clone(), id, pending: Vec::new() }
+    }
+
+    pub fn send(&mut self, bytes: &[u8]) {
+        self.world.0.borrow_mut().feed(self.id, bytes);
+    }
+
+    /// The next frame. Time stands still, so what is not there now never comes.
+    pub fn frame(&mut self) -> Result<Vec<u8>, Failure> {
+        self.fill();
+        match frame_end(&self.pending).map_err(Failure::Malformed)? {
+            Some(len) => Ok(self.pending.drain(..len).collect()),
+            None if self.is_closed() => Err(Failure::Closed),
+            None => Err(Failure::Late),
+        }
+    }
+
+    pub fn until_closed(&mut self) -> Option<Vec<u8>> {
+        self.fill();
+        self.is_closed().then(|| std::mem::take(&mut self.pending))
+    }
+
+    pub fn pending(&mut self) -> Vec<u8> {
+        self.fill();
+        self.pending.clone()
+    }
+
+    pub fn close(self) {
+        self.world.0.borrow_mut().gone(self.id);
+    }
+
+    pub fn shut_write(&mut self) {
+        self.world.0.borrow_mut().read_closed(self.id);
+    }
+
+    pub fn advance_ms(&mut self, ms: u64) {
+        self.world.0.borrow_mut().advance_us(ms * 1000);
+    }
+
+    fn is_closed(&self) -> bool {
+        self.world.0.borrow().is_closed(self.id)
+    }
+
+    fn fill(&mut self) {
+        self.pending.extend(self.world.0.borrow_mut().take_output(self.id));
+    }
+}
