@@ -86,6 +86,16 @@ const fn build(text: &[u8]) -> u64 {
     sum
 }
 
+/// What `--version` prints. Tools read the first fields; our own version comes last.
+pub fn version(redis: &str) -> String {
+    format!(
+        "Redis server v={redis} sha=00000000:0 malloc=jemalloc-5.3.0 bits={} build={BUILD:x} \
+         redstart={}",
+        usize::BITS,
+        env!("CARGO_PKG_VERSION"),
+    )
+}
+
 /// The first lines of every start.
 pub fn starting(version: &str, configured: bool) {
     tracing::info!("oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo");

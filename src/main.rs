@@ -1,26 +1,30 @@
 //! The binary `redis-server`: command line, configuration, then the loop until it ends.
 
 use std::ffi::OsString;
-use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::exit;
 
 use redstart::engine::Engine;
-use redstart::engine::config::{self, Config, REDIS_VERSION, Startup};
-use redstart::env::real::{RealDisk, environment};
+use redstart::engine::config::{self, Config, REDIS_VERSION, Sources, Startup};
 use redstart::env::Disk;
+use redstart::env::real::{self, RealDisk, environment};
 use redstart::net::{listen, poll::Server};
 use redstart::{commands, log, sys};
 
 fn main() {
     let args: Vec<OsString> = std::env::args_os().collect();
-    let mut stdin = || {
-        let mut text = Vec::new();
-        io::stdin().lock().read_to_end(&mut text).map(|_| text)
+    let directory = std::env::current_dir().unwrap_or_else(|error| {
+        fail(format!("Can't find the working directory: {}", sys::error_text(&error)))
+    });
+    let mut sources = Sources {
+        read: &mut |path| RealDisk.read(path),
+        list: &mut |path| RealDisk.list(path),
+        stdin: &mut real::standard_input,
+        directory,
     };
-    match config::from_args(&args, &mut |path| RealDisk.read(path), &mut stdin) {
+    match config::from_args(&args, &mut sources) {
         Ok(Startup::Run(config, path)) => serve(*config, path),
-        Ok(Startup::Version) => println!("{}", version()),
+        Ok(Startup::Version) => println!("{}", log::version(REDIS_VERSION)),
         Ok(Startup::Help) => print!("{}", config::USAGE),
         Err(error) => fail(error),
     }
@@ -37,17 +41,7 @@ fn give_up(error: impl std::fmt::Display) -> ! {
     exit(1)
 }
 
-fn version() -> String {
-    format!(
-        "Redis server v={REDIS_VERSION} sha=00000000:0 malloc=jemalloc-5.3.0 bits={} build={:x} \
-         redstart={}",
-        usize::BITS,
-        log::BUILD,
-        env!("CARGO_PKG_VERSION"),
-    )
-}
-
-fn serve(mut config: Config, path: Option<std::path::PathBuf>) -> ! {
+fn serve(mut config: Config, path: Option<PathBuf>) -> ! {
     if let Err(error) = std::env::set_current_dir(&config.dir) {
         fail(format!("Can't chdir to '{}': {}", config.dir, sys::error_text(&error)));
     }
@@ -63,11 +57,11 @@ fn serve(mut config: Config, path: Option<std::path::PathBuf>) -> ! {
     config.maxclients =
         listen::reserve_files(config.maxclients).unwrap_or_else(|error| give_up(error));
     let mut server = Server::new().unwrap_or_else(|error| give_up(error));
-    let pidfile = write_pidfile(&config);
     let on_terminal = config.logfile.is_empty() && sys::stdout_is_terminal();
     log::banner(REDIS_VERSION, config.port, config.always_show_logo || on_terminal);
     listen::check_backlog(config.tcp_backlog);
     server.listen(&config).unwrap_or_else(|error| give_up(error));
+    let pidfile = write_pidfile(&config);
     let (env, finished) = environment(server.wake());
     let mut engine = Engine::new(config, env, commands::table());
     engine.config_file = path;

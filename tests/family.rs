@@ -5,5 +5,10 @@ mod support;
 
 mod family {
     mod connection;
+    mod expire;
+    mod generic;
+    mod object;
     mod protocol;
+    mod scan;
+    mod string;
 }

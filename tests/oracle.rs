@@ -55,9 +55,12 @@ struct Call {
     compare: Compare,
 }
 
-fn call<A: AsRef<[u8]>>(args: &[A]) -> Call {
-    let args = args.iter().map(|arg| arg.as_ref().to_vec()).collect();
-    Call { args, compare: Compare::Exact }
+fn bytes(args: &[&[u8]]) -> Call {
+    Call { args: args.iter().map(|arg| arg.to_vec()).collect(), compare: Compare::Exact }
+}
+
+fn call(args: &[&str]) -> Call {
+    Call { args: Vec::new(), compare: Compare::Exact }.with(args)
 }
 
 impl Call {
@@ -130,9 +133,11 @@ impl Stream {
         }
     }
 
-    /// A span that is over long before, or long after the stream.
+    /// A span that ends long after the stream, or before it begins.
     fn ttl(&mut self) -> &'static str {
-        self.pick(&["100", "10000", "100000000", "-1", "0", "1.5", "x", "9223372036854775807", "-5"])
+        self.pick(&[
+            "1000000", "5000000", "100000000", "-1", "0", "1.5", "x", "9223372036854775807", "-5",
+        ])
     }
 
     fn maybe(&mut self, word: &'static str) -> Vec<&'static str> {
@@ -153,38 +158,42 @@ impl Stream {
         let (n, m) = (self.integer(), self.integer());
         let key = key.as_bytes();
         match self.rng.below(24) {
-            0..=2 => call(&[b"SET", key, &value]),
+            0..=2 => bytes(&[b"SET", key, &value]),
             3 => self.set_options(key, &value),
-            4 | 5 => call(&[b"GET", key]),
-            6 => call(&[b"APPEND", key, &value]),
-            7 => call(&[b"STRLEN", key]),
-            8 => call(&[b"GETRANGE", key]).with(&[&n, &m]),
-            9 => call(&[b"SUBSTR", key]).with(&[&n, &m]),
+            4 | 5 => bytes(&[b"GET", key]),
+            6 => bytes(&[b"APPEND", key, &value]),
+            7 => bytes(&[b"STRLEN", key]),
+            8 => bytes(&[b"GETRANGE", key]).with(&[&n, &m]),
+            9 => bytes(&[b"SUBSTR", key]).with(&[&n, &m]),
             10 => {
                 let offset = self.pick(&["0", "1", "5", "50", "-1", "536870912", "x"]);
-                Call { args: vec![b"SETRANGE".to_vec(), key.to_vec(), offset.into(), value], ..call::<&str>(&[]) }
+                bytes(&[b"SETRANGE", key, offset.as_bytes(), &value])
             }
-            11 => call(&[self.pick(&["INCR", "DECR"]).as_bytes(), key]),
-            12 => call(&[self.pick(&["INCRBY", "DECRBY"]).as_bytes(), key]).with(&[&n]),
+            11 => bytes(&[self.pick(&["INCR", "DECR"]).as_bytes(), key]),
+            12 => bytes(&[self.pick(&["INCRBY", "DECRBY"]).as_bytes(), key]).with(&[&n]),
             13 | 14 => {
                 let by = self.float();
-                call(&[b"INCRBYFLOAT", key]).with(&[&by])
+                bytes(&[b"INCRBYFLOAT", key]).with(&[&by])
             }
-            15 => call(&[b"MSET", key, &value, other.as_bytes(), b"1"]),
-            16 => call(&[b"MSETNX", key, &value, other.as_bytes(), b"2"]),
-            17 => call(&[b"MGET", key, other.as_bytes(), b"none", key]),
-            18 => call(&[self.pick(&["GETSET", "SETNX"]).as_bytes(), key, &value]),
-            19 => call(&[b"GETDEL", key]),
+            15 => bytes(&[b"MSET", key, &value, other.as_bytes(), b"1"]),
+            16 => bytes(&[b"MSETNX", key, &value, other.as_bytes(), b"2"]),
+            17 => bytes(&[b"MGET", key, other.as_bytes(), b"none", key]),
+            18 => bytes(&[self.pick(&["GETSET", "SETNX"]).as_bytes(), key, &value]),
+            19 => bytes(&[b"GETDEL", key]),
             20 => {
                 let ttl = self.ttl();
                 let name = self.pick(&["SETEX", "PSETEX"]);
-                call(&[name.as_bytes(), key, ttl.as_bytes(), &value])
+                bytes(&[name.as_bytes(), key, ttl.as_bytes(), &value])
             }
             21 => {
-                let options: &[&str] =
-                    self.pick(&[&["PERSIST"][..], &["EX", "100"], &["PX", "1"], &["EXAT", "x"], &[]]);
-                let options = if options == ["PX", "1"] { &["PX", "100000"] } else { options };
-                call(&[b"GETEX", key]).with(options)
+                let options: &[&str] = self.pick(&[
+                    &[][..],
+                    &["PERSIST"],
+                    &["EX", "100000"],
+                    &["PX", "100000000"],
+                    &["EXAT", "x"],
+                ]);
+                bytes(&[b"GETEX", key]).with(options)
             }
             22 => {
                 let options: &[&str] = self.pick(&[
@@ -194,9 +203,9 @@ impl Stream {
                     &["IDX", "MINMATCHLEN", "2", "WITHMATCHLEN"],
                     &["LEN", "IDX"],
                 ]);
-                call(&[b"LCS", key, other.as_bytes()]).with(options)
+                bytes(&[b"LCS", key, other.as_bytes()]).with(options)
             }
-            _ => call(&[b"OBJECT", b"ENCODING", key]),
+            _ => bytes(&[b"OBJECT", b"ENCODING", key]),
         }
     }
 
@@ -210,7 +219,7 @@ impl Stream {
             words.push(self.pick(&["EX", "PX", "ex", "Px"]));
             words.push(self.ttl());
         }
-        call(&[b"SET", key, value]).with(&words)
+        bytes(&[b"SET", key, value]).with(&words)
     }
 
     fn expire(&mut self) -> Call {
@@ -223,20 +232,20 @@ impl Stream {
                 let option = self.pick(&["", "NX", "XX", "GT", "LT", "BAD"]);
                 let words = [ttl, option];
                 let words = if option.is_empty() { &words[..1] } else { &words[..] };
-                call(&[name.as_bytes(), key]).with(words)
+                bytes(&[name.as_bytes(), key]).with(words)
             }
             3 => {
                 let at = self.pick(&["1", "0", "-1", "99999999999", "x", "9223372036854775807"]);
-                call(&[self.pick(&["EXPIREAT", "PEXPIREAT"]).as_bytes(), key]).with(&[at])
+                bytes(&[self.pick(&["EXPIREAT", "PEXPIREAT"]).as_bytes(), key]).with(&[at])
             }
-            4 => call(&[b"TTL", key]).compared(Compare::Near(60)),
-            5 => call(&[b"PTTL", key]).compared(Compare::Near(60_000)),
+            4 => bytes(&[b"TTL", key]).compared(Compare::Near(60)),
+            5 => bytes(&[b"PTTL", key]).compared(Compare::Near(60_000)),
             6 => {
                 let near = self.rng.below(2) == 0;
                 let (name, slack) = if near { ("EXPIRETIME", 60) } else { ("PEXPIRETIME", 60_000) };
-                call(&[name.as_bytes(), key]).compared(Compare::Near(slack))
+                bytes(&[name.as_bytes(), key]).compared(Compare::Near(slack))
             }
-            _ => call(&[b"PERSIST", key]),
+            _ => bytes(&[b"PERSIST", key]),
         }
     }
 
@@ -308,8 +317,9 @@ fn same(compare: Compare, ours: &[u8], theirs: &[u8]) -> bool {
         Compare::Exact => false,
         Compare::Kind => a.kind == b.kind,
         Compare::Near(slack) => match (&a.value, &b.value) {
+            // Negative ones are not times.
             (Value::Int(x), Value::Int(y)) => {
-                (*x < 0) == (*y < 0) && x.abs_diff(*y) <= slack.unsigned_abs()
+                *x >= 0 && *y >= 0 && x.abs_diff(*y) <= slack.unsigned_abs()
             }
             _ => false,
         },
@@ -385,8 +395,8 @@ fn same_contents(pair: &mut Pair) {
         let (node, _) = parse(ours).expect("a list of keys");
         for key in node.list().unwrap_or_default() {
             let calls = [
-                call(&[b"GET".as_slice(), &key.text()]),
-                call(&[b"PTTL".as_slice(), &key.text()]).compared(Compare::Near(60_000)),
+                bytes(&[b"GET".as_slice(), &key.text()]),
+                bytes(&[b"PTTL".as_slice(), &key.text()]).compared(Compare::Near(60_000)),
             ];
             for (call, (ours, theirs)) in calls.iter().zip(pair.replies(&calls)) {
                 let equal = same(call.compare, &ours, &theirs);

@@ -339,7 +339,7 @@ mod tests {
         for (wording, value) in [
             (Wording::EX, 0),
             (Wording::EX, -1),
-            (Wording::EX, i64::MAX / 1000),
+            (Wording::EX, i64::MAX / 1000 + 1),
             (Wording::EXAT, i64::MAX / 1000 + 1),
             (Wording::PX, i64::MAX),
             (Wording::PXAT, 0),

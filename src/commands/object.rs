@@ -113,7 +113,6 @@ fn stamp(
 
 fn help(cx: &mut DataCx<'_>, _: &mut Args<'_>) -> CmdResult {
     const LINES: &[&str] = &[
-        "OBJECT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
         "ENCODING <key>",
         "    The encoding in which the value of <key> is held.",
         "FREQ <key>",
@@ -122,12 +121,7 @@ fn help(cx: &mut DataCx<'_>, _: &mut Args<'_>) -> CmdResult {
         "    Seconds since <key> was last used. Needs a policy other than LFU.",
         "REFCOUNT <key>",
         "    How many owners the value of <key> has.",
-        "HELP",
-        "    Print this help.",
     ];
-    cx.out.array(LINES.len());
-    for line in LINES {
-        cx.out.simple(line.as_bytes());
-    }
+    super::help(cx.out, "OBJECT", LINES);
     Ok(Outcome::Unchanged)
 }

@@ -177,3 +177,6 @@ impl Keyspace {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@
 //! kept in lists until it is used up. Invariant: the loop sleeps only when no list holds work and
 //! the engine has none ready, and never longer than the engine's next deadline.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasherDefault;
 use std::io;
 use std::os::fd::AsRawFd;
@@ -72,7 +72,7 @@ pub struct Server {
     unread: Vec<ClientId>,
     reading: Vec<ClientId>,
     /// Ready to be read, but the engine wants nothing of them for now.
-    held: Vec<ClientId>,
+    held: VecDeque<ClientId>,
     /// Output that may go on: room came, or the pass had its fill.
     unwritten: Vec<ClientId>,
     dirty: Vec<ClientId>,
@@ -111,7 +111,7 @@ impl Server {
             conns: HashMap::default(),
             unread: Vec::new(),
             reading: Vec::new(),
-            held: Vec::new(),
+            held: VecDeque::new(),
             unwritten: Vec::new(),
             dirty: Vec::new(),
         })
@@ -289,10 +289,10 @@ impl Server {
     /// thousands that wait long.
     fn release_held(&mut self, engine: &Engine) {
         for _ in 0..self.held.len().min(HELD_MAX) {
-            let id = self.held.swap_remove(0);
+            let Some(id) = self.held.pop_front() else { return };
             let Some(conn) = self.conns.get_mut(&id) else { continue };
             if engine.reading_paused(id) {
-                self.held.push(id);
+                self.held.push_back(id);
                 continue;
             }
             conn.held = false;
@@ -319,7 +319,7 @@ impl Server {
         if !conn.to_end && engine.reading_paused(id) {
             if !conn.held {
                 conn.held = true;
-                self.held.push(id);
+                self.held.push_back(id);
             }
             return;
         }

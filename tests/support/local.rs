@@ -7,7 +7,6 @@ use std::ffi::OsString;
 use std::io::{ErrorKind, IoSlice};
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::sync::OnceLock;
 
 use redstart::engine::client::{ClientId, CloseWish, Peer};
 use redstart::engine::config::file::Sources;
@@ -22,10 +21,9 @@ use super::tcp::Failure;
 /// More rounds than this without coming to rest is a loop that spins.
 const MAX_ROUNDS: usize = 1_000_000;
 
-/// The command table, built once for all tests of a binary.
+/// The command table.
 pub fn table() -> &'static Table {
-    static TABLE: OnceLock<Table> = OnceLock::new();
-    TABLE.get_or_init(redstart::commands::table)
+    redstart::commands::table()
 }
 
 /// The configuration these options of the command line ask for.
