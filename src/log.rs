@@ -34,8 +34,8 @@ pub const BUILD: u64 = build(env!("CARGO_PKG_VERSION").as_bytes());
 static LEVEL: AtomicU8 = AtomicU8::new(2);
 /// `C` before the server is configured, then `M` or `S`.
 static ROLE: AtomicU8 = AtomicU8::new(b'C');
-/// Empty: standard output.
-static FILE: Mutex<PathBuf> = Mutex::new(PathBuf::new());
+/// `None`: standard output.
+static FILE: Mutex<Option<PathBuf>> = Mutex::new(None);
 
 const FILTERS: [(&str, LevelFilter); 5] = [
     ("debug", LevelFilter::TRACE),
@@ -47,7 +47,8 @@ const FILTERS: [(&str, LevelFilter); 5] = [
 
 /// Makes this the process's log. Later calls change only level and file.
 pub fn init(loglevel: &str, logfile: &str) {
-    *FILE.lock().unwrap_or_else(PoisonError::into_inner) = PathBuf::from(logfile);
+    *FILE.lock().unwrap_or_else(PoisonError::into_inner) =
+        (!logfile.is_empty()).then(|| PathBuf::from(logfile));
     // Fails when a subscriber is set already, which is this one or a test's own.
     let _ = tracing::subscriber::set_global_default(Registry::default().with(Lines));
     set_level(loglevel);
@@ -143,12 +144,14 @@ fn filter() -> LevelFilter {
 /// A log that cannot be written must not stop the server, so errors end here.
 fn write_out(text: &str) {
     let file = FILE.lock().unwrap_or_else(PoisonError::into_inner);
-    if file.as_os_str().is_empty() {
-        let mut out = io::stdout().lock();
-        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-    } else {
-        let path: &Path = &file;
-        let _ = RealDisk.append(path, text.as_bytes());
+    match &*file {
+        Some(path) => {
+            let _ = RealDisk.append(path, text.as_bytes());
+        }
+        None => {
+            let mut out = io::stdout().lock();
+            let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        }
     }
 }
 
@@ -248,7 +251,7 @@ mod tests {
             let bytes = RealDisk.read(path).unwrap_or_default();
             let _ = RealDisk.remove(path);
             let text = String::from_utf8(bytes).expect("UTF-8");
-            let tail = |l: &str| l.splitn(6, ' ').nth(5).expect("text").to_owned();
+            let tail = |l: &str| l.splitn(7, ' ').nth(6).expect("text").to_owned();
             text.lines().map(tail).collect()
         };
         emit();

@@ -102,8 +102,7 @@ fn scan_gives_every_key_once() {
             pipe.set(format!("key:{i}"), i).ignore();
         }
         done(pipe.query(&mut con));
-        let mut seen: Vec<String> =
-            con.scan_match("key:*").expect("a first page").collect();
+        let mut seen: Vec<String> = con.scan_match("key:*").expect("a first page").collect();
         seen.sort();
         seen.dedup();
         assert_eq!(seen.len(), 2500);

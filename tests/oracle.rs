@@ -91,8 +91,24 @@ impl Stream {
 
     fn odd_integer(&mut self) -> &'static str {
         self.pick(&[
-            "0", "1", "-1", "7", "100", "-100", "9223372036854775807", "-9223372036854775808",
-            "9223372036854775808", "4294967296", "00", "+1", "-0", " 1", "1 ", "1.0", "", "abc",
+            "0",
+            "1",
+            "-1",
+            "7",
+            "100",
+            "-100",
+            "9223372036854775807",
+            "-9223372036854775808",
+            "9223372036854775808",
+            "4294967296",
+            "00",
+            "+1",
+            "-0",
+            " 1",
+            "1 ",
+            "1.0",
+            "",
+            "abc",
         ])
     }
 
@@ -107,7 +123,9 @@ impl Stream {
     fn float(&mut self) -> String {
         match self.rng.below(5) {
             0 => self
-                .pick(&["inf", "-inf", "nan", "1e400", "0x10", "1e-5", "3.0e3", ".5", "5.", "", "x"])
+                .pick(&[
+                    "inf", "-inf", "nan", "1e400", "0x10", "1e-5", "3.0e3", ".5", "5.", "", "x",
+                ])
                 .to_owned(),
             1 => self.integer(),
             2 => format!("{}", self.rng.below(1_000_000) as f64 / 1000.0),
@@ -136,7 +154,15 @@ impl Stream {
     /// A span that ends long after the stream, or before it begins.
     fn ttl(&mut self) -> &'static str {
         self.pick(&[
-            "1000000", "5000000", "100000000", "-1", "0", "1.5", "x", "9223372036854775807", "-5",
+            "1000000",
+            "5000000",
+            "100000000",
+            "-1",
+            "0",
+            "1.5",
+            "x",
+            "9223372036854775807",
+            "-5",
         ])
     }
 
@@ -272,7 +298,8 @@ impl Stream {
             10 => call(&["DBSIZE"]),
             11 => call(&["RANDOMKEY"]).compared(Compare::Kind),
             12 => {
-                let pattern = self.pick(&["*", "key:?", "key:1*", "key:[0-5]", "key:[^0-5]", "\\*"]);
+                let pattern =
+                    self.pick(&["*", "key:?", "key:1*", "key:[0-5]", "key:[^0-5]", "\\*"]);
                 call(&["KEYS", pattern]).compared(Compare::Unordered)
             }
             13 => call(&["SELECT", self.pick(&["0", "0", "0", "1", "2", db])]),
@@ -400,7 +427,13 @@ fn same_contents(pair: &mut Pair) {
             ];
             for (call, (ours, theirs)) in calls.iter().zip(pair.replies(&calls)) {
                 let equal = same(call.compare, &ours, &theirs);
-                assert!(equal, "{call}: {} / {}", show(&ours), show(&theirs), call = show(&key.text()));
+                assert!(
+                    equal,
+                    "{call}: {} / {}",
+                    show(&ours),
+                    show(&theirs),
+                    call = show(&key.text())
+                );
             }
         }
     }

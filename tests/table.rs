@@ -14,6 +14,7 @@ use serde_json::Value as Json;
 use support::frames::{encode, show};
 use support::local::{Inner, table};
 
+/// Flags that `COMMAND INFO` shows; the others are for our own use.
 const FLAGS: &[(u32, &str)] = &[
     (flag::WRITE, "write"),
     (flag::READONLY, "readonly"),
@@ -32,7 +33,6 @@ const FLAGS: &[(u32, &str)] = &[
     (flag::NO_MULTI, "no_multi"),
     (flag::MOVABLEKEYS, "movablekeys"),
     (flag::NO_ASYNC_LOADING, "no_async_loading"),
-    (flag::MAY_REPLICATE, "may_replicate"),
     (flag::NO_MANDATORY_KEYS, "no_mandatory_keys"),
     (flag::ASKING, "asking"),
 ];
@@ -121,7 +121,10 @@ fn specs_are_consistent() {
         assert_ne!(spec.acl & cat::FAST != 0, spec.acl & cat::SLOW != 0, "{name}: @fast or @slow");
         let touches = spec.has(flag::WRITE) || spec.has(flag::READONLY);
         assert!(touches || spec.keys.is_empty(), "{name}: has keys but neither reads nor writes");
-        assert!(spec.keys.iter().all(|key| key.flags & 0xF != 0), "{name}: key without RO/RW/OW/RM");
+        assert!(
+            spec.keys.iter().all(|key| key.flags & 0xF != 0),
+            "{name}: key without RO/RW/OW/RM"
+        );
         let least = usize::from(spec.arity.unsigned_abs());
         for (key, upper) in spec.keys.iter().zip([name.to_uppercase()]) {
             if let Begin::Index(first) = key.begin {
@@ -244,16 +247,11 @@ fn a_generated_call_is_accepted() {
         let shown = show(&reply);
         let refused = [b"-ERR wrong number".as_slice(), b"-ERR syntax", b"-ERR unknown"];
         assert!(!refused.iter().any(|r| reply.starts_with(r)), "{call:?}: {shown}");
-        if call.len() > 1 && !name.starts_with("client") {
+        if spec.arity > 0 {
             world.feed(client, &encode(&[&call[..], &["surplus".to_owned()]].concat()));
             let longer = world.take_output(client);
-            let exact = spec.arity > 0;
-            assert_eq!(
-                longer.starts_with(b"-ERR wrong number of arguments for '"),
-                exact,
-                "{call:?} and one more: {}",
-                show(&longer)
-            );
+            let refused = longer.starts_with(b"-ERR wrong number of arguments for '");
+            assert!(refused, "{call:?} and one more: {}", show(&longer));
         }
     }
 }

@@ -28,6 +28,8 @@ pub enum Error {
     NoAuth,
     /// A database number outside `databases`.
     DbIndex,
+    /// An error that quotes a client's bytes, which need not be text.
+    Quoting(Vec<u8>),
     /// Any other error: the whole text, code first.
     Other(Cow<'static, str>),
 }
@@ -62,10 +64,9 @@ impl Error {
             Error::NoAuth => "NOAUTH Authentication required.",
             Error::DbIndex => "ERR DB index is out of range",
             Error::WrongArity(name) => {
-                return Cow::Owned(format!(
-                    "ERR wrong number of arguments for '{name}' command"
-                ));
+                return Cow::Owned(format!("ERR wrong number of arguments for '{name}' command"));
             }
+            Error::Quoting(bytes) => return String::from_utf8_lossy(bytes),
             Error::Other(text) => return Cow::Borrowed(text),
         })
     }

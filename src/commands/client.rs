@@ -35,7 +35,9 @@ const SUBCOMMANDS: &[Spec] = &[
         .since("7.2.0")
         .summary("Chooses whether the connection's reads count as accesses."),
     sub("reply", 3, reply).since("3.2.0").summary("Chooses whether the server answers."),
-    sub("setinfo", 4, setinfo).since("7.2.0").summary("Tells the client library's name and version."),
+    sub("setinfo", 4, setinfo)
+        .since("7.2.0")
+        .summary("Tells the client library's name and version."),
     sub("setname", 3, setname).since("2.6.9").summary("Names the connection."),
 ];
 

@@ -49,7 +49,8 @@ impl Engine {
         if !self.active_expiry() {
             return false;
         }
-        let due = |engine: &Engine| engine.keyspace.next_deadline().is_some_and(|at| at < engine.now_ms);
+        let due =
+            |engine: &Engine| engine.keyspace.next_deadline().is_some_and(|at| at < engine.now_ms);
         if !due(self) {
             return false;
         }
@@ -95,7 +96,10 @@ impl Engine {
             let over_hard = limit.hard_bytes > 0 && pending > limit.hard_bytes;
             if over_soft || over_hard {
                 self.stats.output_limit_hits += 1;
-                tracing::warn!("Client id={} scheduled to be closed ASAP for overcoming of output buffer limits.", client.id.0);
+                tracing::warn!(
+                    "Client id={} scheduled to be closed ASAP for overcoming of output buffer limits.",
+                    client.id.0
+                );
             }
             let idle = idle_us > 0 && quiet_us > idle_us && !subscribed && !client.parked;
             if idle || over_soft || over_hard {

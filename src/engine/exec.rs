@@ -106,6 +106,18 @@ impl Engine {
         true
     }
 
+    /// A browser was made to send this: what it means to smuggle in is not run.
+    #[cold]
+    fn refuse_http(&mut self, session: &Session) {
+        tracing::warn!(
+            "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: \
+             commands to Redis. The connection is closed."
+        );
+        if let Some(client) = session.origin.client().and_then(|id| self.clients.get_mut(&id)) {
+            client.close = CloseWish::Now;
+        }
+    }
+
     fn refuse_protocol(&mut self, id: ClientId, silent: bool) {
         self.stats.error(&Error::err("Protocol error"));
         if let Some(client) = self.clients.get_mut(&id) {
@@ -139,6 +151,10 @@ impl Engine {
 
     /// Finds, admits and runs one command and writes its error, if it ends in one.
     pub fn command(&mut self, session: &mut Session, out: &mut Reply, args: &mut Args<'_>) {
+        if is_http(args.get(0)) {
+            self.refuse_http(session);
+            return;
+        }
         self.stats.commands += 1;
         let mark = out.mark();
         let result = self.resolve(args).and_then(|spec| {
@@ -151,7 +167,10 @@ impl Engine {
         if let Err(error) = result {
             out.truncate(mark);
             self.stats.error(&error);
-            out.error(&error.text());
+            match &error {
+                Error::Quoting(bytes) => out.error_bytes(bytes),
+                _ => out.error(&error.text()),
+            }
         }
     }
 
@@ -173,11 +192,7 @@ impl Engine {
         match found {
             Some(found) if found.fits(args.len()) => Ok(found),
             Some(found) => Err(Error::WrongArity(format!("{}|{}", spec.name, found.name))),
-            None => Err(Error::err(format!(
-                "unknown subcommand '{}'. Try {} HELP.",
-                printable(&sub[..sub.len().min(128)]),
-                spec.name.to_uppercase()
-            ))),
+            None => Err(unknown_subcommand(spec.name, sub)),
         }
     }
 
@@ -319,27 +334,46 @@ impl Engine {
     }
 }
 
+/// The first word of a line of HTTP that a browser can be made to send.
+#[inline]
+fn is_http(name: &[u8]) -> bool {
+    match name.len() {
+        4 => name.eq_ignore_ascii_case(b"post"),
+        5 => name.eq_ignore_ascii_case(b"host:"),
+        _ => false,
+    }
+}
+
 /// Bytes of arguments quoted in the error for an unknown command.
 const QUOTED_MAX: usize = 128;
 
 fn unknown_command(args: &Args<'_>) -> Error {
-    let name = args.get(0);
-    let mut quoted = String::new();
-    for i in 1..args.len() {
-        if quoted.len() >= QUOTED_MAX {
+    let mut text = b"ERR unknown command '".to_vec();
+    text.extend_from_slice(quotable(args.get(0), QUOTED_MAX));
+    text.extend_from_slice(b"', with args beginning with: ");
+    let mut quoted = 0;
+    for word in args.iter().skip(1) {
+        if quoted >= QUOTED_MAX {
             break;
         }
-        let word = args.get(i);
-        let room = QUOTED_MAX - quoted.len();
-        quoted += &format!("'{}' ", printable(&word[..word.len().min(room)]));
+        let word = quotable(word, QUOTED_MAX - quoted);
+        text.push(b'\'');
+        text.extend_from_slice(word);
+        text.extend_from_slice(b"' ");
+        quoted += word.len() + 3;
     }
-    Error::err(format!(
-        "unknown command '{}', with args beginning with: {quoted}",
-        printable(&name[..name.len().min(QUOTED_MAX)])
-    ))
+    Error::Quoting(text)
 }
 
-/// Bytes of a client as text of an error line.
-fn printable(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).replace(['\r', '\n'], " ")
+fn unknown_subcommand(container: &str, sub: &[u8]) -> Error {
+    let mut text = b"ERR unknown subcommand '".to_vec();
+    text.extend_from_slice(quotable(sub, QUOTED_MAX));
+    text.extend_from_slice(format!("'. Try {} HELP.", container.to_uppercase()).as_bytes());
+    Error::Quoting(text)
+}
+
+/// A word as Redis quotes it: up to a NUL byte, cut at `max`.
+fn quotable(word: &[u8], max: usize) -> &[u8] {
+    let end = word.iter().position(|b| *b == 0).unwrap_or(word.len());
+    &word[..end.min(max)]
 }

@@ -86,11 +86,7 @@ impl KeySpec {
 
     /// Keys from a fixed place to `last` (negative: from the end), each `step` arguments.
     pub const fn range(index: usize, last: i32, step: usize) -> KeySpec {
-        KeySpec {
-            begin: Begin::Index(index),
-            find: Find::Range { last, step, limit: 0 },
-            flags: 0,
-        }
+        KeySpec { begin: Begin::Index(index), find: Find::Range { last, step, limit: 0 }, flags: 0 }
     }
 
     /// A counted run of keys: the count stands at `index`, the keys follow.

@@ -93,11 +93,7 @@ impl Engine {
     }
 
     /// Plans the next requests of the client that is running, when its plan has run out.
-    pub(super) fn plan_more(
-        &mut self,
-        inbuf: &crate::resp::request::InBuf,
-        db: usize,
-    ) {
+    pub(super) fn plan_more(&mut self, inbuf: &crate::resp::request::InBuf, db: usize) {
         self.ahead.clear();
         self.ahead.ahead.clear();
         inbuf.lookahead(PLAN_MAX, &mut self.ahead.ahead);

@@ -37,11 +37,7 @@ fn minutes(now_ms: i64) -> u32 {
 impl AccessPolicy {
     /// The stamp of a key that is created now.
     pub fn born(&self, now_ms: i64) -> u32 {
-        if self.lfu {
-            minutes(now_ms) << 8 | u32::from(LFU_INIT)
-        } else {
-            lru_clock(now_ms)
-        }
+        if self.lfu { minutes(now_ms) << 8 | u32::from(LFU_INIT) } else { lru_clock(now_ms) }
     }
 
     /// The stamp after one more access.

@@ -76,6 +76,8 @@ pub struct Server {
     /// Output that may go on: room came, or the pass had its fill.
     unwritten: Vec<ClientId>,
     dirty: Vec<ClientId>,
+    /// A client was closed since the last look at the listeners: there may be a descriptor.
+    freed: bool,
 }
 
 /// Where a client's bytes go: its buffer in the engine.
@@ -114,6 +116,7 @@ impl Server {
             held: VecDeque::new(),
             unwritten: Vec::new(),
             dirty: Vec::new(),
+            freed: false,
         })
     }
 
@@ -168,7 +171,7 @@ impl Server {
             for event in &events {
                 self.sort(event, engine, finished);
             }
-            self.accept_waiting(engine);
+            self.accept_waiting(events.is_empty(), engine);
             self.release_held(engine);
             self.read_all(engine);
             engine.run_ready();
@@ -215,7 +218,8 @@ impl Server {
                 }
             }
             Token(door) if door > LAST_LISTENER => {
-                if let Some(door) = self.doors.iter_mut().find(|d| d.token == event.token()) {
+                let door = self.doors.iter_mut().find(|door| door.token == event.token());
+                if let Some(door) = door.filter(|door| door.backlog == Backlog::None) {
                     door.backlog = Backlog::Waiting;
                 }
             }
@@ -246,9 +250,13 @@ impl Server {
         }
     }
 
-    fn accept_waiting(&mut self, engine: &mut Engine) {
+    /// A starved listener is tried again when a descriptor may have come free, not in every pass
+    /// of a busy server: each failure is a line in the log.
+    fn accept_waiting(&mut self, idle: bool, engine: &mut Engine) {
+        let hope = std::mem::take(&mut self.freed) || idle;
         for index in 0..self.doors.len() {
-            if self.doors[index].backlog != Backlog::None {
+            let backlog = self.doors[index].backlog;
+            if backlog == Backlog::Waiting || (backlog == Backlog::Starved && hope) {
                 self.doors[index].backlog = self.accept(index, engine);
             }
         }
@@ -412,6 +420,7 @@ impl Server {
         if let Some(conn) = self.conns.remove(&id) {
             tracing::trace!("Closing client {} on descriptor {}", id.0, conn.socket.as_raw_fd());
             drop(conn);
+            self.freed = true;
             engine.gone(id);
         }
     }

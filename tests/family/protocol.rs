@@ -125,11 +125,13 @@ case!(limits_before_authentication, ["--requirepass", "secret"], |c| {
 });
 
 case!(config_moves_the_limit_of_a_bulk, |c| {
-    c.send_raw(&[
-        encode(&["CONFIG", "SET", "proto-max-bulk-len", "1mb"]),
-        b"*2\r\n$4\r\nECHO\r\n$1048577\r\n".to_vec(),
-    ]
-    .concat());
+    c.send_raw(
+        &[
+            encode(&["CONFIG", "SET", "proto-max-bulk-len", "1mb"]),
+            b"*2\r\n$4\r\nECHO\r\n$1048577\r\n".to_vec(),
+        ]
+        .concat(),
+    );
     c.expect_close("+OK\r\n-ERR Protocol error: invalid bulk length\r\n");
 });
 

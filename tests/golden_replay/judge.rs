@@ -164,17 +164,14 @@ fn judge_one(expect: &Expect, node: &Node, vars: &Vars) -> Verdict {
 
 fn as_number<T: std::str::FromStr>(node: &Node) -> Option<T> {
     match &node.value {
-        Value::Int(_) | Value::Text(_) => {
-            String::from_utf8(node.text()).ok()?.trim().parse().ok()
-        }
+        Value::Int(_) | Value::Text(_) => String::from_utf8(node.text()).ok()?.trim().parse().ok(),
         Value::Null | Value::List(_) => None,
     }
 }
 
 fn missing(wanted: &[Vec<u8>], have: impl Iterator<Item = Vec<u8>>) -> Verdict {
     let have: Vec<Vec<u8>> = have.collect();
-    let lacks: Vec<String> =
-        wanted.iter().filter(|w| !have.contains(w)).map(|w| show(w)).collect();
+    let lacks: Vec<String> = wanted.iter().filter(|w| !have.contains(w)).map(|w| show(w)).collect();
     holds(lacks.is_empty(), format!("missing: {}", lacks.join(" ")))
 }
 

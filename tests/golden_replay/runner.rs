@@ -194,9 +194,7 @@ impl Player<'_> {
         self.open(step.conn)?;
         match &step.action {
             Action::Quiet(ms) => self.quiet(step.conn, Duration::from_millis(*ms)),
-            Action::Scan { args, width, elements } => {
-                self.scan(step.conn, args, *width, elements)
-            }
+            Action::Scan { args, width, elements } => self.scan(step.conn, args, *width, elements),
             _ => self.exchange(step),
         }
     }

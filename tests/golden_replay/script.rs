@@ -119,9 +119,7 @@ pub fn load(folder: impl AsRef<Path>) -> Vec<Scenario> {
         for (at, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
             let place = format!("{}:{}", file.display(), at + 1);
             let json: Json = serde_json::from_str(line).unwrap_or_else(|e| panic!("{place}: {e}"));
-            scenarios.push(
-                scenario(&json, &family).unwrap_or_else(|why| panic!("{place}: {why}")),
-            );
+            scenarios.push(scenario(&json, &family).unwrap_or_else(|why| panic!("{place}: {why}")));
         }
     }
     scenarios
@@ -161,10 +159,9 @@ fn step(json: &Json) -> Read<Step> {
     };
     let save = match json["save"].as_object() {
         None => Vec::new(),
-        Some(map) => map
-            .iter()
-            .map(|(name, path)| Ok((name.clone(), string(path)?)))
-            .collect::<Read<_>>()?,
+        Some(map) => {
+            map.iter().map(|(name, path)| Ok((name.clone(), string(path)?))).collect::<Read<_>>()?
+        }
     };
     let expect = Expect {
         frames,

@@ -63,7 +63,7 @@ impl Model {
 
     /// A random request on this peer's keys.
     pub fn request(&self, rng: &mut Rng) -> Request {
-        let mut key = |rng: &mut Rng| format!("{}{}", self.prefix, rng.below(KEYS));
+        let key = |rng: &mut Rng| format!("{}{}", self.prefix, rng.below(KEYS));
         let (a, b) = (key(rng), key(rng));
         let value = value(rng);
         let span = ["1", "3", "10", "100", "2000"][rng.below(5) as usize];

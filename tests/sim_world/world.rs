@@ -35,8 +35,7 @@ impl World {
         let sim = Sim::new(seed);
         sim.set_job_mode(JobMode::Held);
         let mut engine = Engine::new(config(&[]), sim.env(), table());
-        let peers =
-            (0..PEERS).map(|i| Peer::new(connect(&mut engine), format!("p{i}:"))).collect();
+        let peers = (0..PEERS).map(|i| Peer::new(connect(&mut engine), format!("p{i}:"))).collect();
         let rng = Rng::seeded(seed);
         World { engine, sim, rng, peers, transcript: Vec::new() }
     }
@@ -111,7 +110,7 @@ impl World {
         let most = if self.rng.below(2) == 0 { self.rng.below(50) as usize } else { usize::MAX };
         let peer = &mut self.peers[who];
         let Some(output) = self.engine.output(peer.id) else { return };
-        let mut slices = [const { IoSlice::new(&[]) }; 8];
+        let mut slices = [IoSlice::new(&[]); 8];
         let count = output.slices(&mut slices);
         let mut bytes: Vec<u8> = slices[..count].iter().flat_map(|s| s.iter().copied()).collect();
         bytes.truncate(most);

@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use redstart::engine::client::{ClientId, CloseWish, Peer};
 use redstart::engine::config::file::Sources;
-use redstart::engine::config::{Config, Startup, args};
+use redstart::engine::config::{Config, Startup, from_args};
 use redstart::engine::table::Table;
 use redstart::engine::{Engine, NetRequest};
 use redstart::env::sim::Sim;
@@ -36,7 +36,7 @@ pub fn config(options: &[&str]) -> Config {
         stdin: &mut || Err(ErrorKind::NotFound.into()),
         directory: PathBuf::from("/"),
     };
-    match args::from_sources(&words, &mut sources) {
+    match from_args(&words, &mut sources) {
         Ok(Startup::Run(config, _)) => *config,
         other => panic!("{options:?}: {other:?}"),
     }
@@ -140,7 +140,7 @@ impl Inner {
     fn collect(&mut self, id: ClientId) {
         let outlet = self.outlets.entry(id).or_default();
         while let Some(output) = self.engine.output(id).filter(|output| !output.is_empty()) {
-            let mut slices = [const { IoSlice::new(&[]) }; 16];
+            let mut slices = [IoSlice::new(&[]); 16];
             let count = output.slices(&mut slices);
             let before = outlet.bytes.len();
             for slice in &slices[..count] {
@@ -162,7 +162,10 @@ impl Inner {
 
     /// Takes what was said to a client.
     pub fn take_output(&mut self, id: ClientId) -> Vec<u8> {
-        self.outlets.get_mut(&id).map(|outlet| std::mem::take(&mut outlet.bytes)).unwrap_or_default()
+        self.outlets
+            .get_mut(&id)
+            .map(|outlet| std::mem::take(&mut outlet.bytes))
+            .unwrap_or_default()
     }
 
     pub fn is_closed(&self, id: ClientId) -> bool {

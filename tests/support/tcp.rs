@@ -43,10 +43,8 @@ impl TcpLink {
         }
         let mut chunk = [0; 1 << 16];
         let wait = wait.max(Duration::from_micros(1));
-        let got = self
-            .stream
-            .set_read_timeout(Some(wait))
-            .and_then(|()| self.stream.read(&mut chunk));
+        let got =
+            self.stream.set_read_timeout(Some(wait)).and_then(|()| self.stream.read(&mut chunk));
         match got {
             Ok(0) => self.eof = true,
             Ok(n) => self.pending.extend_from_slice(&chunk[..n]),

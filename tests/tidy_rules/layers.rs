@@ -73,9 +73,8 @@ pub fn upward(tree: &[Source]) -> Vec<String> {
         for (at, line) in file.numbered().take_while(|(at, _)| *at < until) {
             for other in used(line) {
                 let Some(other_height) = height(other) else { continue };
-                let allowed = other == own
-                    || other_height < own_height
-                    || NEIGHBOURS.contains(&(own, other));
+                let allowed =
+                    other == own || other_height < own_height || NEIGHBOURS.contains(&(own, other));
                 if !allowed {
                     faults.push(file.at(at, format_args!("`{own}` uses `{other}`")));
                 }

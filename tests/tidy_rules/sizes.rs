@@ -32,7 +32,11 @@ pub fn long_lines(tree: &[Source]) -> Vec<String> {
 
 pub fn without_header(tree: &[Source]) -> Vec<String> {
     tree.iter()
-        .filter(|file| !file.lines.first().is_some_and(|line| line.starts_with("//! ")))
+        .filter(|file| {
+            // Attributes of the whole file may stand above.
+            let first = file.lines.iter().find(|line| !line.starts_with("#!["));
+            !first.is_some_and(|line| line.starts_with("//! "))
+        })
         .map(|file| file.at(1, "does not open with `//!`"))
         .collect()
 }

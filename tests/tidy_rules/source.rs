@@ -31,9 +31,8 @@ impl Source {
     /// Line number from which the file is a `#[cfg(test)]` module, or one past its end.
     pub fn tests_from(&self) -> usize {
         let end = self.code.len() + 1;
-        let inline = |i: usize| {
-            self.code[i..].iter().take(3).any(|l| l.contains("mod ") && l.contains('{'))
-        };
+        let inline =
+            |i: usize| self.code[i..].iter().take(3).any(|l| l.contains("mod ") && l.contains('{'));
         (0..self.code.len())
             .find(|&i| self.code[i].trim() == "#[cfg(test)]" && inline(i))
             .map_or(end, |i| i + 1)
