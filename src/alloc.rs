@@ -119,6 +119,8 @@ unsafe impl GlobalAlloc for Counting {
 }
 
 #[cfg(test)]
+// Counting across threads needs threads.
+#[allow(clippy::disallowed_methods)]
 mod tests {
     use super::*;
 

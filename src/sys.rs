@@ -1,3 +1,5 @@
+// This is the door itself.
+#![allow(clippy::disallowed_methods)]
 #![allow(unsafe_code)]
 //! The system calls that std does not wrap, each behind a safe function.
 //!
@@ -150,6 +152,11 @@ pub fn error_text(error: &io::Error) -> String {
     }
 }
 
+/// Stops the calling thread: DEBUG SLEEP means the whole server.
+pub fn sleep_us(us: u64) {
+    std::thread::sleep(std::time::Duration::from_micros(us));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -179,9 +186,4 @@ mod tests {
     fn resident_memory_is_known() {
         assert!(resident_bytes() > 100 * 1024);
     }
-}
-
-/// Stops the calling thread: DEBUG SLEEP means the whole server.
-pub fn sleep_us(us: u64) {
-    std::thread::sleep(std::time::Duration::from_micros(us));
 }

@@ -17,7 +17,7 @@ use support::frames::{Node, Value, encode, parse, show};
 use support::server::{PATIENCE, Server};
 use support::tcp::TcpLink;
 
-const DEFAULT_COMMANDS: u64 = 3000;
+const DEFAULT_COMMANDS: u64 = 20_000;
 const DEFAULT_SEED: u64 = 7;
 /// Requests sent in one go.
 const BATCH: usize = 16;

@@ -223,7 +223,10 @@ impl Condition {
     fn allows(&self, current: Option<i64>, at: i64) -> bool {
         match current {
             None => !self.xx && !self.gt,
-            Some(was) => !self.nx && !(self.gt && at <= was) && !(self.lt && at >= was),
+            Some(was) => {
+                let refused = self.nx || (self.gt && at <= was) || (self.lt && at >= was);
+                !refused
+            }
         }
     }
 }

@@ -45,7 +45,7 @@ impl Engine {
         let Some(client) = self.clients.get_mut(&id) else { return };
         client.queued = false;
         let Some(mut live) = client.live.take() else { return };
-        let mut inbuf = std::mem::replace(&mut client.inbuf, InBuf::new());
+        let mut inbuf = std::mem::take(&mut client.inbuf);
         self.running_proto = Some(live.out.proto);
         let more = self.requests_of(id, &mut live, &mut inbuf);
         self.running_proto = None;

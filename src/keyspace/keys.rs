@@ -141,7 +141,7 @@ impl<'a> Keys<'a> {
     /// Deletes the key if it is past its deadline; true when it is to be treated as absent.
     #[inline]
     fn gone(&mut self, hash: u64, key: &[u8]) -> bool {
-        self.db().deadlines.len() > 0 && self.gone_slow(self.db, hash, key)
+        !self.db().deadlines.is_empty() && self.gone_slow(self.db, hash, key)
     }
 
     #[cold]

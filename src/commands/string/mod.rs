@@ -208,3 +208,6 @@ fn check_length(limits: &Limits, len: usize, more: usize) -> Result<(), Error> {
     }
     Err(Error::fixed("ERR string exceeds maximum allowed size (proto-max-bulk-len)"))
 }
+
+#[cfg(test)]
+mod tests;

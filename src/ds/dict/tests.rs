@@ -1,4 +1,6 @@
 //! The table against naive models, its promises to walkers, and its memory.
+// The naive twin is an ordinary map.
+#![allow(clippy::disallowed_methods)]
 
 use std::alloc::{Layout, alloc, dealloc};
 use std::cell::Cell;
