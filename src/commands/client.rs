@@ -28,7 +28,11 @@ pub const SPECS: &[Spec] = &[Spec::container("client", SUBCOMMANDS)
 
 const SUBCOMMANDS: &[Spec] = &[
     sub("getname", 2, getname).since("2.6.9").summary("Tells the connection's name."),
-    sub("help", 2, client_help).since("5.0.0").summary("Lists the subcommands."),
+    sub("help", 2, client_help)
+        .flags(LOADING | STALE)
+        .acl(cat::CONNECTION)
+        .since("5.0.0")
+        .summary("Lists the subcommands."),
     sub("id", 2, id).since("5.0.0").summary("Tells the connection's number."),
     sub("info", 2, info).since("6.2.0").summary("Describes the connection."),
     sub("no-touch", 3, no_touch)
@@ -158,13 +162,12 @@ fn reply(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
 
 fn setinfo(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
     let value = Bytes::copy_from_slice(args.get(3));
+    let option = String::from_utf8_lossy(args.get(2)).into_owned();
     let is_name = args.is(2, "lib-name");
     if !is_name && !args.is(2, "lib-ver") {
-        let option = String::from_utf8_lossy(args.get(2)).into_owned();
         return Err(Error::err(format!("Unrecognized option '{option}'")));
     }
     if !value.iter().all(|b| (b'!'..=b'~').contains(b)) {
-        let option = if is_name { "lib-name" } else { "lib-ver" };
         return Err(Error::err(format!(
             "{option} cannot contain spaces, newlines or special characters."
         )));

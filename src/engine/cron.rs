@@ -34,7 +34,9 @@ impl Engine {
         let expiry = self.active_expiry().then(|| self.keyspace.next_deadline()).flatten();
         // A key is expired only once the clock is beyond its deadline.
         let wall_us = self.env.clock.wall_us();
-        let expiry = expiry.map(|at| ((at + 1) * 1000 - wall_us).max(0) as u64);
+        let expiry = expiry.map(|at| {
+            at.saturating_add(1).saturating_mul(1000).saturating_sub(wall_us).max(0) as u64
+        });
         let round = (!self.clients.is_empty())
             .then(|| self.cron.next_round_us.saturating_sub(self.now_us).max(1));
         [expiry, round].into_iter().flatten().min()

@@ -144,7 +144,7 @@ impl Engine {
             self.append_deferred(id, &mut live.out);
         }
         if self.clients.get(&id).is_some_and(|c| c.reply_mode != ReplyMode::On) {
-            self.reply_mode_after(id);
+            self.reply_mode_after(id, &mut live.out);
         }
         self.running_proto = Some(live.out.proto);
     }
@@ -311,10 +311,11 @@ impl Engine {
         out.set_silent(true);
     }
 
-    fn reply_mode_after(&mut self, id: ClientId) {
+    fn reply_mode_after(&mut self, id: ClientId, out: &mut Reply) {
         let Some(client) = self.clients.get_mut(&id) else { return };
         if client.reply_mode == ReplyMode::Skipping {
             client.reply_mode = ReplyMode::On;
+            out.set_silent(false);
         }
     }
 

@@ -45,7 +45,7 @@ fn server(engine: &Engine, text: &mut String) {
     line(text, "redis_mode", "standalone");
     line(text, "arch_bits", usize::BITS);
     line(text, "multiplexing_api", "mio");
-    line(text, "process_id", std::process::id());
+    line(text, "process_id", crate::sys::pid());
     line(text, "run_id", &engine.run_id);
     line(text, "tcp_port", engine.config.port);
     line(text, "server_time_usec", engine.env.clock.wall_us());

@@ -61,6 +61,9 @@ pub enum Signal {
     Int,
 }
 
+/// Unparsed bytes of a client that waits for its turn from which on it is not read, bytes.
+const BACKLOG_MAX: usize = 64 * 1024;
+
 /// The server.
 pub struct Engine {
     /// The configuration in force.
@@ -273,7 +276,11 @@ impl Engine {
 
     /// Whether the client is not to be read from for now.
     pub fn reading_paused(&self, id: ClientId) -> bool {
-        self.clients.get(&id).is_some_and(|c| c.parked || c.close != CloseWish::No)
+        self.clients.get(&id).is_some_and(|c| {
+            // Whoever sends faster than it is served waits in its socket, not in our memory.
+            let behind = c.queued && c.inbuf.len() >= BACKLOG_MAX;
+            c.parked || c.close != CloseWish::No || behind
+        })
     }
 
     /// The network closed a client.

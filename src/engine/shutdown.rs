@@ -10,7 +10,7 @@ impl Engine {
             Signal::Term => "SIGTERM",
             Signal::Int => "SIGINT",
         };
-        tracing::warn!("Received {name} scheduling shutdown...");
+        tracing::warn!(target: "signal-handler", "Received {name} scheduling shutdown...");
         self.shut_down("User requested shutdown...");
     }
 
@@ -26,6 +26,9 @@ impl Engine {
         self.configured();
         if changed.iter().any(|name| effect(name) == Effect::Listen) {
             self.requests.push(NetRequest::Rebind);
+        }
+        if changed.contains(&"loglevel") {
+            crate::log::set_level(self.config.loglevel.name());
         }
     }
 

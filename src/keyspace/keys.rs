@@ -44,6 +44,8 @@ impl ValueType for Str {
 pub enum NewStr<'v> {
     /// These bytes, in the encoding Redis would choose.
     Bytes(&'v [u8]),
+    /// These bytes as text, also when they read as an integer.
+    Text(&'v [u8]),
     /// An integer.
     Int(i64),
     /// A large buffer, adopted as it is.
@@ -264,13 +266,17 @@ impl<'a> Keys<'a> {
             Ttl::At(at) => Some(at),
         };
         let boxed = |s: BigStr| New::Boxed(Box::new(Value::Str(s)));
+        let text = |b: &'_ [u8]| match b.len() {
+            0..=SHORT_MAX => New::Short(b, b.len() > EMBSTR_MAX),
+            _ => boxed(BigStr::Owned(b.to_vec())),
+        };
         let new = match value {
             NewStr::Int(n) => New::Int(n),
             NewStr::Bytes(b) => match parse_i64(b) {
                 Some(n) => New::Int(n),
-                None if b.len() <= SHORT_MAX => New::Short(b, b.len() > EMBSTR_MAX),
-                None => boxed(BigStr::Owned(b.to_vec())),
+                None => text(b),
             },
+            NewStr::Text(b) => text(b),
             NewStr::Taken(b) if b.len() >= SHARED_MIN => boxed(BigStr::Shared(b)),
             NewStr::Taken(b) => boxed(BigStr::Owned(b.to_vec())),
             NewStr::Raw(v) => boxed(BigStr::Owned(v)),
@@ -312,6 +318,7 @@ impl<'a> Keys<'a> {
                 Some(n) => slot.overwrite_int(n),
                 None => slot.overwrite_short(b, b.len() > EMBSTR_MAX),
             },
+            NewStr::Text(b) => slot.overwrite_short(b, b.len() > EMBSTR_MAX),
             NewStr::Taken(_) | NewStr::Raw(_) => false,
         };
         if done {

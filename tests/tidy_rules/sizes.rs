@@ -33,8 +33,9 @@ pub fn long_lines(tree: &[Source]) -> Vec<String> {
 pub fn without_header(tree: &[Source]) -> Vec<String> {
     tree.iter()
         .filter(|file| {
-            // Attributes of the whole file may stand above.
-            let first = file.lines.iter().find(|line| !line.starts_with("#!["));
+            // Attributes of the whole file, and why they are there, may stand above.
+            let above = |line: &&String| line.starts_with("#![") || line.starts_with("// ");
+            let first = file.lines.iter().find(|line| !above(line));
             !first.is_some_and(|line| line.starts_with("//! "))
         })
         .map(|file| file.at(1, "does not open with `//!`"))

@@ -32,7 +32,7 @@ impl Source {
     pub fn tests_from(&self) -> usize {
         let end = self.code.len() + 1;
         let inline =
-            |i: usize| self.code[i..].iter().take(3).any(|l| l.contains("mod ") && l.contains('{'));
+            |i: usize| self.code[i..].iter().take(5).any(|l| l.contains("mod ") && l.contains('{'));
         (0..self.code.len())
             .find(|&i| self.code[i].trim() == "#[cfg(test)]" && inline(i))
             .map_or(end, |i| i + 1)

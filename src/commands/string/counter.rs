@@ -56,7 +56,7 @@ pub(super) fn incrbyfloat(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult
         return Err(Error::fixed("ERR increment would produce NaN or Infinity"));
     }
     let text = sum.format_human();
-    cx.keys.set_string(key, NewStr::Bytes(text.as_bytes()), Ttl::Keep);
+    cx.keys.set_string(key, NewStr::Text(text.as_bytes()), Ttl::Keep);
     cx.keys.touch(key, Event::new(class::STRING, "incrbyfloat"));
     cx.out.bulk(text.as_bytes());
     // The sum itself goes to the stream: another machine's arithmetic might round differently.

@@ -1,5 +1,5 @@
 //! The form of a declaration: what a parameter is, and the macro that makes a list of them into
-//! [`Config`](super::Config), its defaults and the table `PARAMS`.
+//! [`Config`], its defaults and the table `PARAMS`.
 
 use super::params::Config;
 use super::values::Kind;

@@ -168,78 +168,76 @@ fn a_set_is_all_or_nothing_and_tells_what_changed() {
     assert!(!config.replica_read_only);
 }
 
+/// Parameter, value, what CONFIG SET says of it.
+const REFUSALS: &[(&str, &str, &str)] = &[
+    ("slowlog-max-len", "-1", "argument must be between 0 and 9223372036854775807 inclusive"),
+    ("slowlog-max-len", "1mb", "argument couldn't be parsed into an integer"),
+    ("timeout", "2147483648", "argument must be between 0 and 2147483647 inclusive"),
+    ("maxmemory", "1.5gb", "argument must be a memory value"),
+    ("maxmemory", "-1", "argument must be a memory value"),
+    ("maxmemory-clients", "101%", "percentage argument must be less or equal to 100"),
+    ("maxmemory-clients", "x", "argument must be a memory or percent value"),
+    ("activerehashing", "1", "argument must be 'yes' or 'no'"),
+    ("databases", "32", "can't set immutable config"),
+    ("dir", "/tmp", "can't set protected config"),
+    ("save", "900", "Invalid save parameters"),
+    ("save", "0 5", "Invalid save parameters"),
+    ("save", "900 1 x y", "Invalid save parameters"),
+    (
+        "client-query-buffer-limit",
+        "1kb",
+        "argument must be between 1048576 and 9223372036854775807 inclusive",
+    ),
+    (
+        "loglevel",
+        "loud",
+        "argument(s) must be one of the following: debug, verbose, notice, warning, nothing",
+    ),
+    (
+        "shutdown-on-sigint",
+        "foo",
+        "argument(s) must be one of the following: default, save, nosave, now, force",
+    ),
+    (
+        "shutdown-on-sigterm",
+        "save nosave",
+        "shutdown options SAVE and NOSAVE can't be used simultaneously",
+    ),
+    ("notify-keyspace-events", "KX", "Invalid event class character. Use 'Ag$lshzxeKEtmdn'."),
+    (
+        "client-output-buffer-limit",
+        "normal 1",
+        "Wrong number of arguments in buffer limit configuration.",
+    ),
+    (
+        "client-output-buffer-limit",
+        "master 1 2 3",
+        "Invalid client class specified in buffer limit configuration.",
+    ),
+    (
+        "client-output-buffer-limit",
+        "normal 1 2 x",
+        "Error in hard, soft or soft_seconds setting in buffer limit configuration.",
+    ),
+    (
+        "latency-tracking-info-percentiles",
+        "101",
+        "latency-tracking-info-percentiles parameters should sit between [0.0,100.0]",
+    ),
+    (
+        "latency-tracking-info-percentiles",
+        "abc",
+        "Invalid latency-tracking-info-percentiles parameters",
+    ),
+    ("appendonly", "yes", "only 'no' is supported: the append-only file is not implemented yet"),
+];
+
 #[test]
 fn refusals_are_word_for_word() {
     let of = |name: &str, value: &str| {
         set(&mut Config::default(), name, value).expect_err(&format!("{name} {value}"))
     };
-    let cases = [
-        ("slowlog-max-len", "-1", "argument must be between 0 and 9223372036854775807 inclusive"),
-        ("slowlog-max-len", "1mb", "argument couldn't be parsed into an integer"),
-        ("timeout", "2147483648", "argument must be between 0 and 2147483647 inclusive"),
-        ("maxmemory", "1.5gb", "argument must be a memory value"),
-        ("maxmemory", "-1", "argument must be a memory value"),
-        ("maxmemory-clients", "101%", "percentage argument must be less or equal to 100"),
-        ("maxmemory-clients", "x", "argument must be a memory or percent value"),
-        ("activerehashing", "1", "argument must be 'yes' or 'no'"),
-        ("databases", "32", "can't set immutable config"),
-        ("dir", "/tmp", "can't set protected config"),
-        ("save", "900", "Invalid save parameters"),
-        ("save", "0 5", "Invalid save parameters"),
-        ("save", "900 1 x y", "Invalid save parameters"),
-        (
-            "client-query-buffer-limit",
-            "1kb",
-            "argument must be between 1048576 and 9223372036854775807 inclusive",
-        ),
-        (
-            "loglevel",
-            "loud",
-            "argument(s) must be one of the following: debug, verbose, notice, warning, nothing",
-        ),
-        (
-            "shutdown-on-sigint",
-            "foo",
-            "argument(s) must be one of the following: default, save, nosave, now, force",
-        ),
-        (
-            "shutdown-on-sigterm",
-            "save nosave",
-            "shutdown options SAVE and NOSAVE can't be used simultaneously",
-        ),
-        ("notify-keyspace-events", "KX", "Invalid event class character. Use 'Ag$lshzxeKEtmdn'."),
-        (
-            "client-output-buffer-limit",
-            "normal 1",
-            "Wrong number of arguments in buffer limit configuration.",
-        ),
-        (
-            "client-output-buffer-limit",
-            "master 1 2 3",
-            "Invalid client class specified in buffer limit configuration.",
-        ),
-        (
-            "client-output-buffer-limit",
-            "normal 1 2 x",
-            "Error in hard, soft or soft_seconds setting in buffer limit configuration.",
-        ),
-        (
-            "latency-tracking-info-percentiles",
-            "101",
-            "latency-tracking-info-percentiles parameters should sit between [0.0,100.0]",
-        ),
-        (
-            "latency-tracking-info-percentiles",
-            "abc",
-            "Invalid latency-tracking-info-percentiles parameters",
-        ),
-        (
-            "appendonly",
-            "yes",
-            "only 'no' is supported: the append-only file is not implemented yet",
-        ),
-    ];
-    for (name, value, reason) in cases {
+    for &(name, value, reason) in REFUSALS {
         let expected =
             format!("ERR CONFIG SET failed (possibly related to argument '{name}') - {reason}");
         assert_eq!(of(name, value), expected);
