@@ -265,11 +265,6 @@ impl<'a> Keys<'a> {
             Ttl::Keep => deadline,
             Ttl::At(at) => Some(at),
         };
-        let boxed = |s: BigStr| New::Boxed(Box::new(Value::Str(s)));
-        let text = |b: &'_ [u8]| match b.len() {
-            0..=SHORT_MAX => New::Short(b, b.len() > EMBSTR_MAX),
-            _ => boxed(BigStr::Owned(b.to_vec())),
-        };
         let new = match value {
             NewStr::Int(n) => New::Int(n),
             NewStr::Bytes(b) => match parse_i64(b) {
@@ -502,6 +497,17 @@ impl<'a> Keys<'a> {
         }
         next
     }
+}
+
+fn text(bytes: &[u8]) -> New<'_> {
+    match bytes.len() {
+        0..=SHORT_MAX => New::Short(bytes, bytes.len() > EMBSTR_MAX),
+        _ => boxed(BigStr::Owned(bytes.to_vec())),
+    }
+}
+
+fn boxed<'v>(value: BigStr) -> New<'v> {
+    New::Boxed(Box::new(Value::Str(value)))
 }
 
 /// A look at one key, whatever its type.
