@@ -1,5 +1,8 @@
 //! The binary `redis-server`: command line, configuration, then the loop until it ends.
 
+// The one place that may look at the process it runs in.
+#![allow(clippy::disallowed_methods)]
+
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::exit;
