@@ -99,7 +99,8 @@ impl Engine {
             if over_soft || over_hard {
                 self.stats.output_limit_hits += 1;
                 tracing::warn!(
-                    "Client id={} scheduled to be closed ASAP for overcoming of output buffer limits.",
+                    "Client id={} scheduled to be closed ASAP for overcoming of output buffer \
+                     limits.",
                     client.id.0
                 );
             }

@@ -446,7 +446,8 @@ case!(lcs, |c| {
     c.cmd(&["HELLO", "3"]);
     c.expect(
         &["LCS", "n", "n", "IDX"],
-        "%2\r\n$7\r\nmatches\r\n*1\r\n*2\r\n*2\r\n:0\r\n:5\r\n*2\r\n:0\r\n:5\r\n$3\r\nlen\r\n:6\r\n",
+        "%2\r\n$7\r\nmatches\r\n*1\r\n*2\r\n*2\r\n:0\r\n:5\r\n*2\r\n:0\r\n:5\r\n\
+         $3\r\nlen\r\n:6\r\n",
     );
 });
 
