@@ -114,7 +114,8 @@ fn describe(engine: &Engine, id: ClientId, db: usize, proto: Proto) -> String {
     format!(
         "id={} addr={} laddr={} fd={} name={} age={age} idle={idle} flags={} db={db} sub={} \
          psub={} ssub=0 multi=-1 qbuf={} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=1024 rbp=0 obl=0 \
-         oll=0 omem=0 tot-mem={} events=r cmd={} user=default redir=-1 resp={} lib-name={} lib-ver={}",
+         oll=0 omem=0 tot-mem={} events=r cmd={} user=default redir=-1 resp={} \
+         lib-name={} lib-ver={}",
         c.id.0,
         c.peer.addr,
         c.peer.local_addr,
