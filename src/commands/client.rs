@@ -2,12 +2,10 @@
 
 use super::help;
 use crate::base::error::Error;
-use crate::engine::Engine;
 use crate::engine::args::Args;
-use crate::engine::client::{Client, ClientId, ReplyMode};
+use crate::engine::client::{Client, ReplyMode};
 use crate::engine::cx::{CmdResult, EngineCx, Outcome};
 use crate::engine::spec::{Spec, cat, flag::*};
-use crate::resp::reply::Proto;
 use bytes::Bytes;
 
 const ABOUT_ME: u32 = NOSCRIPT | LOADING | STALE;
@@ -34,7 +32,6 @@ const SUBCOMMANDS: &[Spec] = &[
         .since("5.0.0")
         .summary("Lists the subcommands."),
     sub("id", 2, id).since("5.0.0").summary("Tells the connection's number."),
-    sub("info", 2, info).since("6.2.0").summary("Describes the connection."),
     sub("no-touch", 3, no_touch)
         .since("7.2.0")
         .summary("Chooses whether the connection's reads count as accesses."),
@@ -50,8 +47,6 @@ const HELP: &[&str] = &[
     "    Return the name of the current connection.",
     "ID",
     "    Return the ID of the current connection.",
-    "INFO",
-    "    Return information about the current client connection.",
     "NO-TOUCH (ON|OFF)",
     "    Will not touch LRU/LFU stats when this mode is on.",
     "REPLY (ON|OFF|SKIP)",
@@ -96,41 +91,6 @@ fn id(cx: &mut EngineCx<'_>, _: &mut Args<'_>) -> CmdResult {
     let id = caller(cx)?.id;
     cx.out.int(id.0 as i64);
     Ok(Outcome::Unchanged)
-}
-
-fn info(cx: &mut EngineCx<'_>, _: &mut Args<'_>) -> CmdResult {
-    let id = caller(cx)?.id;
-    let line = describe(cx.engine, id, cx.session.db, cx.out.proto) + "\n";
-    cx.out.verbatim("txt", line.as_bytes());
-    Ok(Outcome::Unchanged)
-}
-
-/// A client as a line of CLIENT LIST prints it.
-fn describe(engine: &Engine, id: ClientId, db: usize, proto: Proto) -> String {
-    let Some(c) = engine.client(id) else { return String::new() };
-    let text = |b: &Bytes| String::from_utf8_lossy(b).into_owned();
-    let age = engine.now_us().saturating_sub(c.since_us) / 1_000_000;
-    let idle = engine.now_us().saturating_sub(c.active_us) / 1_000_000;
-    format!(
-        "id={} addr={} laddr={} fd={} name={} age={age} idle={idle} flags={} db={db} sub={} \
-         psub={} ssub=0 multi=-1 qbuf={} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=1024 rbp=0 obl=0 \
-         oll=0 omem=0 tot-mem={} events=r cmd={} user=default redir=-1 resp={} \
-         lib-name={} lib-ver={}",
-        c.id.0,
-        c.peer.addr,
-        c.peer.local_addr,
-        c.peer.fd,
-        text(&c.name),
-        if c.peer.unix { "U" } else { "N" },
-        c.channels.len(),
-        c.patterns.len(),
-        c.inbuf.len(),
-        c.inbuf.capacity_bytes() + std::mem::size_of::<Client>(),
-        c.last_command,
-        if proto == Proto::V3 { 3 } else { 2 },
-        text(&c.lib_name),
-        text(&c.lib_ver),
-    )
 }
 
 fn no_touch(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {

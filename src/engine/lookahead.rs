@@ -25,6 +25,7 @@ struct Item {
     addr: usize,
     len: usize,
     hash: u64,
+    db: usize,
 }
 
 impl Plan {
@@ -64,10 +65,9 @@ impl Engine {
                 break;
             }
         }
-        let Some(db) = self.keyspace.dbs.first() else { return clients };
         if self.ahead.items.len() > 1 {
             for item in &self.ahead.items {
-                db.dict.prefetch_entry(item.hash);
+                self.keyspace.dbs[item.db].dict.prefetch_entry(item.hash);
             }
         }
         clients
@@ -77,7 +77,8 @@ impl Engine {
     pub(super) fn plan_client(&mut self, id: ClientId, room: usize) {
         let Some(client) = self.clients.get(&id) else { return };
         let Some(live) = &client.live else { return };
-        let dict = &self.keyspace.dbs[live.session.db].dict;
+        let db = live.session.db;
+        let dict = &self.keyspace.dbs[db].dict;
         self.ahead.ahead.clear();
         client.inbuf.lookahead(room, &mut self.ahead.ahead);
         let bytes = client.inbuf.peek_bytes();
@@ -88,7 +89,7 @@ impl Engine {
             let key = ahead.args[0].of(bytes);
             let hash = dict.hash(key);
             dict.prefetch_bucket(hash);
-            self.ahead.items.push(Item { addr: key.as_ptr().addr(), len: key.len(), hash });
+            self.ahead.items.push(Item { addr: key.as_ptr().addr(), len: key.len(), hash, db });
         }
     }
 
@@ -106,7 +107,7 @@ impl Engine {
             let key = ahead.args[0].of(bytes);
             let hash = dict.hash(key);
             dict.prefetch_bucket(hash);
-            self.ahead.items.push(Item { addr: key.as_ptr().addr(), len: key.len(), hash });
+            self.ahead.items.push(Item { addr: key.as_ptr().addr(), len: key.len(), hash, db });
         }
         for item in &self.ahead.items {
             dict.prefetch_entry(item.hash);
