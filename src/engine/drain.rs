@@ -15,14 +15,16 @@ impl Engine {
 
     fn drain(&mut self) {
         let log = self.keyspace.effects.take();
-        let commands = log.iter().filter(|e| matches!(e, Effect::Propagate { .. })).count();
-        let wrap = commands > 1 && !log.iter().all(is_expiry);
+        // What expired before the unit's first command stays in front of its MULTI; what expires
+        // between its commands keeps its place, since the order of changes to a key must hold.
+        let own = |e: &&Effect| matches!(e, Effect::Propagate { alone: false, .. });
+        let wrap = log.iter().filter(own).count() > 1;
         let mut first = true;
         for effect in log {
             match effect {
-                Effect::Propagate { db, mut argv } => {
+                Effect::Propagate { db, mut argv, alone } => {
                     self.select_stream(db);
-                    if wrap && std::mem::take(&mut first) {
+                    if wrap && !alone && std::mem::take(&mut first) {
                         self.write_stream(&mut Argv::from_slices(&[b"MULTI"]));
                     }
                     self.write_stream(&mut argv);
@@ -74,10 +76,43 @@ impl Engine {
     }
 }
 
-/// What a lookup or the deadline index deleted is a unit of its own and never wrapped.
-fn is_expiry(effect: &Effect) -> bool {
-    match effect {
-        Effect::Propagate { argv, .. } => argv.len() == 2 && argv.get(0) == b"DEL",
-        Effect::Touched { .. } => true,
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::config::Config;
+    use crate::env::sim::Sim;
+
+    /// What the stream says of these commands of one unit.
+    fn stream(commands: &[(&str, bool)]) -> String {
+        let mut engine =
+            Engine::new(Config::default(), Sim::new(1).env(), crate::engine::tests_table());
+        engine.keep_stream();
+        for (key, alone) in commands {
+            let argv = || Argv::from_slices(&[b"DEL", key.as_bytes()]);
+            let effects = &mut engine.keyspace.effects;
+            if *alone { effects.propagate_alone(0, argv) } else { effects.propagate(0, argv) }
+        }
+        engine.unit_end();
+        let bytes = engine.take_stream();
+        assert_eq!(engine.repl_offset, bytes.len() as u64);
+        let text = String::from_utf8(bytes).expect("plain text");
+        let words = text.split("\r\n").filter(|w| !w.is_empty() && !w.starts_with(['*', '$']));
+        words.collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn a_unit_of_several_commands_is_wrapped() {
+        assert_eq!(stream(&[("a", false)]), "SELECT 0 DEL a");
+        assert_eq!(stream(&[("a", false), ("b", false)]), "SELECT 0 MULTI DEL a DEL b EXEC");
+    }
+
+    #[test]
+    fn expiry_is_never_counted() {
+        assert_eq!(stream(&[("x", true), ("y", true)]), "SELECT 0 DEL x DEL y");
+        assert_eq!(stream(&[("x", true), ("a", false)]), "SELECT 0 DEL x DEL a");
+        assert_eq!(
+            stream(&[("x", true), ("a", false), ("b", false)]),
+            "SELECT 0 DEL x MULTI DEL a DEL b EXEC"
+        );
     }
 }

@@ -377,3 +377,10 @@ fn notify_interest(flags: u32) -> u32 {
     use crate::keyspace::effects::class::{KEYEVENT, KEYSPACE};
     if flags & (KEYSPACE | KEYEVENT) == 0 { 0 } else { flags & !(KEYSPACE | KEYEVENT) }
 }
+
+/// A table without commands: what the engine does by itself needs none.
+#[cfg(test)]
+pub(crate) fn tests_table() -> &'static Table {
+    static EMPTY: std::sync::LazyLock<Table> = std::sync::LazyLock::new(|| Table::new(&[]));
+    &EMPTY
+}

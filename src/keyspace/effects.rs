@@ -67,6 +67,9 @@ pub enum Effect {
         db: usize,
         /// The command.
         argv: Argv,
+        /// It is a unit of its own, such as the deletion of an expired key, and does not count
+        /// towards the commands that are wrapped together.
+        alone: bool,
     },
     /// A key changed, or an event without a change happened to it.
     Touched {
@@ -118,7 +121,15 @@ impl Effects {
     #[inline]
     pub fn propagate(&mut self, db: usize, argv: impl FnOnce() -> Argv) {
         if self.interest.propagate {
-            self.log.push(Effect::Propagate { db, argv: argv() });
+            self.log.push(Effect::Propagate { db, argv: argv(), alone: false });
+        }
+    }
+
+    /// A command for the stream that is a unit of its own.
+    #[inline]
+    pub fn propagate_alone(&mut self, db: usize, argv: impl FnOnce() -> Argv) {
+        if self.interest.propagate {
+            self.log.push(Effect::Propagate { db, argv: argv(), alone: true });
         }
     }
 

@@ -22,7 +22,7 @@ impl Keyspace {
     pub(super) fn expire_key(&mut self, db: usize, hash: u64, key: &[u8]) {
         self.remove(db, hash, key);
         self.counters.expired += 1;
-        self.effects.propagate(db, || Argv::from_slices(&[b"DEL", key]));
+        self.effects.propagate_alone(db, || Argv::from_slices(&[b"DEL", key]));
         self.effects.touched(db, key, Event::new(class::EXPIRED, "expired"));
     }
 
