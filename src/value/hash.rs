@@ -12,6 +12,7 @@ use crate::ds::dict::{self, Dict, Thin};
 use crate::ds::listpack::{self, Item, Listpack, Packed, Pos};
 use crate::ds::pair::{Pair, parts_of};
 use crate::value::limits::Limits;
+use crate::value::{Collection, PackedKind, Value};
 
 /// A hash outside its entry, or taken out of it to be changed.
 #[derive(Debug)]
@@ -80,12 +81,6 @@ impl Hash {
     #[inline]
     pub fn len(&self) -> usize {
         self.as_ref().len()
-    }
-
-    /// Whether there is no field.
-    #[inline]
-    pub fn is_empty(&self) -> bool {
-        self.as_ref().is_empty()
     }
 
     /// Converts ahead of a call that sets these fields and values in turn, where it is clear from
@@ -196,6 +191,44 @@ impl Hash {
                 assert_eq!(sum, table.pairs, "the sum of the pairs");
             }
         }
+    }
+}
+
+impl Collection for Hash {
+    fn of(value: &mut Value) -> Option<&mut Self> {
+        match value {
+            Value::Hash(hash) => Some(hash),
+            _ => None,
+        }
+    }
+
+    fn into_value(self) -> Value {
+        Value::Hash(self)
+    }
+
+    fn of_packed(kind: PackedKind, bytes: Vec<u8>) -> Result<Self, Vec<u8>> {
+        match kind {
+            PackedKind::HashListpack => Ok(Hash::Packed(Listpack::from_trusted(bytes))),
+            _ => Err(bytes),
+        }
+    }
+
+    fn as_packed(&self) -> Option<(PackedKind, &[u8])> {
+        match self {
+            Hash::Packed(list) => Some((PackedKind::HashListpack, list.as_packed().bytes())),
+            Hash::Table(_) => None,
+        }
+    }
+
+    fn into_packed_bytes(self) -> Vec<u8> {
+        match self {
+            Hash::Packed(list) => list.into_bytes(),
+            Hash::Table(_) => Vec::new(),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.as_ref().is_empty()
     }
 }
 

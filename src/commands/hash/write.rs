@@ -7,6 +7,7 @@ use crate::ds::listpack::Item;
 use crate::engine::args::Args;
 use crate::engine::cx::{CmdResult, DataCx, Outcome, Propagate};
 use crate::keyspace::effects::{Event, class};
+use crate::value::Collection;
 use crate::value::hash::Hash;
 
 const HSET: Event = Event::new(class::HASH, "hset");
