@@ -3,4 +3,5 @@
 pub mod deadlines;
 pub mod dict;
 pub mod listpack;
+pub mod pair;
 pub mod ranked;
