@@ -11,6 +11,10 @@ pub struct Limits {
     pub hash_max_listpack_entries: usize,
     /// Longest field or value of such a hash (`hash-max-listpack-value`), bytes.
     pub hash_max_listpack_value: usize,
+    /// Members a sorted set may have as a listpack (`zset-max-listpack-entries`).
+    pub zset_max_listpack_entries: usize,
+    /// Longest member of such a sorted set (`zset-max-listpack-value`), bytes.
+    pub zset_max_listpack_value: usize,
     /// The secret of all tables.
     pub seed: Seed,
 }
@@ -21,6 +25,8 @@ impl Default for Limits {
             max_string_len: 512 << 20,
             hash_max_listpack_entries: 512,
             hash_max_listpack_value: 64,
+            zset_max_listpack_entries: 128,
+            zset_max_listpack_value: 64,
             seed: Seed { k0: 0, k1: 0 },
         }
     }

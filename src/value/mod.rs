@@ -3,11 +3,13 @@
 pub mod hash;
 pub mod limits;
 pub mod string;
+pub mod zset;
 
 use crate::ds::listpack::Item;
 use crate::resp::reply::Reply;
 use hash::Hash;
 use string::BigStr;
+use zset::ZSet;
 
 /// A value too large or too structured to live inside its entry.
 #[derive(Debug)]
@@ -16,6 +18,8 @@ pub enum Value {
     Str(BigStr),
     /// A hash.
     Hash(Hash),
+    /// A sorted set.
+    ZSet(ZSet),
 }
 
 /// The encodings of small collections, whose bytes may live inside their entry.
@@ -93,6 +97,7 @@ impl Value {
         match self {
             Value::Str(_) => "string",
             Value::Hash(_) => "hash",
+            Value::ZSet(_) => "zset",
         }
     }
 
@@ -101,6 +106,7 @@ impl Value {
         match self {
             Value::Str(_) => "raw",
             Value::Hash(hash) => hash.encoding(),
+            Value::ZSet(set) => set.encoding(),
         }
     }
 
@@ -109,6 +115,7 @@ impl Value {
         match self {
             Value::Str(s) => Value::Str(s.duplicate()),
             Value::Hash(hash) => Value::Hash(hash.duplicate()),
+            Value::ZSet(set) => Value::ZSet(set.duplicate()),
         }
     }
 
@@ -118,6 +125,7 @@ impl Value {
             + match self {
                 Value::Str(s) => s.heap_bytes(),
                 Value::Hash(hash) => hash.heap_bytes(),
+                Value::ZSet(set) => set.heap_bytes(),
             }
     }
 
@@ -126,6 +134,7 @@ impl Value {
         match self {
             Value::Str(_) => {}
             Value::Hash(hash) => hash.check(),
+            Value::ZSet(set) => set.check(),
         }
     }
 }

@@ -10,6 +10,7 @@ mod hashes;
 mod hints;
 mod look;
 mod strings;
+mod zsets;
 
 use super::db::Db;
 use super::effects::{Event, class};
