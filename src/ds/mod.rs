@@ -2,3 +2,5 @@
 
 pub mod deadlines;
 pub mod dict;
+pub mod intset;
+pub mod member;
