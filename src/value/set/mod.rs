@@ -271,10 +271,11 @@ impl Set {
         let SetRef::Ints(set) = ints else { unreachable!("called for integers alone") };
         let ends = [set.iter().next(), set.iter().next_back()];
         let longest = ends.iter().flatten().map(|end| Item::Int(*end).len()).max().unwrap_or(0);
+        let mut pack = Listpack::new();
         let fits = set.len() < limits.set_max_listpack_entries
-            && text.len().max(longest) <= limits.set_max_listpack_value;
+            && text.len().max(longest) <= limits.set_max_listpack_value
+            && pack.may_grow(set.len() * (longest + 2) + text.len());
         if fits {
-            let mut pack = Listpack::new();
             set.iter().for_each(|value| pack.push_int(value));
             pack.push(text);
             *self = Set::Packed(pack);
