@@ -124,7 +124,7 @@ impl Engine {
             keyspace,
             stats: Stats::default(),
             rng: Rng::seeded(word(24)),
-            limits: Limits::default(),
+            limits: Limits { seed, ..Limits::default() },
             run_id,
             started_us: now_us,
             cron_paused: false,

@@ -1,6 +1,7 @@
 //! Types and their encodings. Nothing here knows a key, a client or a reply's protocol version.
 
 pub mod limits;
+pub mod set;
 pub mod string;
 
 use crate::ds::listpack::Item;

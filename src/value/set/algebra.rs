@@ -30,7 +30,8 @@ impl<'a> Inter<'a> {
 
     /// How many of them there are; counting stops at `limit` unless that is 0.
     pub fn count(&self, limit: u64) -> u64 {
-        let limit = if limit == 0 { usize::MAX } else { usize::try_from(limit).unwrap_or(usize::MAX) };
+        let limit =
+            if limit == 0 { usize::MAX } else { usize::try_from(limit).unwrap_or(usize::MAX) };
         self.iter().take(limit).count() as u64
     }
 }

@@ -128,12 +128,7 @@ impl Set {
 }
 
 /// Shows `n` elements and returns the others.
-fn split_packed(
-    pack: &Listpack,
-    n: usize,
-    rng: &mut Rng,
-    f: &mut impl FnMut(&[u8]),
-) -> Listpack {
+fn split_packed(pack: &Listpack, n: usize, rng: &mut Rng, f: &mut impl FnMut(&[u8])) -> Listpack {
     let packed = pack.as_packed();
     let mut rest = Listpack::new();
     let (mut wanted, mut left) = (n as u64, packed.len() as u64);
