@@ -6,10 +6,12 @@ pub mod connection;
 pub mod debug;
 pub mod expire;
 pub mod generic;
+pub mod hash;
 pub mod object;
 pub mod pubsub;
 pub mod scan;
 pub mod server;
+pub mod set;
 pub mod string;
 
 use crate::engine::table::Table;
@@ -18,6 +20,8 @@ use std::sync::LazyLock;
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
     Table::new(&[
         string::SPECS,
+        set::SPECS,
+        hash::SPECS,
         generic::SPECS,
         expire::SPECS,
         scan::SPECS,

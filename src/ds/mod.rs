@@ -5,3 +5,4 @@ pub mod dict;
 pub mod intset;
 pub mod listpack;
 pub mod member;
+pub mod pair;

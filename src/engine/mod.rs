@@ -158,6 +158,8 @@ impl Engine {
     pub fn configured(&mut self) {
         let config = &self.config;
         self.limits.max_string_len = config.proto_max_bulk_len;
+        self.limits.hash_max_listpack_entries = config.hash_max_listpack_entries as usize;
+        self.limits.hash_max_listpack_value = config.hash_max_listpack_value as usize;
         let access = &mut self.keyspace.access;
         access.lfu = matches!(
             config.maxmemory_policy,

@@ -15,7 +15,11 @@ pub struct Limits {
     pub set_max_listpack_value: usize,
     /// Longest HyperLogLog in sparse form (`hll-sparse-max-bytes`), its header not counted.
     pub hll_sparse_max_bytes: usize,
-    /// The secret under which tables inside values hash; one for the whole process.
+    /// Fields a hash may have as a listpack (`hash-max-listpack-entries`).
+    pub hash_max_listpack_entries: usize,
+    /// Longest field or value of such a hash (`hash-max-listpack-value`), bytes.
+    pub hash_max_listpack_value: usize,
+    /// The secret of all tables.
     pub seed: Seed,
 }
 
@@ -27,6 +31,8 @@ impl Default for Limits {
             set_max_listpack_entries: 128,
             set_max_listpack_value: 64,
             hll_sparse_max_bytes: 3000,
+            hash_max_listpack_entries: 512,
+            hash_max_listpack_value: 64,
             seed: Seed { k0: 0, k1: 0 },
         }
     }

@@ -1,11 +1,14 @@
 //! Types and their encodings. Nothing here knows a key, a client or a reply's protocol version.
 
+pub mod hash;
 pub mod limits;
 pub mod set;
 pub mod string;
 
 use crate::ds::listpack::Item;
 use crate::resp::reply::Reply;
+use hash::Hash;
+use set::Set;
 use string::BigStr;
 
 /// A value too large or too structured to live inside its entry.
@@ -13,6 +16,10 @@ use string::BigStr;
 pub enum Value {
     /// A string.
     Str(BigStr),
+    /// A hash.
+    Hash(Hash),
+    /// A set.
+    Set(Set),
 }
 
 /// The encodings of small collections, whose bytes may live inside their entry.
@@ -89,6 +96,8 @@ impl Value {
     pub fn type_name(&self) -> &'static str {
         match self {
             Value::Str(_) => "string",
+            Value::Hash(_) => "hash",
+            Value::Set(_) => "set",
         }
     }
 
@@ -96,6 +105,8 @@ impl Value {
     pub fn encoding(&self) -> &'static str {
         match self {
             Value::Str(_) => "raw",
+            Value::Hash(hash) => hash.encoding(),
+            Value::Set(set) => set.as_ref().encoding(),
         }
     }
 
@@ -103,6 +114,8 @@ impl Value {
     pub fn duplicate(&self) -> Value {
         match self {
             Value::Str(s) => Value::Str(s.duplicate()),
+            Value::Hash(hash) => Value::Hash(hash.duplicate()),
+            Value::Set(set) => Value::Set(set.duplicate()),
         }
     }
 
@@ -111,7 +124,18 @@ impl Value {
         std::mem::size_of::<Value>()
             + match self {
                 Value::Str(s) => s.heap_bytes(),
+                Value::Hash(hash) => hash.heap_bytes(),
+                Value::Set(set) => set.heap_bytes(),
             }
+    }
+
+    /// Asserts every invariant.
+    pub fn check(&self) {
+        match self {
+            Value::Str(_) => {}
+            Value::Hash(hash) => hash.check(),
+            Value::Set(set) => set.check(),
+        }
     }
 }
 

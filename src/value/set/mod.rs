@@ -21,6 +21,7 @@ use crate::base::num::parse_i64;
 use crate::ds::intset::{Intset, IntsetRef};
 use crate::ds::listpack::{self, Item, Listpack, Packed};
 use crate::value::limits::Limits;
+use crate::value::{Collection, PackedKind, Value};
 pub use algebra::{Diff, Inter, difference, intersect, store_intersection, union};
 pub use table::Table;
 
@@ -136,6 +137,49 @@ impl<'a> SetRef<'a> {
                 0
             }
         }
+    }
+}
+
+impl Collection for Set {
+    fn of(value: &mut Value) -> Option<&mut Self> {
+        match value {
+            Value::Set(set) => Some(set),
+            _ => None,
+        }
+    }
+
+    fn into_value(self) -> Value {
+        Value::Set(self)
+    }
+
+    #[inline]
+    fn of_packed(kind: PackedKind, bytes: Vec<u8>) -> Result<Self, Vec<u8>> {
+        match kind {
+            PackedKind::SetIntset => Ok(Set::Ints(Intset::from_trusted(bytes))),
+            PackedKind::SetListpack => Ok(Set::Packed(Listpack::from_trusted(bytes))),
+            _ => Err(bytes),
+        }
+    }
+
+    #[inline]
+    fn as_packed(&self) -> Option<(PackedKind, &[u8])> {
+        match self {
+            Set::Ints(set) => Some((PackedKind::SetIntset, set.as_ref().bytes())),
+            Set::Packed(pack) => Some((PackedKind::SetListpack, pack.as_packed().bytes())),
+            Set::Table(_) => None,
+        }
+    }
+
+    fn into_packed_bytes(self) -> Vec<u8> {
+        match self {
+            Set::Ints(set) => set.into_bytes(),
+            Set::Packed(pack) => pack.into_bytes(),
+            Set::Table(_) => Vec::new(),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        Set::is_empty(self)
     }
 }
 

@@ -223,7 +223,7 @@ fn draws_are_uniform_in_every_encoding() {
     for (mut set, limits) in three_encodings() {
         let mut counts: BTreeMap<Vec<u8>, u64> =
             set.as_ref().iter().map(|item| (item.to_vec(), 0)).collect();
-        let mut tell = |what: &str, counts: &mut BTreeMap<Vec<u8>, u64>| {
+        let tell = |what: &str, counts: &mut BTreeMap<Vec<u8>, u64>| {
             let values: Vec<u64> = counts.values().copied().collect();
             let far = deviation(&values);
             assert!(far.abs() < 5.0, "{what}: {far} for {values:?}");
