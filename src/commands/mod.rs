@@ -11,6 +11,7 @@ pub mod object;
 pub mod pubsub;
 pub mod scan;
 pub mod server;
+pub mod set;
 pub mod string;
 
 use crate::engine::table::Table;
@@ -19,6 +20,7 @@ use std::sync::LazyLock;
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
     Table::new(&[
         string::SPECS,
+        set::SPECS,
         hash::SPECS,
         generic::SPECS,
         expire::SPECS,

@@ -2,6 +2,8 @@
 
 pub mod deadlines;
 pub mod dict;
+pub mod intset;
 pub mod listpack;
+pub mod member;
 pub mod pair;
 pub mod ranked;

@@ -2,12 +2,14 @@
 
 pub mod hash;
 pub mod limits;
+pub mod set;
 pub mod string;
 pub mod zset;
 
 use crate::ds::listpack::Item;
 use crate::resp::reply::Reply;
 use hash::Hash;
+use set::Set;
 use string::BigStr;
 use zset::ZSet;
 
@@ -18,6 +20,8 @@ pub enum Value {
     Str(BigStr),
     /// A hash.
     Hash(Hash),
+    /// A set.
+    Set(Set),
     /// A sorted set.
     ZSet(ZSet),
 }
@@ -97,6 +101,7 @@ impl Value {
         match self {
             Value::Str(_) => "string",
             Value::Hash(_) => "hash",
+            Value::Set(_) => "set",
             Value::ZSet(_) => "zset",
         }
     }
@@ -106,6 +111,7 @@ impl Value {
         match self {
             Value::Str(_) => "raw",
             Value::Hash(hash) => hash.encoding(),
+            Value::Set(set) => set.as_ref().encoding(),
             Value::ZSet(set) => set.encoding(),
         }
     }
@@ -115,6 +121,7 @@ impl Value {
         match self {
             Value::Str(s) => Value::Str(s.duplicate()),
             Value::Hash(hash) => Value::Hash(hash.duplicate()),
+            Value::Set(set) => Value::Set(set.duplicate()),
             Value::ZSet(set) => Value::ZSet(set.duplicate()),
         }
     }
@@ -125,6 +132,7 @@ impl Value {
             + match self {
                 Value::Str(s) => s.heap_bytes(),
                 Value::Hash(hash) => hash.heap_bytes(),
+                Value::Set(set) => set.heap_bytes(),
                 Value::ZSet(set) => set.heap_bytes(),
             }
     }
@@ -134,6 +142,7 @@ impl Value {
         match self {
             Value::Str(_) => {}
             Value::Hash(hash) => hash.check(),
+            Value::Set(set) => set.check(),
             Value::ZSet(set) => set.check(),
         }
     }
