@@ -6,6 +6,7 @@ pub mod connection;
 pub mod debug;
 pub mod expire;
 pub mod generic;
+pub mod geo;
 pub mod hash;
 pub mod object;
 pub mod pubsub;
@@ -13,6 +14,7 @@ pub mod scan;
 pub mod server;
 pub mod set;
 pub mod string;
+pub mod zset;
 
 use crate::engine::table::Table;
 use std::sync::LazyLock;
@@ -22,6 +24,8 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
         string::SPECS,
         set::SPECS,
         hash::SPECS,
+        zset::SPECS,
+        geo::SPECS,
         generic::SPECS,
         expire::SPECS,
         scan::SPECS,
