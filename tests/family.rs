@@ -11,4 +11,5 @@ mod family {
     mod protocol;
     mod scan;
     mod string;
+    mod transaction;
 }

@@ -11,6 +11,7 @@ pub mod pubsub;
 pub mod scan;
 pub mod server;
 pub mod string;
+pub mod transaction;
 
 use crate::engine::table::Table;
 use std::sync::LazyLock;
@@ -25,6 +26,7 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
         connection::SPECS,
         client::SPECS,
         pubsub::SPECS,
+        transaction::SPECS,
         server::SPECS,
         config::SPECS,
         debug::SPECS,
