@@ -8,6 +8,7 @@ pub mod effects;
 pub mod entry;
 pub mod expire;
 pub mod keys;
+pub mod lease;
 pub mod waiting;
 pub mod walk;
 
@@ -56,6 +57,8 @@ pub struct Keyspace {
     pub access: AccessPolicy,
     /// What happens to expired keys.
     pub expiry: ExpiryPolicy,
+    /// What long work holds on to.
+    pub leases: lease::Leases,
     /// Keys that blocked clients wait for.
     pub waiting: Waiting,
     scratch: Vec<u8>,
@@ -80,6 +83,7 @@ impl Keyspace {
             walks: Walks::default(),
             access: AccessPolicy::default(),
             expiry: ExpiryPolicy::default(),
+            leases: lease::Leases::default(),
             waiting: Waiting::default(),
             scratch: Vec::new(),
             garbage: Vec::new(),
@@ -105,6 +109,7 @@ impl Keyspace {
             return 0;
         }
         self.next_table += 1;
+        self.hand_over_table(db);
         let (table, contents) = self.dbs[db].take_all(self.next_table);
         if let Some(contents) = self.walks.adopt(table, contents) {
             self.garbage.push(Box::new(contents));
@@ -136,7 +141,7 @@ impl Keyspace {
         let awaited = !self.waiting.is_empty();
         let name = if announce || awaited { entry.key().to_vec() } else { Vec::new() };
         match self.dbs[db].put(hash, entry) {
-            Some(old) => self.discard(old),
+            Some(old) => self.discard(db, old),
             None if announce => self.effects.announce(db, &name, Event::new(class::NEW, "new")),
             None => {}
         }
@@ -152,7 +157,17 @@ impl Keyspace {
         (!entry.expired(now)).then(|| entry.type_name())
     }
 
-    fn discard(&mut self, entry: entry::Entry) {
+    /// An entry left database `db`.
+    fn discard(&mut self, db: usize, entry: entry::Entry) {
+        if self.leases.is_empty() {
+            self.free(entry);
+        } else if let Some(entry) = self.hand_over(self.dbs[db].table, entry) {
+            self.free(entry);
+        }
+    }
+
+    /// Frees an entry, off the loop when it is large.
+    fn free(&mut self, entry: entry::Entry) {
         if entry.bytes() >= FREE_ELSEWHERE {
             self.garbage.push(Box::new(entry));
         }
