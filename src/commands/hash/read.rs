@@ -1,9 +1,13 @@
 //! Reading fields: one, some, all, and all in steps.
 
+use super::Form;
+use super::long::Listing;
 use crate::commands::scan::{parse_cursor, scan_options};
 use crate::engine::args::Args;
 use crate::engine::cx::{CmdResult, DataCx, Outcome};
-use crate::value::hash::Hash;
+use crate::engine::work::LONG;
+use crate::resp::reply::Reply;
+use crate::value::hash::{Hash, HashRef};
 use crate::value::reply_item;
 
 pub(super) fn hget(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
@@ -28,39 +32,36 @@ pub(super) fn hmget(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
 }
 
 pub(super) fn hgetall(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
-    match cx.keys.read::<Hash>(args.get(1))? {
-        Some(hash) => {
-            cx.out.map(hash.len());
-            for (field, value) in hash.iter() {
-                reply_item(cx.out, field);
-                reply_item(cx.out, value);
-            }
-        }
-        None => cx.out.map(0),
-    }
-    Ok(Outcome::Unchanged)
+    all(cx, args.get(1), Form::Both, Reply::map)
 }
 
 pub(super) fn hkeys(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
-    match cx.keys.read::<Hash>(args.get(1))? {
-        Some(hash) => {
-            cx.out.array(hash.len());
-            hash.iter().for_each(|(field, _)| reply_item(cx.out, field));
-        }
-        None => cx.out.array(0),
-    }
-    Ok(Outcome::Unchanged)
+    all(cx, args.get(1), Form::Names, Reply::array)
 }
 
 pub(super) fn hvals(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
-    match cx.keys.read::<Hash>(args.get(1))? {
-        Some(hash) => {
-            cx.out.array(hash.len());
-            hash.iter().for_each(|(_, value)| reply_item(cx.out, value));
-        }
-        None => cx.out.array(0),
+    all(cx, args.get(1), Form::Values, Reply::array)
+}
+
+#[inline]
+fn all(
+    cx: &mut DataCx<'_>,
+    key: &[u8],
+    form: Form,
+    begin: impl FnOnce(&mut Reply, usize),
+) -> CmdResult {
+    let Some(hash) = cx.keys.read::<Hash>(key)? else {
+        begin(cx.out, 0);
+        return Ok(Outcome::Unchanged);
+    };
+    let fields = hash.len();
+    begin(cx.out, fields);
+    if fields < LONG || matches!(hash, HashRef::Packed(_)) {
+        hash.iter().for_each(|field| form.add(cx.out, field));
+        return Ok(Outcome::Unchanged);
     }
-    Ok(Outcome::Unchanged)
+    let listing = Listing::new(cx.keys.lease(key, false), form, fields, fields);
+    Ok(Outcome::Enter(Box::new(listing)))
 }
 
 pub(super) fn hlen(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {

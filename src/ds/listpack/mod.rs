@@ -228,7 +228,10 @@ impl<'a> Packed<'a> {
         loop {
             let (item, mut next) = self.element(at);
             let hit = match item {
-                Item::Bytes(bytes) => bytes == text,
+                // Names that are compared often begin alike: their ends tell sooner.
+                Item::Bytes(bytes) => {
+                    bytes.len() == text.len() && bytes.last() == text.last() && bytes == text
+                }
                 Item::Int(n) => number == Some(n),
             };
             if hit {
