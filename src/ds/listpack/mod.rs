@@ -325,6 +325,13 @@ impl Listpack {
         Listpack(Vec::new())
     }
 
+    /// An empty one that has a buffer already, whatever that held.
+    #[inline]
+    pub fn growing_in(mut buffer: Vec<u8>) -> Listpack {
+        buffer.clear();
+        Listpack(buffer)
+    }
+
     /// Adopts bytes that are known to be a listpack.
     #[inline]
     pub fn from_trusted(bytes: Vec<u8>) -> Listpack {
@@ -476,6 +483,11 @@ impl Listpack {
         if target > self.0.capacity() {
             self.0.reserve_exact(size_class(target) - self.0.len());
         }
+    }
+
+    /// Gives back what a borrowed buffer has too much.
+    pub fn fit(&mut self) {
+        self.0.shrink_to(size_class(self.byte_len()));
     }
 
     #[inline]
