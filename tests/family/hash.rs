@@ -402,6 +402,18 @@ case!(large_fields_and_values_are_kept, |c| {
     }
 });
 
+case!(a_scan_of_many_fields_at_once, |c| {
+    let all = fill_huge(c, "h");
+    let (found, steps) = scan(c, "h", &["COUNT", "100000"]);
+    assert_eq!((found == all, steps), (true, 1));
+    let (found, steps) = scan(c, "h", &["COUNT", "5000", "MATCH", "f1?"]);
+    assert_eq!(
+        found.keys().collect::<BTreeSet<_>>(),
+        all.keys().filter(|f| f.len() == 3 && f.starts_with("f1")).collect()
+    );
+    assert!((4..=6).contains(&steps), "{steps}");
+});
+
 /// `f0` to `f29999`, more than one slice of work can list.
 fn fill_huge(c: &mut Client, key: &str) -> BTreeMap<String, String> {
     let all: BTreeMap<String, String> =

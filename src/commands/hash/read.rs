@@ -2,10 +2,12 @@
 
 use super::Form;
 use super::long::Listing;
-use crate::commands::scan::{parse_cursor, scan_options};
+use crate::commands::scan::{Found, ScanSource, parse_cursor, scan_options};
 use crate::engine::args::Args;
 use crate::engine::cx::{CmdResult, DataCx, Outcome};
 use crate::engine::work::LONG;
+use crate::keyspace::keys::Keys;
+use crate::keyspace::lease::Lease;
 use crate::resp::reply::Reply;
 use crate::value::hash::{Hash, HashRef};
 use crate::value::reply_item;
@@ -91,12 +93,33 @@ pub(super) fn hscan(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
         cx.out.raw(b"*2\r\n$1\r\n0\r\n*0\r\n");
         return Ok(Outcome::Unchanged);
     };
-    scan_options(args, 3, false)?.run(cx.out, cursor, |cursor, found| {
-        hash.scan(cursor, &mut |field, value| {
-            if field.with_text(|field| found.offer(field)) {
-                value.with_text(|value| found.push(value));
-            }
-        })
-    });
+    let options = scan_options(args, 3, false)?;
+    if options.is_long() && hash.len() >= LONG && matches!(hash, HashRef::Table(_)) {
+        let leased = Leased(cx.keys.lease(args.get(1), false));
+        return Ok(options.run_long(cursor, leased));
+    }
+    options.run(cx.out, cursor, |cursor, found| scan_step(hash, cursor, found));
     Ok(Outcome::Unchanged)
+}
+
+fn scan_step(hash: HashRef<'_>, cursor: u64, found: &mut Found<'_>) -> u64 {
+    hash.scan(cursor, &mut |name, value| {
+        if name.with_text(|name| found.offer(name)) {
+            value.with_text(|value| found.push(value));
+        }
+    })
+}
+
+/// The hash of a scan that takes long.
+struct Leased(Lease);
+
+impl ScanSource for Leased {
+    fn step(&mut self, keys: &mut Keys<'_>, cursor: u64, found: &mut Found<'_>) -> u64 {
+        let hash = keys.leased::<Hash>(self.0).expect("it was there when it was leased");
+        scan_step(hash, cursor, found)
+    }
+
+    fn lease(&self) -> Lease {
+        self.0
+    }
 }
