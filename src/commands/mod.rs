@@ -14,6 +14,7 @@ pub mod scan;
 pub mod server;
 pub mod set;
 pub mod string;
+pub mod transaction;
 pub mod zset;
 
 use crate::engine::table::Table;
@@ -33,6 +34,7 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
         connection::SPECS,
         client::SPECS,
         pubsub::SPECS,
+        transaction::SPECS,
         server::SPECS,
         config::SPECS,
         debug::SPECS,

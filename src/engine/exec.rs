@@ -161,9 +161,13 @@ impl Engine {
             if let Some(client) = session.origin.client().and_then(|id| self.clients.get_mut(&id)) {
                 client.last_command = spec.name;
             }
+            if Engine::is_kept(session, spec) {
+                Engine::keep(session, spec, out, args);
+                return Ok(());
+            }
             match self.call(spec, session, out, args)? {
                 Called::Done => {}
-                Called::Blocked(block) => match session.origin.client() {
+                Called::Blocked(block) => match session.may_wait() {
                     Some(id) => self.block(id, session.db, spec, (block, args.to_argv())),
                     None => (block.on_timeout)(out),
                 },
@@ -172,6 +176,9 @@ impl Engine {
         });
         if let Err(error) = result {
             out.truncate(mark);
+            if let Some(txn) = &mut session.txn {
+                txn.aborted = true;
+            }
             self.write_error(&error, out);
         }
     }
@@ -216,24 +223,25 @@ impl Engine {
         args: &mut Args<'_>,
     ) -> Result<Called, Error> {
         self.settle_leases(spec, session, args);
-        let logged = self.keyspace.effects.interest.propagate.then(|| args.to_argv());
         let result = match spec.run {
             Run::Data(run) => self.call_data(run, session, out, args),
             Run::Engine(run) => run(&mut EngineCx { engine: self, session, out }, args),
             Run::Container => Err(Error::Syntax),
         };
+        self.show_to_monitors(spec, session, args);
         match result? {
             Outcome::Unchanged | Outcome::Changed(Propagate::Nothing) => {}
             Outcome::Changed(Propagate::Verbatim) => {
-                if let Some(argv) = logged {
-                    self.keyspace.effects.propagate(session.db, || argv);
-                }
+                self.keyspace.effects.propagate(session.db, || args.to_argv());
             }
             Outcome::Changed(Propagate::As(argv)) => {
                 self.keyspace.effects.propagate(session.db, || argv);
             }
             Outcome::Block(block) => return Ok(Called::Blocked(block)),
-            Outcome::Enter(work) => self.enter(work, session, out, logged)?,
+            Outcome::Enter(work) => {
+                let logged = self.keyspace.effects.interest.propagate.then(|| args.to_argv());
+                self.enter(work, session, out, logged)?;
+            }
         }
         Ok(Called::Done)
     }

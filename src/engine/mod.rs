@@ -16,12 +16,15 @@ pub mod gate;
 pub mod info;
 pub mod keyspec;
 pub mod lookahead;
+pub mod monitor;
 pub mod pubsub;
 pub mod session;
 pub mod shutdown;
 pub mod spec;
 pub mod stats;
 pub mod table;
+pub mod transaction;
+pub mod watch;
 pub mod work;
 
 use crate::base::error::Error;
@@ -99,6 +102,8 @@ pub struct Engine {
     dirty: Vec<ClientId>,
     works: VecDeque<work::Suspended>,
     blocking: block::Blocking,
+    watchers: watch::Watchers,
+    monitors: Vec<ClientId>,
     deferred: Vec<(ClientId, Reply)>,
     running_proto: Option<Proto>,
     requests: Vec<NetRequest>,
@@ -140,6 +145,8 @@ impl Engine {
             dirty: Vec::new(),
             works: VecDeque::new(),
             blocking: block::Blocking::default(),
+            watchers: watch::Watchers::default(),
+            monitors: Vec::new(),
             deferred: Vec::new(),
             running_proto: None,
             requests: Vec::new(),
@@ -301,6 +308,8 @@ impl Engine {
     pub fn gone(&mut self, id: ClientId) {
         self.unsubscribe_all(id);
         self.forget_blocked(id);
+        self.unwatch(id);
+        self.stop_monitoring(id);
         self.clients.remove(&id);
         self.abandon_works(id);
     }
