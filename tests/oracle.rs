@@ -12,7 +12,9 @@ mod support;
 
 /// Streams of one family each.
 mod oracle_calls {
+    pub mod geo;
     pub mod hash;
+    pub mod zset;
 }
 
 use std::process::Command;
@@ -51,6 +53,8 @@ enum Compare {
     Unordered,
     /// An integer that may have moved on with the clock by this much.
     Near(i64),
+    /// Texts that are numbers may be written in different ways.
+    Numbers,
     /// A random pick: the same kind of reply.
     Kind,
 }
@@ -176,11 +180,13 @@ impl Stream {
     }
 
     fn next(&mut self) -> Call {
-        match self.rng.below(14) {
+        match self.rng.below(22) {
             0..=4 => self.string(),
             5 | 6 => self.expire(),
             7 | 8 => self.generic(),
             9..=12 => self.hash(),
+            13..=18 => self.zset(),
+            19 | 20 => self.geo(),
             _ => self.wrong(),
         }
     }
@@ -322,7 +328,9 @@ impl Stream {
 
     /// Calls with too few or too many words.
     fn wrong(&mut self) -> Call {
-        let mut call = match self.rng.below(4) {
+        let mut call = match self.rng.below(6) {
+            3 => self.zset(),
+            4 => self.geo(),
             0 => self.string(),
             1 => self.expire(),
             2 => self.hash(),
@@ -340,7 +348,9 @@ impl Stream {
 
 /// Whether a word more or less can make it empty the server or pick at random.
 fn is_wild(call: &Call) -> bool {
-    let wild = |name: &Vec<u8>| name.starts_with(b"FLUSH") || name == b"HRANDFIELD";
+    let wild = |name: &Vec<u8>| {
+        name.starts_with(b"FLUSH") || name.ends_with(b"RANDFIELD") || name.ends_with(b"RANDMEMBER")
+    };
     call.args.first().is_some_and(wild)
 }
 
@@ -352,6 +362,7 @@ fn same(compare: Compare, ours: &[u8], theirs: &[u8]) -> bool {
     match compare {
         Compare::Exact => false,
         Compare::Kind => a.kind == b.kind,
+        Compare::Numbers => same_numbers(&a, &b),
         Compare::Near(slack) => match (&a.value, &b.value) {
             // Negative ones are not times.
             (Value::Int(x), Value::Int(y)) => {
@@ -367,6 +378,18 @@ fn same(compare: Compare, ours: &[u8], theirs: &[u8]) -> bool {
             };
             a.kind == b.kind && sorted(&a).is_some() && sorted(&a) == sorted(&b)
         }
+    }
+}
+
+/// The same but for the texts of numbers: 7.0 prints scores with 17 digits.
+fn same_numbers(a: &Node, b: &Node) -> bool {
+    let number = |node: &Node| String::from_utf8(node.text()).ok()?.parse::<f64>().ok();
+    match (a.list(), b.list()) {
+        (Some(a), Some(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same_numbers(a, b))
+        }
+        (None, None) => a == b || a.kind == b.kind && number(a).is_some() && number(a) == number(b),
+        _ => false,
     }
 }
 
@@ -403,7 +426,8 @@ fn random_streams_are_answered_alike() {
     let commands = setting("REDSTART_ORACLE_COMMANDS", DEFAULT_COMMANDS) as usize;
     let mut stream = Stream { rng: Rng::seeded(seed) };
     let mut history: Vec<String> = Vec::new();
-    for (ours, theirs) in pair.replies(&[call(oracle_calls::hash::SETUP)]) {
+    let setup = [call(oracle_calls::hash::SETUP), call(oracle_calls::zset::SETUP)];
+    for (ours, theirs) in pair.replies(&setup) {
         assert_eq!((&ours[..], &theirs[..]), (&b"+OK\r\n"[..], &b"+OK\r\n"[..]));
     }
     for at in (0..commands).step_by(BATCH) {
@@ -437,6 +461,7 @@ fn same_contents(pair: &mut Pair) {
                 bytes(&[b"GET".as_slice(), &key.text()]),
                 bytes(&[b"PTTL".as_slice(), &key.text()]).compared(Compare::Near(60_000)),
                 oracle_calls::hash::contents(&key.text()),
+                oracle_calls::zset::contents(&key.text()),
             ];
             for (call, (ours, theirs)) in calls.iter().zip(pair.replies(&calls)) {
                 let equal = same(call.compare, &ours, &theirs);
