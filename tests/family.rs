@@ -7,10 +7,12 @@ mod family {
     mod connection;
     mod expire;
     mod generic;
+    mod geo;
     mod hash;
     mod object;
     mod protocol;
     mod scan;
     mod string;
     mod transaction;
+    mod zset;
 }

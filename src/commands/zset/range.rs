@@ -126,6 +126,10 @@ impl Form {
                 "ERR syntax error, WITHSCORES not supported in combination with BYLEX",
             ));
         }
+        if by == By::Rank {
+            // A limit of -1 is no limit, so the offset beside it goes unnoticed.
+            offset = 0;
+        }
         let (mut min, mut max) = (self.key + 1, self.key + 2);
         if reverse && by != By::Rank {
             (min, max) = (max, min);
