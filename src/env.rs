@@ -16,6 +16,10 @@ pub trait Clock: Send {
     fn wall_us(&self) -> i64;
     /// Microseconds since some fixed moment; never goes back.
     fn mono_us(&self) -> u64;
+    /// The same in nanoseconds, as fine as the clock is.
+    fn mono_ns(&self) -> u64 {
+        self.mono_us() * 1000
+    }
 }
 
 /// Something whose drop takes long enough to be done elsewhere.

@@ -54,8 +54,13 @@ impl Clock for SystemClock {
 
     #[inline]
     fn mono_us(&self) -> u64 {
+        self.mono_ns() / 1000
+    }
+
+    #[inline]
+    fn mono_ns(&self) -> u64 {
         let elapsed = self.start.elapsed();
-        elapsed.as_secs() * 1_000_000 + u64::from(elapsed.subsec_micros())
+        elapsed.as_secs() * 1_000_000_000 + u64::from(elapsed.subsec_nanos())
     }
 }
 
