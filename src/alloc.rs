@@ -16,6 +16,9 @@ use tikv_jemallocator::Jemalloc;
 /// A thread's own count moves to the shared one when it is further than this from zero.
 const BATCH: isize = 64 * 1024;
 
+/// The allocator and its version.
+pub const NAME: &str = "jemalloc-5.3.0";
+
 static SHARED: AtomicIsize = AtomicIsize::new(0);
 
 thread_local! {

@@ -65,12 +65,27 @@ pub trait Jobs: Send {
     fn finished(&mut self) -> Option<Done>;
 }
 
+/// The allocator's own account.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct AllocatorPages {
+    /// Bytes handed out.
+    pub allocated: usize,
+    /// Bytes in pages that hold something.
+    pub active: usize,
+    /// Bytes in physical memory, unused pages included.
+    pub resident: usize,
+}
+
 /// What the process occupies.
 pub trait Memory: Send {
     /// Bytes the allocator has handed out, in size classes.
     fn used(&self) -> usize;
     /// Bytes of physical memory the process holds.
     fn rss(&self) -> usize;
+    /// What the allocator holds for what it has handed out.
+    fn pages(&self) -> AllocatorPages {
+        AllocatorPages { allocated: self.used(), active: self.used(), resident: self.rss() }
+    }
 }
 
 /// Bytes nobody can guess: hash seeds, run ids, generated secrets.

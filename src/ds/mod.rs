@@ -3,3 +3,4 @@
 pub mod deadlines;
 pub mod dict;
 pub mod histogram;
+pub mod listpack;

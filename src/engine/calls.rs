@@ -6,8 +6,13 @@
 //! of times are exact once `close_row` was called; what is shared is only the part of each.
 
 use super::Engine;
+use super::args::Args;
+use super::cx::Called;
+use super::session::Session;
 use super::spec::{Run, Spec, flag};
+use crate::base::error::Error;
 use crate::ds::histogram::Histogram;
+use crate::resp::reply::Reply;
 
 /// Brief commands that share one reading of the clock.
 const ROW: usize = 32;
@@ -121,13 +126,53 @@ fn is_brief(spec: &Spec, words: usize) -> bool {
 pub(super) fn brief_flag(spec: &Spec) -> u32 {
     // SET is called slow in Redis's table although it takes constant time.
     let fast = spec.has(flag::FAST) || spec.name == "set";
-    if fast && matches!(spec.run, Run::Data(_)) { flag::BRIEF } else { 0 }
+    let waits = spec.has(flag::BLOCKING);
+    if fast && !waits && matches!(spec.run, Run::Data(_)) { flag::BRIEF } else { 0 }
 }
 
 impl Engine {
+    /// Runs an admitted command and books what it costs. One that blocks is not counted before it
+    /// is answered.
+    #[inline]
+    pub(super) fn timed_call(
+        &mut self,
+        spec: &'static Spec,
+        session: &mut Session,
+        out: &mut Reply,
+        args: &mut Args<'_>,
+    ) -> Result<Called, Error> {
+        let words = args.len();
+        let began_ns = self.call_begins(spec, words);
+        let called = self.call(spec, session, out, args);
+        match &called {
+            Ok(Called::Done) => {}
+            Ok(Called::Blocked(_)) => return called,
+            Err(_) => self.calls.failed(spec),
+        }
+        self.call_ends(spec, words, began_ns);
+        called
+    }
+
+    /// A blocked command ended without having found anything.
+    pub(super) fn gave_up(&mut self, spec: &Spec, failed: bool) {
+        self.stats.commands += 1;
+        self.calls.book(spec.index, 1, 0);
+        if failed {
+            self.calls.failed(spec);
+        }
+    }
+
+    /// All clients had their turn.
+    pub(super) fn end_of_pass(&mut self, began_ns: u64) {
+        if self.calls.len > 0 {
+            self.close_row();
+        }
+        self.cycle.commands_us += self.calls.mark_ns.saturating_sub(began_ns) / 1000;
+    }
+
     /// A command is about to run; the result goes to `call_ends`.
     #[inline]
-    pub(super) fn call_begins(&mut self, spec: &Spec, words: usize) -> u64 {
+    fn call_begins(&mut self, spec: &Spec, words: usize) -> u64 {
         if self.calls.len > 0 && !is_brief(spec, words) {
             self.close_row();
         }
@@ -136,7 +181,7 @@ impl Engine {
 
     /// The command that began at `began_ns` has ended.
     #[inline]
-    pub(super) fn call_ends(&mut self, spec: &Spec, words: usize, began_ns: u64) {
+    fn call_ends(&mut self, spec: &Spec, words: usize, began_ns: u64) {
         self.stats.commands += 1;
         if is_brief(spec, words) {
             let calls = &mut self.calls;

@@ -86,10 +86,22 @@ pub struct Client {
     pub last_command: &'static str,
     /// Whether and how it is to be closed.
     pub close: CloseWish,
+    /// It was turned away and only waits for its last words to leave.
+    pub refused: bool,
+    /// A request of it waits for the end of a pause.
+    pub postponed: bool,
+    /// Unparsed bytes, and the buffer's size, when its turn began.
+    pub input_seen: (usize, usize),
     /// The peer will send nothing more.
     pub read_closed: bool,
     /// A command of it runs in slices; its later requests wait.
     pub parked: bool,
+    /// The answer of its long work is being written: nothing may come in between.
+    pub replying: bool,
+    /// What is delivered behind that answer.
+    pub held_back: Option<Reply>,
+    /// What it waits with, when a command of it blocks.
+    pub blocked: Option<Box<super::block::Blocked>>,
     /// CLIENT NO-TOUCH.
     pub no_touch: bool,
     /// CLIENT NO-EVICT.
@@ -121,8 +133,14 @@ impl Client {
             active_us: now_us,
             last_command: "NULL",
             close: CloseWish::No,
+            refused: false,
+            postponed: false,
+            input_seen: (0, 0),
             read_closed: false,
             parked: false,
+            replying: false,
+            held_back: None,
+            blocked: None,
             no_touch: false,
             no_evict: false,
             reply_mode: ReplyMode::On,
@@ -132,6 +150,28 @@ impl Client {
             queued: false,
             dirty: false,
         }
+    }
+
+    /// Index of its class in `client-output-buffer-limit`.
+    #[inline]
+    pub fn class(&self) -> usize {
+        const NORMAL: usize = 0;
+        const PUBSUB: usize = 2;
+        if self.subscriptions() > 0 { PUBSUB } else { NORMAL }
+    }
+
+    /// Memory it takes, buffers and names included.
+    pub fn bytes(&self) -> usize {
+        let out = self.live.as_ref().map_or(0, |live| live.out.capacity_bytes());
+        let names = self.channels.iter().chain(&self.patterns).map(|name| 64 + name.len());
+        size_of::<Client>()
+            + size_of::<Live>()
+            + self.inbuf.capacity_bytes()
+            + out
+            + self.name.len()
+            + self.lib_name.len()
+            + self.lib_ver.len()
+            + names.sum::<usize>()
     }
 
     /// Channels and patterns it listens to.

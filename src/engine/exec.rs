@@ -2,11 +2,10 @@
 
 use super::Engine;
 use super::args::Args;
-use super::budget::Budget;
 use super::client::{Client, ClientId, CloseWish, Live, ReplyMode};
-use super::cx::{CmdResult, DataCx, EngineCx, Outcome, Propagate};
-use super::frame::{Frame, Step};
+use super::cx::{Called, CmdResult, DataCx, EngineCx, Outcome, Propagate};
 use super::gate;
+use super::limits;
 use super::session::Session;
 use super::spec::{Run, Spec};
 use crate::base::error::Error;
@@ -23,7 +22,9 @@ const TURN_US: u64 = 1000;
 impl Engine {
     /// Runs what has arrived, a bounded turn for each client.
     pub fn run_ready(&mut self) {
-        self.refresh_clock();
+        let began_ns = self.refresh_clock();
+        self.calls.restart(began_ns);
+        self.sample();
         let mut left = self.ready.len();
         while left > 0 {
             let group = self.plan_ahead().min(left).max(1);
@@ -34,6 +35,7 @@ impl Engine {
             }
             left -= group;
         }
+        self.end_of_pass(began_ns);
         self.resume();
         if self.keyspace.has_garbage() {
             self.free_garbage();
@@ -46,20 +48,21 @@ impl Engine {
         client.queued = false;
         let Some(mut live) = client.live.take() else { return };
         let mut inbuf = std::mem::take(&mut client.inbuf);
+        client.input_seen = (inbuf.len(), inbuf.capacity_bytes());
         self.running_proto = Some(live.out.proto);
         let more = self.requests_of(id, &mut live, &mut inbuf);
         self.running_proto = None;
         let Some(client) = self.clients.get_mut(&id) else { return };
         client.inbuf = inbuf;
         let output = !live.out.is_empty();
-        let overflow = live.out.overflowed();
+        let limits = &self.config.client_output_buffer_limit;
+        let overflow = limits::is_over(limits, client, &mut live.out, self.now_us);
         client.live = Some(live);
         if client.read_closed && !more && !client.parked && client.close == CloseWish::No {
             client.close = CloseWish::AfterReply;
         }
         if overflow {
-            client.close = CloseWish::Now;
-            self.stats.output_limit_hits += 1;
+            limits::cut_off(client, &mut self.stats);
         }
         if output || client.close != CloseWish::No {
             self.mark_dirty(id);
@@ -84,7 +87,12 @@ impl Engine {
                 max_query: self.config.client_query_buffer_limit as usize,
                 authenticated: live.session.authenticated,
             };
-            match inbuf.parse(&limits) {
+            // What a pause held back was parsed before it.
+            let parsed = match inbuf.has_request() {
+                true => Parsed::Request,
+                false => inbuf.parse(&limits),
+            };
+            match parsed {
                 Parsed::Incomplete => return false,
                 Parsed::Error(error) => {
                     error.write(&mut live.out);
@@ -93,11 +101,15 @@ impl Engine {
                 }
                 Parsed::Request => {
                     self.request_of(id, live, inbuf.raw_args());
+                    if self.pausing.take_postponed() {
+                        return false;
+                    }
                     inbuf.finish_request();
                 }
             }
             if n % CLOCK_EVERY == 0 {
-                self.refresh_clock();
+                let now_ns = self.refresh_clock();
+                self.calls.close_row(now_ns);
                 if self.now_us >= turn_end {
                     return true;
                 }
@@ -139,10 +151,14 @@ impl Engine {
         let mut args = Args::new(raw);
         self.command(&mut live.session, &mut live.out, &mut args);
         self.keyspace.hints().clear();
+        if self.pausing.is_postponed() {
+            return;
+        }
         self.unit_end();
         if !self.deferred.is_empty() {
             self.append_deferred(id, &mut live.out);
         }
+        self.serve_ready();
         if self.clients.get(&id).is_some_and(|c| c.reply_mode != ReplyMode::On) {
             self.reply_mode_after(id, &mut live.out);
         }
@@ -155,55 +171,94 @@ impl Engine {
             self.refuse_http(session);
             return;
         }
-        self.stats.commands += 1;
         let mark = out.mark();
-        let result = self.resolve(args).and_then(|spec| {
-            gate::admit(&gate::Call { engine: self, session, proto: out.proto, spec })?;
-            if let Some(client) = session.origin.client().and_then(|id| self.clients.get_mut(&id)) {
-                client.last_command = spec.name;
-            }
-            self.call(spec, session, out, args)
-        });
+        let result = self.resolve(args).and_then(|spec| self.found(spec, session, out, args));
         if let Err(error) = result {
             out.truncate(mark);
-            self.stats.error(&error);
-            match &error {
-                Error::Quoting(bytes) => out.error_bytes(bytes),
-                _ => out.error(&error.text()),
-            }
+            self.write_error(&error, out);
         }
     }
 
-    /// The spec of a call: its name, its subcommand and its arity fit.
-    fn resolve(&self, args: &Args<'_>) -> Result<&'static Spec, Error> {
-        let name = args.get(0);
-        let Some(spec) = self.table.find(name) else { return Err(unknown_command(args)) };
-        if spec.subcommands.is_empty() {
-            if spec.fits(args.len()) {
-                return Ok(spec);
-            }
-            return Err(Error::WrongArity(spec.name.to_owned()));
-        }
-        if args.len() < 2 {
-            return Err(Error::WrongArity(spec.name.to_owned()));
-        }
-        let sub = args.get(1);
-        let found = spec.subcommands.iter().find(|s| sub.eq_ignore_ascii_case(s.name.as_bytes()));
-        match found {
-            Some(found) if found.fits(args.len()) => Ok(found),
-            Some(found) => Err(Error::WrongArity(format!("{}|{}", spec.name, found.name))),
-            None => Err(unknown_subcommand(spec.name, sub)),
-        }
-    }
-
-    /// Runs an admitted command and books its outcome.
-    fn call(
+    /// Admits and runs a command that exists.
+    #[inline]
+    fn found(
         &mut self,
         spec: &'static Spec,
         session: &mut Session,
         out: &mut Reply,
         args: &mut Args<'_>,
     ) -> Result<(), Error> {
+        let id = session.origin.client();
+        if let Some(client) = id.and_then(|id| self.clients.get_mut(&id)) {
+            client.last_command = spec.full_name;
+        }
+        match gate::admit(&gate::Call { engine: self, session, proto: out.proto, spec }) {
+            Ok(gate::Admitted::Go) => {}
+            Ok(gate::Admitted::Park(id)) => {
+                self.postpone(id);
+                return Ok(());
+            }
+            Err(error) => {
+                self.calls.rejected(spec);
+                return Err(error);
+            }
+        }
+        match self.timed_call(spec, session, out, args)? {
+            Called::Done => {}
+            Called::Blocked(block) => match id {
+                Some(id) => self.block(id, session.db, spec, (block, args.to_argv())),
+                None => (block.on_timeout)(out),
+            },
+        }
+        Ok(())
+    }
+
+    /// Answers with an error and counts it.
+    pub(super) fn write_error(&mut self, error: &Error, out: &mut Reply) {
+        self.stats.error(error);
+        match error {
+            Error::Quoting(bytes) => out.error_bytes(bytes),
+            _ => out.error(&error.text()),
+        }
+    }
+
+    /// The spec of a call: its name, its subcommand and its arity fit.
+    fn resolve(&mut self, args: &Args<'_>) -> Result<&'static Spec, Error> {
+        let name = args.get(0);
+        let Some(spec) = self.table.find(name) else { return Err(unknown_command(args)) };
+        if spec.subcommands.is_empty() {
+            if spec.fits(args.len()) {
+                return Ok(spec);
+            }
+            return Err(self.wrong_arity(spec));
+        }
+        if args.len() < 2 {
+            return Err(self.wrong_arity(spec));
+        }
+        let sub = args.get(1);
+        let found = spec.subcommands.iter().find(|s| sub.eq_ignore_ascii_case(s.name.as_bytes()));
+        match found {
+            Some(found) if found.fits(args.len()) => Ok(found),
+            Some(found) => Err(self.wrong_arity(found)),
+            None => Err(unknown_subcommand(spec.name, sub)),
+        }
+    }
+
+    #[cold]
+    fn wrong_arity(&mut self, spec: &Spec) -> Error {
+        self.calls.rejected(spec);
+        Error::WrongArity(spec.full_name.to_owned())
+    }
+
+    /// Runs an admitted command and books its outcome.
+    pub(super) fn call(
+        &mut self,
+        spec: &'static Spec,
+        session: &mut Session,
+        out: &mut Reply,
+        args: &mut Args<'_>,
+    ) -> Result<Called, Error> {
+        self.settle_leases(spec, session, args);
         let logged = self.keyspace.effects.interest.propagate.then(|| args.to_argv());
         let result = match spec.run {
             Run::Data(run) => self.call_data(run, session, out, args),
@@ -220,9 +275,10 @@ impl Engine {
             Outcome::Changed(Propagate::As(argv)) => {
                 self.keyspace.effects.propagate(session.db, || argv);
             }
-            Outcome::Enter(frame) => self.enter(frame, session, out),
+            Outcome::Block(block) => return Ok(Called::Blocked(block)),
+            Outcome::Enter(work) => self.enter(work, session, out, logged)?,
         }
-        Ok(())
+        Ok(Called::Done)
     }
 
     #[inline]
@@ -245,57 +301,17 @@ impl Engine {
         run(&mut cx, args)
     }
 
-    /// Takes long work on: a first slice at once, the rest between other requests.
-    fn enter(&mut self, mut frame: Frame, session: &Session, out: &mut Reply) {
-        let clock = self.env.clock.as_ref();
-        let client = session.origin.client();
-        let mut budget = match client {
-            Some(_) => Budget::slice(clock, self.now_ms, super::budget::SLICE_US),
-            None => Budget::endless(clock, self.now_ms),
-        };
-        if frame.step(&mut self.keyspace, out, &mut budget) == Step::Done {
-            return;
-        }
-        let id = client.expect("only a client's work is cut into slices");
-        if let Some(client) = self.clients.get_mut(&id) {
-            client.parked = true;
-        }
-        self.frames.push_back((id, frame));
-    }
-
-    /// Goes on with the long work that waits longest, for one slice.
-    pub fn resume(&mut self) {
-        let Some((id, mut frame)) = self.frames.pop_front() else { return };
-        let Some(mut live) = self.clients.get_mut(&id).and_then(|c| c.live.take()) else {
-            frame.cancel(&mut self.keyspace);
-            return;
-        };
-        let clock = self.env.clock.as_ref();
-        let mut budget = Budget::slice(clock, self.now_ms, super::budget::SLICE_US);
-        let step = frame.step(&mut self.keyspace, &mut live.out, &mut budget);
-        if let Some(client) = self.clients.get_mut(&id) {
-            client.live = Some(live);
-            client.parked = step == Step::Pending;
-        }
-        match step {
-            Step::Pending => self.frames.push_back((id, frame)),
-            Step::Done => {
-                self.mark_dirty(id);
-                self.make_ready(id);
-            }
-        }
-    }
-
     /// Runs a kept command outside any client, as a log being replayed does.
     pub fn replay(&mut self, session: &mut Session, argv: &mut Argv) -> Vec<u8> {
         let mut out = Reply::new(Proto::V2);
-        self.refresh_clock();
+        let now_ns = self.refresh_clock();
+        self.calls.restart(now_ns);
         self.command(session, &mut out, &mut Args::new(argv.raw()));
         self.unit_end();
         out.out().to_vec()
     }
 
-    fn append_deferred(&mut self, id: ClientId, out: &mut Reply) {
+    pub(super) fn append_deferred(&mut self, id: ClientId, out: &mut Reply) {
         for (to, mut message) in std::mem::take(&mut self.deferred) {
             if to == id {
                 out.out().append(message.out());

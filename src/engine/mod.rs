@@ -4,24 +4,31 @@
 //! `NetRequest` values. It names no handler: `main` hands it the command table.
 
 pub mod args;
+pub mod block;
 pub mod budget;
+pub mod calls;
 pub mod client;
 pub mod config;
 pub mod cron;
 pub mod cx;
+pub mod cycle;
 pub mod drain;
 pub mod exec;
-pub mod frame;
 pub mod gate;
+pub mod gauges;
 pub mod info;
 pub mod keyspec;
+pub mod kill;
+pub mod limits;
 pub mod lookahead;
+pub mod pause;
 pub mod pubsub;
 pub mod session;
 pub mod shutdown;
 pub mod spec;
 pub mod stats;
 pub mod table;
+pub mod work;
 
 use crate::base::error::Error;
 use crate::base::hash::Seed;
@@ -34,7 +41,6 @@ use crate::resp::request::InBuf;
 use crate::value::limits::Limits;
 use client::{Client, ClientId, Clients, CloseWish, Peer};
 use config::Config;
-use frame::Frame;
 use pubsub::PubSub;
 use stats::Stats;
 use std::collections::VecDeque;
@@ -76,6 +82,12 @@ pub struct Engine {
     pub keyspace: Keyspace,
     /// Counters.
     pub stats: Stats,
+    /// How often each command ran and how long it took.
+    pub calls: calls::Calls,
+    /// Passes of the loop, and rates.
+    pub cycle: cycle::Cycle,
+    /// Readings of memory.
+    pub gauges: gauges::Gauges,
     /// Random numbers for commands.
     pub rng: Rng,
     /// Thresholds for handlers, from the configuration.
@@ -86,6 +98,12 @@ pub struct Engine {
     pub started_us: u64,
     /// Whether DEBUG stopped the deletion of keys that nobody looks at.
     pub cron_paused: bool,
+    /// CLIENT PAUSE, and who waits for its end.
+    pub pausing: pause::Pausing,
+    /// Wall time of the start, milliseconds since 1970.
+    pub started_ms: i64,
+    /// Identity of the history of the data: 40 hexadecimal digits.
+    pub repl_id: String,
     /// Bytes of the propagation stream so far.
     pub repl_offset: u64,
     /// All commands.
@@ -97,12 +115,15 @@ pub struct Engine {
     next_id: u64,
     ready: VecDeque<ClientId>,
     dirty: Vec<ClientId>,
-    frames: VecDeque<(ClientId, Frame)>,
+    works: VecDeque<work::Suspended>,
+    blocking: block::Blocking,
     deferred: Vec<(ClientId, Reply)>,
     running_proto: Option<Proto>,
     requests: Vec<NetRequest>,
     ahead: lookahead::Plan,
     freeing: usize,
+    freeing_objects: usize,
+    refused: usize,
     cron: cron::Cron,
     tap: Option<Vec<u8>>,
     stream_db: Option<usize>,
@@ -111,11 +132,12 @@ pub struct Engine {
 impl Engine {
     /// An empty server in this world.
     pub fn new(config: Config, mut env: Env, table: &'static Table) -> Engine {
-        let mut random = [0u8; 52];
+        let mut random = [0u8; 72];
         env.entropy.fill(&mut random);
         let word = |at: usize| u64::from_le_bytes(random[at..at + 8].try_into().expect("8 bytes"));
         let seed = Seed { k0: word(0), k1: word(8) };
-        let run_id = random[32..].iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let (run_id, repl_id) = (hex(&random[32..52]), hex(&random[52..]));
         let keyspace = Keyspace::new(config.databases, seed, Rng::seeded(word(16)));
         let (now_ms, now_us) = (env.clock.wall_us() / 1000, env.clock.mono_us());
         let mut engine = Engine {
@@ -123,6 +145,12 @@ impl Engine {
             config_file: None,
             keyspace,
             stats: Stats::default(),
+            calls: calls::Calls::new(table.count()),
+            cycle: cycle::Cycle::default(),
+            gauges: gauges::Gauges::default(),
+            pausing: pause::Pausing::default(),
+            started_ms: now_ms,
+            repl_id,
             rng: Rng::seeded(word(24)),
             limits: Limits::default(),
             run_id,
@@ -137,24 +165,34 @@ impl Engine {
             next_id: 0,
             ready: VecDeque::new(),
             dirty: Vec::new(),
-            frames: VecDeque::new(),
+            works: VecDeque::new(),
+            blocking: block::Blocking::default(),
             deferred: Vec::new(),
             running_proto: None,
             requests: Vec::new(),
             ahead: lookahead::Plan::default(),
             freeing: 0,
+            freeing_objects: 0,
+            refused: 0,
             cron: cron::Cron::default(),
             tap: None,
             stream_db: None,
             env,
         };
         engine.configured();
+        engine.cycle.reset(now_us);
+        engine.gauges.refresh(engine.env.memory.as_ref());
+        engine.gauges.startup = engine.env.memory.used();
         engine
     }
 
     /// Takes over what the configuration says to parts that keep a copy of it.
     pub fn configured(&mut self) {
         let config = &self.config;
+        if self.calls.tracking && !config.latency_tracking {
+            self.calls.forget_latencies();
+        }
+        self.calls.tracking = config.latency_tracking;
         self.limits.max_string_len = config.proto_max_bulk_len;
         let access = &mut self.keyspace.access;
         access.lfu = matches!(
@@ -175,9 +213,14 @@ impl Engine {
         let refusal = self.refusal(&peer);
         let authenticated = self.config.requirepass.is_empty();
         let mut client = Client::new(id, peer, self.now_us, authenticated);
-        if let (Some(error), Some(live)) = (&refusal, &mut client.live) {
-            live.out.error(&error.text());
-            client.close = CloseWish::AfterReply;
+        if let Some(live) = &mut client.live {
+            limits::apply(&self.config.client_output_buffer_limit, 0, &mut live.out);
+            if let Some(error) = &refusal {
+                live.out.error(&error.text());
+                client.close = CloseWish::AfterReply;
+                client.refused = true;
+                self.refused += 1;
+            }
         }
         self.clients.insert(id, Box::new(client));
         if refusal.is_some() {
@@ -188,7 +231,7 @@ impl Engine {
     }
 
     fn refusal(&self, peer: &Peer) -> Option<Error> {
-        if self.clients.len() >= self.config.maxclients as usize {
+        if self.connected() >= self.config.maxclients as usize {
             return Some(Error::err("max number of clients reached"));
         }
         let open = self.config.protected_mode && self.config.requirepass.is_empty();
@@ -198,6 +241,11 @@ impl Engine {
              To accept others, set a password (requirepass), or turn the mode off (CONFIG SET \
              protected-mode no) where the network is trusted.",
         ))
+    }
+
+    /// Clients that were let in and are still there.
+    pub fn connected(&self) -> usize {
+        self.clients.len() - self.refused
     }
 
     /// Where the next bytes of a client go.
@@ -212,6 +260,7 @@ impl Engine {
         client.inbuf.advance(n);
         client.active_us = now;
         self.stats.net_input += n as u64;
+        self.stats.reads += 1;
         self.make_ready(id);
     }
 
@@ -219,6 +268,12 @@ impl Engine {
     pub fn read_closed(&mut self, id: ClientId) {
         let Some(client) = self.clients.get_mut(&id) else { return };
         client.read_closed = true;
+        if client.blocked.is_some() {
+            // Nobody is left to answer to; what it would take stays for others.
+            client.close = CloseWish::Now;
+            self.mark_dirty(id);
+            return;
+        }
         self.make_ready(id);
     }
 
@@ -233,7 +288,7 @@ impl Engine {
 
     /// Whether there is work that does not wait for time or the network.
     pub fn has_ready(&self) -> bool {
-        !self.ready.is_empty() || !self.frames.is_empty() || self.keyspace.has_garbage()
+        !self.ready.is_empty() || !self.works.is_empty() || self.keyspace.has_garbage()
     }
 
     /// A client's output.
@@ -244,6 +299,7 @@ impl Engine {
     /// `n` bytes of a client's output left.
     pub fn written(&mut self, id: ClientId, n: usize) {
         self.stats.net_output += n as u64;
+        self.stats.writes += 1;
         let now = self.now_us;
         if let Some(client) = self.clients.get_mut(&id) {
             client.active_us = now;
@@ -278,29 +334,28 @@ impl Engine {
     pub fn reading_paused(&self, id: ClientId) -> bool {
         self.clients.get(&id).is_some_and(|c| {
             // Whoever sends faster than it is served waits in its socket, not in our memory.
-            let behind = c.queued && c.inbuf.len() >= BACKLOG_MAX;
-            c.parked || c.close != CloseWish::No || behind
+            let waits = c.queued || c.blocked.is_some();
+            let behind = waits && c.inbuf.len() >= BACKLOG_MAX;
+            // A blocked client is still read, or its end would not be noticed.
+            c.parked && c.blocked.is_none() || c.close != CloseWish::No || behind
         })
     }
 
     /// The network closed a client.
     pub fn gone(&mut self, id: ClientId) {
         self.unsubscribe_all(id);
-        if self.clients.remove(&id).is_none() {
-            return;
+        self.forget_blocked(id);
+        self.forget_postponed(id);
+        if self.clients.remove(&id).is_some_and(|client| client.refused) {
+            self.refused -= 1;
         }
-        let (dead, alive) =
-            std::mem::take(&mut self.frames).into_iter().partition(|(owner, _)| *owner == id);
-        self.frames = alive;
-        let dead: VecDeque<(ClientId, Frame)> = dead;
-        for (_, frame) in dead {
-            frame.cancel(&mut self.keyspace);
-        }
+        self.abandon_works(id);
     }
 
     /// A job off the loop ended.
     pub fn job_done(&mut self, done: Done) {
         let Done::Freed { bytes } = done;
+        self.freeing_objects = self.freeing_objects.saturating_sub(1);
         self.freeing = self.freeing.saturating_sub(bytes);
         self.stats.lazyfreed += 1;
     }
@@ -308,6 +363,7 @@ impl Engine {
     fn free_garbage(&mut self) {
         for garbage in self.keyspace.take_garbage() {
             self.freeing += garbage.bytes();
+            self.freeing_objects += 1;
             self.env.jobs.submit(Job::Free(garbage));
         }
     }
@@ -347,9 +403,12 @@ impl Engine {
         self.now_us
     }
 
-    fn refresh_clock(&mut self) {
+    /// Reads both clocks; gives monotonic nanoseconds.
+    fn refresh_clock(&mut self) -> u64 {
         self.now_ms = self.env.clock.wall_us() / 1000;
-        self.now_us = self.env.clock.mono_us();
+        let now_ns = self.env.clock.mono_ns();
+        self.now_us = now_ns / 1000;
+        now_ns
     }
 
     /// From now on keeps the propagation stream for `take_stream`: a log without a disk.
