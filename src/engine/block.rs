@@ -329,6 +329,11 @@ impl Blocked {
         self.since_us
     }
 
+    /// Bytes of the call it waits with.
+    pub fn argv_bytes(&self) -> usize {
+        self.argv.iter().map(<[u8]>::len).sum()
+    }
+
     /// The command it waits with.
     pub fn spec(&self) -> &'static Spec {
         self.spec

@@ -92,6 +92,8 @@ pub struct Client {
     pub postponed: bool,
     /// Unparsed bytes, and the buffer's size, when its turn began.
     pub input_seen: (usize, usize),
+    /// Most bytes its reply buffer held lately.
+    pub output_peak: usize,
     /// The peer will send nothing more.
     pub read_closed: bool,
     /// A command of it runs in slices; its later requests wait.
@@ -136,6 +138,7 @@ impl Client {
             refused: false,
             postponed: false,
             input_seen: (0, 0),
+            output_peak: 0,
             read_closed: false,
             parked: false,
             replying: false,

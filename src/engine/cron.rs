@@ -110,6 +110,7 @@ impl Engine {
                 client.inbuf.shrink_if_idle();
                 self.stats.buffer_shrinks += u64::from(live.out.out().shrink_if_idle());
             }
+            client.output_peak = live.out.chunks().tail;
             let over = limits::is_over(limits, client, &mut live.out, now);
             client.live = Some(live);
             if over {

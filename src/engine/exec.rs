@@ -131,9 +131,12 @@ impl Engine {
     }
 
     fn refuse_protocol(&mut self, id: ClientId, silent: bool) {
-        self.stats.error(&Error::err("Protocol error"));
+        if !silent {
+            self.stats.error(&Error::err("Protocol error"));
+        }
         if let Some(client) = self.clients.get_mut(&id) {
             tracing::debug!("Protocol error from client id={}", id.0);
+            self.stats.query_limit_hits += u64::from(silent);
             client.close = if silent { CloseWish::Now } else { CloseWish::AfterReply };
         }
     }

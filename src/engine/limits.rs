@@ -26,6 +26,7 @@ pub(super) fn is_over(
 ) -> bool {
     let class = client.class();
     apply(limits, class, out);
+    client.output_peak = client.output_peak.max(out.tail_len());
     if out.overflowed() {
         return true;
     }

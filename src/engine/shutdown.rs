@@ -24,6 +24,7 @@ impl Engine {
     /// Parameters changed: the parts that keep a copy take it over.
     pub fn reconfigured(&mut self, changed: &[&'static str]) {
         self.configured();
+        self.apply_output_limits();
         if changed.iter().any(|name| effect(name) == Effect::Listen) {
             self.requests.push(NetRequest::Rebind);
         }

@@ -164,12 +164,14 @@ impl Server {
         let mut deadline = engine.tick();
         loop {
             let timeout = self.timeout(engine, deadline);
+            engine.sleeps();
             if let Err(error) = self.poll.poll(&mut events, timeout) {
                 if error.kind() != io::ErrorKind::Interrupted {
                     tracing::error!("Can't wait for events: {}", error_text(&error));
                     return 1;
                 }
             }
+            engine.wakes();
             for event in &events {
                 self.sort(event, engine, finished);
             }

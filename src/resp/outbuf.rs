@@ -177,6 +177,12 @@ impl OutBuf {
             + self.chunks.iter().map(Chunk::capacity).sum::<usize>()
     }
 
+    /// Bytes in the chunk that is being filled, those consumed included.
+    #[inline]
+    pub fn tail_len(&self) -> usize {
+        self.tail.len()
+    }
+
     /// How what waits is laid out.
     pub fn chunk_sizes(&self) -> Chunks {
         Chunks {

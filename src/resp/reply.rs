@@ -81,6 +81,12 @@ impl Reply {
         self.out.capacity_bytes()
     }
 
+    /// Bytes in the chunk that is being filled.
+    #[inline]
+    pub fn tail_len(&self) -> usize {
+        self.out.tail_len()
+    }
+
     /// Bytes and number of whole chunks that wait, and bytes and room of the one being filled.
     pub fn chunks(&self) -> Chunks {
         self.out.chunk_sizes()

@@ -118,8 +118,10 @@ impl Inner {
             while let Some(done) = self.sim.take_finished() {
                 self.engine.job_done(done);
             }
+            self.engine.wakes();
             self.engine.run_ready();
             let next = self.engine.tick();
+            self.engine.sleeps();
             for request in self.engine.requests() {
                 if let NetRequest::Shutdown { exit_code } = request {
                     self.exit_code = Some(exit_code);
