@@ -9,7 +9,11 @@ use super::limits;
 #[derive(Default)]
 pub struct Cron {
     next_round_us: u64,
+    next_peak_reset_us: u64,
 }
+
+/// Milliseconds after which the peak of a reply buffer is forgotten, unless DEBUG says otherwise.
+pub const PEAK_RESET_MS: Option<u64> = Some(5000);
 
 /// Between two looks at all clients, microseconds.
 const ROUND_US: u64 = 1_000_000;
@@ -42,7 +46,7 @@ impl Engine {
         let expiry = expiry.map(|at| {
             at.saturating_add(1).saturating_mul(1000).saturating_sub(wall_us).max(0) as u64
         });
-        let round = (!self.clients.is_empty())
+        let round = (!self.clients.is_empty() && !self.rounds_paused)
             .then(|| self.cron.next_round_us.saturating_sub(self.now_us).max(1));
         let timed = [self.blocking.first_deadline_us(), self.pausing.deadline_us()];
         let timed = timed.into_iter().flatten().min();
@@ -51,7 +55,7 @@ impl Engine {
     }
 
     fn active_expiry(&self) -> bool {
-        !self.cron_paused && !self.pausing.is_on()
+        !self.cron_paused && !self.rounds_paused && !self.pausing.is_on()
     }
 
     /// Deletes keys that are due, for one slice; true when more are due.
@@ -90,7 +94,7 @@ impl Engine {
     /// Once a second: closes the idle and the overfull, takes unused buffers back, and sums up what
     /// clients take.
     fn round_of_clients(&mut self) {
-        if self.now_us < self.cron.next_round_us {
+        if self.now_us < self.cron.next_round_us || self.rounds_paused {
             return;
         }
         self.cron.next_round_us = self.now_us + ROUND_US;
@@ -98,6 +102,10 @@ impl Engine {
         let limits = &self.config.client_output_buffer_limit;
         let now = self.now_us;
         let mut close: Vec<ClientId> = Vec::new();
+        let forget = self.peak_reset_ms.is_some() && now >= self.cron.next_peak_reset_us;
+        if let (true, Some(after_ms)) = (forget, self.peak_reset_ms) {
+            self.cron.next_peak_reset_us = now + after_ms * 1000;
+        }
         let (mut bytes, mut input, mut output) = (0, 0, 0);
         for client in self.clients.values_mut() {
             bytes += client.bytes();
@@ -106,11 +114,13 @@ impl Engine {
             let Some(mut live) = client.live.take() else { continue };
             input = client.inbuf.capacity_bytes().max(input);
             output = live.out.len().max(output);
-            if quiet_us >= SHRINK_AFTER_US {
+            if quiet_us >= SHRINK_AFTER_US && !self.buffers_kept {
                 client.inbuf.shrink_if_idle();
                 self.stats.buffer_shrinks += u64::from(live.out.out().shrink_if_idle());
             }
-            client.output_peak = live.out.chunks().tail;
+            if forget {
+                client.output_peak = live.out.tail_len();
+            }
             let over = limits::is_over(limits, client, &mut live.out, now);
             client.live = Some(live);
             if over {

@@ -98,6 +98,12 @@ pub struct Engine {
     pub started_us: u64,
     /// Whether DEBUG stopped the deletion of keys that nobody looks at.
     pub cron_paused: bool,
+    /// Whether DEBUG stopped all periodic work.
+    pub rounds_paused: bool,
+    /// Whether DEBUG keeps the buffers of idle clients.
+    pub buffers_kept: bool,
+    /// Milliseconds after which the peak of a reply buffer is forgotten; `None` for never.
+    pub peak_reset_ms: Option<u64>,
     /// CLIENT PAUSE, and who waits for its end.
     pub pausing: pause::Pausing,
     /// Wall time of the start, milliseconds since 1970.
@@ -148,6 +154,9 @@ impl Engine {
             calls: calls::Calls::new(table.count()),
             cycle: cycle::Cycle::default(),
             gauges: gauges::Gauges::default(),
+            rounds_paused: false,
+            buffers_kept: false,
+            peak_reset_ms: cron::PEAK_RESET_MS,
             pausing: pause::Pausing::default(),
             started_ms: now_ms,
             repl_id,
@@ -202,6 +211,13 @@ impl Engine {
         access.log_factor = config.lfu_log_factor;
         access.decay_minutes = config.lfu_decay_time;
         self.keyspace.effects.interest.notify = notify_interest(config.notify_keyspace_events);
+    }
+
+    /// Begins a new history of the data.
+    pub fn change_repl_id(&mut self) {
+        let mut random = [0u8; 20];
+        self.env.entropy.fill(&mut random);
+        self.repl_id = random.iter().map(|byte| format!("{byte:02x}")).collect();
     }
 
     /// A client connected. One that may not is answered with the reason and closed.
