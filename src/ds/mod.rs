@@ -4,3 +4,4 @@ pub mod deadlines;
 pub mod dict;
 pub mod histogram;
 pub mod listpack;
+pub mod pair;

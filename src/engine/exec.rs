@@ -178,6 +178,9 @@ impl Engine {
         let result = self.resolve(args).and_then(|spec| self.found(spec, session, out, args));
         if let Err(error) = result {
             out.truncate(mark);
+            if let Some(txn) = &mut session.txn {
+                txn.aborted = true;
+            }
             self.write_error(&error, out);
         }
     }
@@ -206,11 +209,18 @@ impl Engine {
                 return Err(error);
             }
         }
+        if Engine::is_kept(session, spec) {
+            Engine::keep(session, spec, out, args);
+            return Ok(());
+        }
         match self.timed_call(spec, session, out, args)? {
             Called::Done => {}
-            Called::Blocked(block) => match id {
+            Called::Blocked(block) => match session.may_wait() {
                 Some(id) => self.block(id, session.db, spec, (block, args.to_argv())),
-                None => (block.on_timeout)(out),
+                None => {
+                    (block.on_timeout)(out);
+                    self.gave_up(spec, false);
+                }
             },
         }
         Ok(())
@@ -264,7 +274,7 @@ impl Engine {
         self.settle_leases(spec, session, args);
         let logged = self.keyspace.effects.interest.propagate.then(|| args.to_argv());
         let result = match spec.run {
-            Run::Data(run) => self.call_data(run, session, out, args),
+            Run::Data(run) => self.call_data((run, spec), session, out, args),
             Run::Engine(run) => run(&mut EngineCx { engine: self, session, out }, args),
             Run::Container => Err(Error::Syntax),
         };
@@ -287,13 +297,14 @@ impl Engine {
     #[inline]
     fn call_data(
         &mut self,
-        run: fn(&mut DataCx<'_>, &mut Args<'_>) -> CmdResult,
+        (run, spec): (fn(&mut DataCx<'_>, &mut Args<'_>) -> CmdResult, &Spec),
         session: &Session,
         out: &mut Reply,
         args: &mut Args<'_>,
     ) -> CmdResult {
         let client = session.origin.client().and_then(|id| self.clients.get(&id));
-        let stamp = !client.is_some_and(|c| c.no_touch);
+        // Who asks by name that a key be touched means it.
+        let stamp = !client.is_some_and(|c| c.no_touch) || spec.name == "touch";
         let mut cx = DataCx {
             keys: self.keyspace.keys(session.db, self.now_ms, stamp),
             out,

@@ -41,7 +41,7 @@ pub struct Call<'a> {
 type Gate = fn(&Call<'_>) -> Admit;
 
 /// The checks, in order.
-const GATES: &[Gate] = &[auth, pubsub_mode, pause];
+const GATES: &[Gate] = &[auth, no_multi, pubsub_mode, pause];
 
 /// Runs all checks.
 #[inline]
@@ -65,6 +65,14 @@ fn auth(call: &Call<'_>) -> Admit {
         return Admit::Go;
     }
     Admit::Refuse(Error::NoAuth)
+}
+
+#[inline]
+fn no_multi(call: &Call<'_>) -> Admit {
+    if call.session.txn.is_none() || !call.spec.has(flag::NO_MULTI) {
+        return Admit::Go;
+    }
+    Admit::Refuse(Error::fixed("ERR Command not allowed inside a transaction"))
 }
 
 /// RESP2 cannot tell a message from a reply, so a subscriber may only change its subscriptions.
@@ -92,8 +100,12 @@ fn pause(call: &Call<'_>) -> Admit {
     if !call.engine.pausing.is_on() {
         return Admit::Go;
     }
+    let pausing = &call.engine.pausing;
+    let kept = call.session.txn.as_ref().filter(|_| call.spec.name == "exec");
+    let holds = pausing.holds(call.spec)
+        || kept.is_some_and(|txn| txn.queue.iter().any(|queued| pausing.holds(queued.spec)));
     match call.session.origin.client() {
-        Some(id) if call.engine.pausing.holds(call.spec) => Admit::Park(id),
+        Some(id) if holds => Admit::Park(id),
         _ => Admit::Go,
     }
 }

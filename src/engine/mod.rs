@@ -28,6 +28,8 @@ pub mod shutdown;
 pub mod spec;
 pub mod stats;
 pub mod table;
+pub mod transaction;
+pub mod watch;
 pub mod work;
 
 use crate::base::error::Error;
@@ -123,6 +125,7 @@ pub struct Engine {
     dirty: Vec<ClientId>,
     works: VecDeque<work::Suspended>,
     blocking: block::Blocking,
+    watchers: watch::Watchers,
     deferred: Vec<(ClientId, Reply)>,
     running_proto: Option<Proto>,
     requests: Vec<NetRequest>,
@@ -161,7 +164,7 @@ impl Engine {
             started_ms: now_ms,
             repl_id,
             rng: Rng::seeded(word(24)),
-            limits: Limits::default(),
+            limits: Limits { seed, ..Limits::default() },
             run_id,
             started_us: now_us,
             cron_paused: false,
@@ -176,6 +179,7 @@ impl Engine {
             dirty: Vec::new(),
             works: VecDeque::new(),
             blocking: block::Blocking::default(),
+            watchers: watch::Watchers::default(),
             deferred: Vec::new(),
             running_proto: None,
             requests: Vec::new(),
@@ -203,6 +207,8 @@ impl Engine {
         }
         self.calls.tracking = config.latency_tracking;
         self.limits.max_string_len = config.proto_max_bulk_len;
+        self.limits.hash_max_listpack_entries = config.hash_max_listpack_entries as usize;
+        self.limits.hash_max_listpack_value = config.hash_max_listpack_value as usize;
         let access = &mut self.keyspace.access;
         access.lfu = matches!(
             config.maxmemory_policy,
@@ -362,6 +368,7 @@ impl Engine {
         self.unsubscribe_all(id);
         self.forget_blocked(id);
         self.forget_postponed(id);
+        self.unwatch(id);
         if self.clients.remove(&id).is_some_and(|client| client.refused) {
             self.refused -= 1;
         }

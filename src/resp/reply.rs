@@ -3,8 +3,8 @@
 //! Invariant: what is written is whole protocol, whatever the texts contain; an aggregate opened
 //! without a length gets its header in place when it is closed.
 
-pub use super::outbuf::{Chunks, OutBuf};
 use super::outbuf::{CHUNK_MAX, SHARE_MIN};
+pub use super::outbuf::{Chunks, OutBuf};
 use crate::base::double;
 use bytes::Bytes;
 

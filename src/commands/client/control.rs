@@ -121,9 +121,7 @@ pub(super) fn unblock(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
         4 if args.is(3, "timeout") => Unblock::Timeout,
         4 if args.is(3, "error") => Unblock::Error,
         4 => {
-            return Err(Error::fixed(
-                "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR",
-            ));
+            return Err(Error::fixed("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"));
         }
         _ => return Err(Error::Syntax),
     };

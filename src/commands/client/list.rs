@@ -7,6 +7,7 @@ use crate::engine::Engine;
 use crate::engine::args::Args;
 use crate::engine::client::{Client, ClientId, CloseWish};
 use crate::engine::cx::{CmdResult, EngineCx, Outcome};
+use crate::engine::session::Session;
 use crate::resp::reply::{Proto, Reply};
 
 /// Kinds of connections as TYPE names them.
@@ -75,7 +76,7 @@ fn lines(cx: &EngineCx<'_>, args: &Args<'_>, ids: &[ClientId]) -> String {
     let mut text = String::with_capacity(320 * ids.len());
     let running = Running {
         id: cx.session.origin.client(),
-        db: cx.session.db,
+        session: cx.session,
         out: cx.out,
         argv: args.iter().map(<[u8]>::len).sum(),
     };
@@ -90,7 +91,7 @@ fn lines(cx: &EngineCx<'_>, args: &Args<'_>, ids: &[ClientId]) -> String {
 /// What of the asking client is checked out while it asks.
 struct Running<'a> {
     id: Option<ClientId>,
-    db: usize,
+    session: &'a Session,
     out: &'a Reply,
     argv: usize,
 }
@@ -100,7 +101,11 @@ fn line(text: &mut String, engine: &Engine, client: &Client, running: &Running<'
     let asks = running.id == Some(client.id);
     let live = client.live.as_deref();
     let out = live.map_or(running.out, |live| &live.out);
-    let db = live.map_or(running.db, |live| live.session.db);
+    let session = live.map_or(running.session, |live| &live.session);
+    let (kept, kept_bytes) = match &session.txn {
+        Some(txn) => (txn.queue.len() as i64, txn.bytes),
+        None => (-1, 0),
+    };
     // The buffer of a client that runs is checked out: as it was when its turn began.
     let (unparsed, input) = match live {
         Some(_) => (client.inbuf.len(), client.inbuf.capacity_bytes()),
@@ -114,12 +119,14 @@ fn line(text: &mut String, engine: &Engine, client: &Client, running: &Running<'
     let chunks = out.chunks();
     let seconds = |since_us: u64| engine.now_us().saturating_sub(since_us) / 1_000_000;
     let text_of = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let memory = client.bytes() + argv + if asks { input + out.capacity_bytes() } else { 0 };
+    let memory =
+        client.bytes() + argv + kept_bytes + if asks { input + out.capacity_bytes() } else { 0 };
     // Writing to a string cannot fail.
     let _ = write!(
         text,
-        "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={db} sub={} psub={} \
-         ssub=0 multi=-1 qbuf={unparsed} qbuf-free={} argv-mem={argv} multi-mem=0 rbs={} rbp={} \
+        "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} \
+         ssub=0 multi={kept} qbuf={unparsed} qbuf-free={} argv-mem={argv} \
+         multi-mem={kept_bytes} rbs={} rbp={} \
          obl={} oll={} omem={} tot-mem={memory} events={} ",
         client.id.0,
         client.peer.addr,
@@ -128,7 +135,8 @@ fn line(text: &mut String, engine: &Engine, client: &Client, running: &Running<'
         text_of(&client.name),
         seconds(client.since_us),
         seconds(client.active_us),
-        flags(client),
+        flags(client, session),
+        session.db,
         client.channels.len(),
         client.patterns.len(),
         input.saturating_sub(unparsed),
@@ -150,10 +158,12 @@ fn line(text: &mut String, engine: &Engine, client: &Client, running: &Running<'
 }
 
 /// One letter for each thing worth knowing; `N` when there is none.
-fn flags(client: &Client) -> String {
+fn flags(client: &Client, session: &Session) -> String {
     let known = [
         (client.subscriptions() > 0, 'P'),
+        (session.txn.is_some() || session.at_once, 'x'),
         (client.blocked.is_some() || client.postponed, 'b'),
+        (client.watch_failed, 'd'),
         (client.close == CloseWish::AfterReply, 'c'),
         (client.close == CloseWish::Now, 'A'),
         (client.peer.unix, 'U'),

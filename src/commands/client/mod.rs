@@ -58,9 +58,7 @@ const SUBCOMMANDS: &[Spec] = &[
     sub("no-touch", 3, no_touch)
         .since("7.2.0")
         .summary("Chooses whether the connection's reads count as accesses."),
-    admin("pause", -3, control::pause)
-        .since("3.0.0")
-        .summary("Lets requests wait for some time."),
+    admin("pause", -3, control::pause).since("3.0.0").summary("Lets requests wait for some time."),
     sub("reply", 3, reply).since("3.2.0").summary("Chooses whether the server answers."),
     sub("setinfo", 4, setinfo)
         .since("7.2.0")
@@ -69,9 +67,7 @@ const SUBCOMMANDS: &[Spec] = &[
     admin("unblock", -3, control::unblock)
         .since("5.0.0")
         .summary("Ends the waiting of a blocked connection."),
-    admin("unpause", 2, control::unpause)
-        .since("6.2.0")
-        .summary("Lets requests run again."),
+    admin("unpause", 2, control::unpause).since("6.2.0").summary("Lets requests run again."),
 ];
 
 const HELP: &[&str] = &[

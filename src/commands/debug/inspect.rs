@@ -135,12 +135,8 @@ fn table_text(shape: &Shape) -> String {
 }
 
 pub(super) fn structsize(cx: &mut EngineCx<'_>, _: &mut Args<'_>) -> CmdResult {
-    let text = format!(
-        "bits:{} entry:{} client:{}",
-        usize::BITS,
-        size_of::<Entry>(),
-        size_of::<Client>()
-    );
+    let text =
+        format!("bits:{} entry:{} client:{}", usize::BITS, size_of::<Entry>(), size_of::<Client>());
     cx.out.simple(text.as_bytes());
     Ok(Outcome::Unchanged)
 }
