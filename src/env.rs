@@ -135,6 +135,21 @@ fn parent(path: &Path) -> PathBuf {
     }
 }
 
+/// The process the server runs in, as far as a change of the configuration reaches it.
+pub trait Process: Send {
+    /// Makes this the working directory; gives its absolute name.
+    fn change_directory(&mut self, path: &Path) -> io::Result<PathBuf>;
+    /// Makes room for so many open files; gives how many there may be now.
+    fn allow_open_files(&mut self, wanted: u64) -> u64;
+}
+
+/// The listening sockets.
+pub trait Ports: Send {
+    /// Listens on these addresses and this port in place of the present ones; when that fails, goes
+    /// on as before and gives false.
+    fn listen_on(&mut self, bind: &[String], port: u16, backlog: i32) -> bool;
+}
+
 /// Everything nondeterministic in one value.
 pub struct Env {
     /// Wall and monotonic time.
@@ -147,4 +162,8 @@ pub struct Env {
     pub memory: Box<dyn Memory>,
     /// Unpredictable bytes.
     pub entropy: Box<dyn Entropy>,
+    /// Working directory and limits.
+    pub process: Box<dyn Process>,
+    /// Listening sockets.
+    pub ports: Box<dyn Ports>,
 }

@@ -23,6 +23,7 @@ pub mod limits;
 pub mod lookahead;
 pub mod pause;
 pub mod pubsub;
+pub mod reconfigure;
 pub mod session;
 pub mod shutdown;
 pub mod spec;
@@ -56,8 +57,6 @@ pub enum NetRequest {
         /// The process's exit code.
         exit_code: i32,
     },
-    /// Listen as the configuration now says.
-    Rebind,
 }
 
 /// A signal that reached the process.

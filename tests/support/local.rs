@@ -123,9 +123,8 @@ impl Inner {
             let next = self.engine.tick();
             self.engine.sleeps();
             for request in self.engine.requests() {
-                if let NetRequest::Shutdown { exit_code } = request {
-                    self.exit_code = Some(exit_code);
-                }
+                let NetRequest::Shutdown { exit_code } = request;
+                self.exit_code = Some(exit_code);
             }
             self.engine.take_dirty(&mut dirty);
             if dirty.is_empty() && !self.engine.has_ready() && next != Some(0) {
