@@ -63,6 +63,8 @@ pub struct Keyspace {
     pub waiting: Register,
     /// Keys under WATCH.
     pub watched: Register,
+    /// A key was given a deadline that had passed already.
+    pub late_deadline: bool,
     scratch: Vec<u8>,
     garbage: Vec<Box<dyn Garbage>>,
     hints: keys::Hints,
@@ -88,6 +90,7 @@ impl Keyspace {
             leases: lease::Leases::default(),
             waiting: Register::default(),
             watched: Register::default(),
+            late_deadline: false,
             scratch: Vec::new(),
             garbage: Vec::new(),
             hints: keys::Hints::default(),

@@ -65,6 +65,9 @@ impl Keys<'_> {
             }
             None => (None, space.walks.epoch, space.access.born(self.now)),
         };
+        if let Ttl::At(at) = ttl {
+            space.late_deadline |= at < self.now;
+        }
         let deadline = match ttl {
             Ttl::Clear => None,
             Ttl::Keep => deadline,
