@@ -12,6 +12,7 @@ pub mod pubsub;
 pub mod scan;
 pub mod server;
 pub mod string;
+pub mod tracking;
 pub mod transaction;
 
 use crate::engine::table::Table;

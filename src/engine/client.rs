@@ -3,11 +3,12 @@
 //! Session and reply are one pointer, moved out while a command of the client runs. An id is never
 //! used again, so a stale one finds nobody.
 
+use super::pubsub::Subscriptions;
 use super::session::{Origin, Session};
 use crate::resp::reply::{Proto, Reply};
 use crate::resp::request::InBuf;
 use bytes::Bytes;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 /// Identity of a client, counted from 1.
@@ -110,10 +111,12 @@ pub struct Client {
     pub no_evict: bool,
     /// CLIENT REPLY.
     pub reply_mode: ReplyMode,
-    /// Channels it listens to.
-    pub channels: BTreeSet<Bytes>,
-    /// Patterns it listens to.
-    pub patterns: BTreeSet<Bytes>,
+    /// What it listens to.
+    pub subscriptions: Subscriptions,
+    /// CLIENT TRACKING.
+    pub tracking: Option<Box<super::tracking::Tracking>>,
+    /// The running command is CLIENT CACHING, which counts for the next one.
+    pub caching_was_called: bool,
     /// Keys under WATCH.
     pub watched: Vec<super::watch::Watched>,
     /// One of them changed: its EXEC will fail.
@@ -151,8 +154,9 @@ impl Client {
             no_touch: false,
             no_evict: false,
             reply_mode: ReplyMode::On,
-            channels: BTreeSet::new(),
-            patterns: BTreeSet::new(),
+            subscriptions: Subscriptions::default(),
+            tracking: None,
+            caching_was_called: false,
             watched: Vec::new(),
             watch_failed: false,
             soft_since_us: None,
@@ -166,13 +170,12 @@ impl Client {
     pub fn class(&self) -> usize {
         const NORMAL: usize = 0;
         const PUBSUB: usize = 2;
-        if self.subscriptions() > 0 { PUBSUB } else { NORMAL }
+        if self.subscriptions.is_empty() { NORMAL } else { PUBSUB }
     }
 
     /// Memory it takes, buffers and names included.
     pub fn bytes(&self) -> usize {
         let out = self.live.as_ref().map_or(0, |live| live.out.capacity_bytes());
-        let names = self.channels.iter().chain(&self.patterns).map(|name| 64 + name.len());
         size_of::<Client>()
             + size_of::<Live>()
             + self.inbuf.capacity_bytes()
@@ -180,17 +183,12 @@ impl Client {
             + self.name.len()
             + self.lib_name.len()
             + self.lib_ver.len()
-            + names.sum::<usize>()
-    }
-
-    /// Channels and patterns it listens to.
-    pub fn subscriptions(&self) -> usize {
-        self.channels.len() + self.patterns.len()
+            + self.subscriptions.bytes()
     }
 
     /// Whether RESP2 allows it only the commands of subscribed mode.
     pub fn in_subscribed_mode(&self) -> bool {
-        self.subscriptions() > 0
+        !self.subscriptions.is_empty()
     }
 }
 

@@ -28,6 +28,7 @@ impl Engine {
         let more = self.expire_due();
         self.time_out_blocked();
         self.serve_ready();
+        self.broadcast_invalid();
         self.round_of_clients();
         let clock = self.env.clock.as_ref();
         let mut budget = Budget::slice(clock, self.now_ms, SLICE_US);
@@ -98,6 +99,7 @@ impl Engine {
             return;
         }
         self.cron.next_round_us = self.now_us + ROUND_US;
+        self.limit_tracked_keys();
         let idle_us = u64::from(self.config.timeout) * 1_000_000;
         let limits = &self.config.client_output_buffer_limit;
         let now = self.now_us;
@@ -110,7 +112,7 @@ impl Engine {
         for client in self.clients.values_mut() {
             bytes += client.bytes();
             let quiet_us = now.saturating_sub(client.active_us);
-            let subscribed = client.subscriptions() > 0;
+            let subscribed = !client.subscriptions.is_empty();
             let Some(mut live) = client.live.take() else { continue };
             input = client.inbuf.capacity_bytes().max(input);
             output = live.out.len().max(output);

@@ -37,6 +37,7 @@ impl Engine {
         }
         self.end_of_pass(began_ns);
         self.resume();
+        self.broadcast_invalid();
         if self.keyspace.has_garbage() {
             self.free_garbage();
         }
@@ -49,9 +50,9 @@ impl Engine {
         let Some(mut live) = client.live.take() else { return };
         let mut inbuf = std::mem::take(&mut client.inbuf);
         client.input_seen = (inbuf.len(), inbuf.capacity_bytes());
-        self.running_proto = Some(live.out.proto);
+        self.running = Some((id, live.out.proto));
         let more = self.requests_of(id, &mut live, &mut inbuf);
-        self.running_proto = None;
+        self.running = None;
         let Some(client) = self.clients.get_mut(&id) else { return };
         client.inbuf = inbuf;
         let output = !live.out.is_empty();
@@ -158,6 +159,7 @@ impl Engine {
             return;
         }
         self.unit_end();
+        self.end_of_caching(id, &live.session);
         if !self.deferred.is_empty() {
             self.append_deferred(id, &mut live.out);
         }
@@ -165,7 +167,7 @@ impl Engine {
         if self.clients.get(&id).is_some_and(|c| c.reply_mode != ReplyMode::On) {
             self.reply_mode_after(id, &mut live.out);
         }
-        self.running_proto = Some(live.out.proto);
+        self.running = Some((id, live.out.proto));
     }
 
     /// Finds, admits and runs one command and writes its error, if it ends in one.
@@ -272,24 +274,26 @@ impl Engine {
         args: &mut Args<'_>,
     ) -> Result<Called, Error> {
         self.settle_leases(spec, session, args);
-        let logged = self.keyspace.effects.interest.propagate.then(|| args.to_argv());
         let result = match spec.run {
             Run::Data(run) => self.call_data((run, spec), session, out, args),
             Run::Engine(run) => run(&mut EngineCx { engine: self, session, out }, args),
             Run::Container => Err(Error::Syntax),
         };
+        self.show_to_monitors(spec, session, args);
+        self.remember_keys(spec, session, args);
         match result? {
             Outcome::Unchanged | Outcome::Changed(Propagate::Nothing) => {}
             Outcome::Changed(Propagate::Verbatim) => {
-                if let Some(argv) = logged {
-                    self.keyspace.effects.propagate(session.db, || argv);
-                }
+                self.keyspace.effects.propagate(session.db, || args.to_argv());
             }
             Outcome::Changed(Propagate::As(argv)) => {
                 self.keyspace.effects.propagate(session.db, || argv);
             }
             Outcome::Block(block) => return Ok(Called::Blocked(block)),
-            Outcome::Enter(work) => self.enter(work, session, out, logged)?,
+            Outcome::Enter(work) => {
+                let logged = self.keyspace.effects.interest.propagate.then(|| args.to_argv());
+                self.enter(work, session, out, logged)?;
+            }
         }
         Ok(Called::Done)
     }

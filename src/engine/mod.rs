@@ -21,6 +21,7 @@ pub mod keyspec;
 pub mod kill;
 pub mod limits;
 pub mod lookahead;
+pub mod monitor;
 pub mod pause;
 pub mod pubsub;
 pub mod reconfigure;
@@ -29,6 +30,7 @@ pub mod shutdown;
 pub mod spec;
 pub mod stats;
 pub mod table;
+pub mod tracking;
 pub mod transaction;
 pub mod watch;
 pub mod work;
@@ -125,8 +127,11 @@ pub struct Engine {
     works: VecDeque<work::Suspended>,
     blocking: block::Blocking,
     watchers: watch::Watchers,
+    monitors: Vec<ClientId>,
+    trackers: tracking::Trackers,
     deferred: Vec<(ClientId, Reply)>,
-    running_proto: Option<Proto>,
+    /// The client whose command runs, and the protocol it spoke before.
+    running: Option<(ClientId, Proto)>,
     requests: Vec<NetRequest>,
     ahead: lookahead::Plan,
     freeing: usize,
@@ -179,8 +184,10 @@ impl Engine {
             works: VecDeque::new(),
             blocking: block::Blocking::default(),
             watchers: watch::Watchers::default(),
+            monitors: Vec::new(),
+            trackers: tracking::Trackers::default(),
             deferred: Vec::new(),
-            running_proto: None,
+            running: None,
             requests: Vec::new(),
             ahead: lookahead::Plan::default(),
             freeing: 0,
@@ -368,6 +375,8 @@ impl Engine {
         self.forget_blocked(id);
         self.forget_postponed(id);
         self.unwatch(id);
+        self.stop_monitoring(id);
+        self.stop_tracking(id);
         if self.clients.remove(&id).is_some_and(|client| client.refused) {
             self.refused -= 1;
         }

@@ -19,22 +19,4 @@ impl Engine {
         tracing::warn!("Redis is now ready to exit, bye bye...");
         self.requests.push(NetRequest::Shutdown { exit_code: 0 });
     }
-
-    /// Channels somebody listens to, those that match when a pattern is given.
-    pub fn listened_channels<'a>(
-        &'a self,
-        pattern: Option<&'a [u8]>,
-    ) -> impl Iterator<Item = &'a bytes::Bytes> {
-        self.pubsub.channels(pattern)
-    }
-
-    /// How many patterns are listened to.
-    pub fn listened_patterns(&self) -> usize {
-        self.pubsub.patterns()
-    }
-
-    /// How many clients listen to a channel by its name.
-    pub fn listeners(&self, channel: &[u8]) -> usize {
-        self.pubsub.count(channel)
-    }
 }

@@ -7,6 +7,7 @@ use crate::engine::Engine;
 use crate::engine::args::Args;
 use crate::engine::client::{Client, ClientId, CloseWish};
 use crate::engine::cx::{CmdResult, EngineCx, Outcome};
+use crate::engine::pubsub::Kind as Name;
 use crate::engine::session::Session;
 use crate::resp::reply::{Proto, Reply};
 
@@ -36,7 +37,7 @@ pub(super) fn kind(name: &[u8]) -> Result<Kind, Error> {
 
 /// What kind a connection is.
 pub(super) fn kind_of(client: &Client) -> Kind {
-    if client.subscriptions() > 0 { Kind::Pubsub } else { Kind::Normal }
+    if client.subscriptions.is_empty() { Kind::Normal } else { Kind::Pubsub }
 }
 
 pub(super) fn info(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
@@ -125,7 +126,7 @@ fn line(text: &mut String, engine: &Engine, client: &Client, running: &Running<'
     let _ = write!(
         text,
         "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} \
-         ssub=0 multi={kept} qbuf={unparsed} qbuf-free={} argv-mem={argv} \
+         ssub={} multi={kept} qbuf={unparsed} qbuf-free={} argv-mem={argv} \
          multi-mem={kept_bytes} rbs={} rbp={} \
          obl={} oll={} omem={} tot-mem={memory} events={} ",
         client.id.0,
@@ -135,10 +136,11 @@ fn line(text: &mut String, engine: &Engine, client: &Client, running: &Running<'
         text_of(&client.name),
         seconds(client.since_us),
         seconds(client.active_us),
-        flags(client, session),
+        flags(engine, client, session),
         session.db,
-        client.channels.len(),
-        client.patterns.len(),
+        client.subscriptions.of(Name::Channel),
+        client.subscriptions.of(Name::Pattern),
+        client.subscriptions.of(Name::Shard),
         input.saturating_sub(unparsed),
         chunks.tail_room,
         client.output_peak.max(chunks.tail),
@@ -149,20 +151,32 @@ fn line(text: &mut String, engine: &Engine, client: &Client, running: &Running<'
     );
     let _ = write!(
         text,
-        "cmd={} user=default redir=-1 resp={} lib-name={} lib-ver={}\n",
+        "cmd={} user=default redir={} resp={} lib-name={} lib-ver={}\n",
         client.last_command,
+        redirection(client),
         if out.proto == Proto::V3 { 3 } else { 2 },
         text_of(&client.lib_name),
         text_of(&client.lib_ver),
     );
 }
 
+/// Where its invalidations go: to another connection, to itself (0), or nowhere (-1).
+fn redirection(client: &Client) -> i64 {
+    let tracking = client.tracking.as_ref();
+    tracking.map_or(-1, |tracking| tracking.redirect.map_or(0, |to| to.0 as i64))
+}
+
 /// One letter for each thing worth knowing; `N` when there is none.
-fn flags(client: &Client, session: &Session) -> String {
+fn flags(engine: &Engine, client: &Client, session: &Session) -> String {
+    let tracking = client.tracking.as_deref();
     let known = [
-        (client.subscriptions() > 0, 'P'),
+        (engine.is_monitor(client.id), 'O'),
+        (!client.subscriptions.is_empty(), 'P'),
         (session.txn.is_some() || session.at_once, 'x'),
         (client.blocked.is_some() || client.postponed, 'b'),
+        (tracking.is_some(), 't'),
+        (tracking.is_some_and(|tracking| tracking.broken), 'R'),
+        (tracking.is_some_and(|tracking| tracking.bcast), 'B'),
         (client.watch_failed, 'd'),
         (client.close == CloseWish::AfterReply, 'c'),
         (client.close == CloseWish::Now, 'A'),

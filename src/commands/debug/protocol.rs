@@ -62,7 +62,7 @@ fn push(cx: &mut EngineCx<'_>) -> CmdResult {
     }
     cx.out.bulk(b"Some real reply following the push reply");
     if let Some(id) = cx.session.origin.client() {
-        cx.engine.deliver(id, &|out| {
+        cx.engine.deliver(id, &mut |_, out| {
             out.push(2);
             out.bulk(b"server-cpu-usage");
             out.int(42);

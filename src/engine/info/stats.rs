@@ -2,6 +2,7 @@
 
 use super::{Engine, Text};
 use crate::engine::cycle::Rate;
+use crate::engine::pubsub::Kind;
 
 /// Bytes a second as kilobytes.
 fn kbps(text: &mut Text, field: &str, bytes: u64) {
@@ -23,13 +24,14 @@ pub(super) fn write(engine: &Engine, text: &mut Text) {
         "active_defrag_key_misses",
         "total_active_defrag_time",
         "current_active_defrag_time",
-        "tracking_total_keys",
-        "tracking_total_items",
-        "tracking_total_prefixes",
-        "unexpected_error_replies",
     ] {
         text.line(field, 0);
     }
+    let trackers = engine.trackers();
+    text.line("tracking_total_keys", trackers.keys());
+    text.line("tracking_total_items", trackers.items());
+    text.line("tracking_total_prefixes", trackers.prefixes());
+    text.line("unexpected_error_replies", 0);
     text.line("total_error_replies", stats.errors);
     text.line("dump_payload_sanitizations", 0);
     text.line("total_reads_processed", stats.reads);
@@ -84,9 +86,13 @@ fn keys(engine: &Engine, text: &mut Text) {
     text.line("current_eviction_exceeded_time", 0);
     text.line("keyspace_hits", keys.hits);
     text.line("keyspace_misses", keys.misses);
-    text.line("pubsub_channels", engine.listened_channels(None).count());
-    text.line("pubsub_patterns", engine.listened_patterns());
-    text.line("pubsubshard_channels", 0);
+    for (field, kind) in [
+        ("pubsub_channels", Kind::Channel),
+        ("pubsub_patterns", Kind::Pattern),
+        ("pubsubshard_channels", Kind::Shard),
+    ] {
+        text.line(field, engine.pubsub().count(kind));
+    }
 }
 
 pub(super) fn write_errors(engine: &Engine, text: &mut Text) {
