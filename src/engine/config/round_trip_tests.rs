@@ -83,6 +83,18 @@ fn what_was_set_holds_after_a_restart() {
     assert!(tried > 300, "{tried}");
 }
 
+#[test]
+fn every_parameter_can_be_written_out() {
+    let config = Config { dir: "/w".into(), hz: 20, ..Config::default() };
+    let file = config.rewrite_all("hz 10\n");
+    let read = started(&[("/w/a", &file)], &["a"]);
+    assert_eq!(read, config, "{file}");
+    for name in ["hz 20", "timeout 0", "maxmemory 0", "loglevel notice", "appendonly no"] {
+        assert_eq!(file.lines().filter(|line| *line == name).count(), 1, "{name}:\n{file}");
+    }
+    assert_eq!(config.rewrite_all(&file), file);
+}
+
 fn quoted(param: &Param) -> String {
     match param.kind {
         Kind::Text(_) | Kind::Events => crate::base::units::quote(param.default.as_bytes()),
