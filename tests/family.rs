@@ -4,10 +4,14 @@
 mod support;
 
 mod family {
+    mod client;
+    mod config;
     mod connection;
+    mod debug;
     mod expire;
     mod generic;
     mod hash;
+    mod info;
     mod object;
     mod protocol;
     mod scan;

@@ -296,7 +296,7 @@ impl Engine {
     pub fn read_closed(&mut self, id: ClientId) {
         let Some(client) = self.clients.get_mut(&id) else { return };
         client.read_closed = true;
-        if client.blocked.is_some() {
+        if client.blocked.is_some() || client.postponed {
             // Nobody is left to answer to; what it would take stays for others.
             client.close = CloseWish::Now;
             self.mark_dirty(id);
