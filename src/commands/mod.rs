@@ -1,5 +1,7 @@
 //! One family a file: specs on top, handlers below. Nothing here touches a socket.
 
+pub mod bitfield;
+pub mod bitmap;
 pub mod client;
 pub mod config;
 pub mod connection;
@@ -21,6 +23,8 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
     Table::new(&[
         string::SPECS,
         set::SPECS,
+        bitmap::SPECS,
+        bitfield::SPECS,
         hash::SPECS,
         generic::SPECS,
         expire::SPECS,

@@ -1,5 +1,6 @@
 //! Plain structures without a word of Redis in them; each can `check()` itself.
 
+pub mod bits;
 pub mod deadlines;
 pub mod dict;
 pub mod intset;
