@@ -9,6 +9,7 @@ pub mod debug;
 pub mod expire;
 pub mod generic;
 pub mod hash;
+pub mod hll;
 pub mod object;
 pub mod pubsub;
 pub mod scan;
@@ -25,6 +26,7 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
         set::SPECS,
         bitmap::SPECS,
         bitfield::SPECS,
+        hll::SPECS,
         hash::SPECS,
         generic::SPECS,
         expire::SPECS,

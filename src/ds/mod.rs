@@ -3,6 +3,7 @@
 pub mod bits;
 pub mod deadlines;
 pub mod dict;
+pub mod hll;
 pub mod intset;
 pub mod listpack;
 pub mod member;
