@@ -16,6 +16,7 @@ pub mod scan;
 pub mod server;
 pub mod set;
 pub mod string;
+pub mod transaction;
 
 use crate::engine::table::Table;
 use std::sync::LazyLock;
@@ -35,6 +36,7 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
         connection::SPECS,
         client::SPECS,
         pubsub::SPECS,
+        transaction::SPECS,
         server::SPECS,
         config::SPECS,
         debug::SPECS,
