@@ -4,13 +4,16 @@
 mod support;
 
 mod family {
+    mod bitmap;
     mod connection;
     mod expire;
     mod generic;
     mod hash;
+    mod hll;
     mod object;
     mod protocol;
     mod scan;
+    mod set;
     mod string;
     mod transaction;
 }
