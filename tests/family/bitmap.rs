@@ -27,9 +27,9 @@ case!(bits_are_set_and_read, |c| {
     c.expect(&["SETBIT", "s", "14", "0"], ":1\r\n");
     c.expect(&["GET", "s"], bulk("a`c"));
     assert!(c.int(&["TTL", "s"]) > 90);
-    c.expect(&["SET", "n", "10"], OK);
+    c.expect(&["SET", "n", "30"], OK);
     c.expect(&["SETBIT", "n", "7", "0"], ":1\r\n");
-    c.expect(&["INCR", "n"], ":1\r\n");
+    c.expect(&["INCR", "n"], ":21\r\n");
     c.expect(&["SET", "long", &"x".repeat(100_000)], OK);
     c.expect(&["SETBIT", "long", "799999", "1"], ":0\r\n");
     c.expect(&["GETRANGE", "long", "-2", "-1"], bulk("xy"));
