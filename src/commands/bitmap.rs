@@ -78,14 +78,15 @@ fn setbit(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
         .map(|value| (value.len(), value.with_bytes(|bytes| bit_of(bytes, offset))));
     let was = old.is_some_and(|(_, was)| was);
     cx.out.int(i64::from(was));
-    if was == on && old.is_some_and(|(len, _)| len >= end) {
-        return Ok(Outcome::Unchanged);
-    }
+    // A bit that is as it should be makes the encoding `raw` all the same.
     cx.keys.patch_string(key, end, |bytes| {
         let mask = 1 << (7 - (offset & 7));
         let byte = &mut bytes[end - 1];
         *byte = if on { *byte | mask } else { *byte & !mask };
     });
+    if was == on && old.is_some_and(|(len, _)| len >= end) {
+        return Ok(Outcome::Unchanged);
+    }
     cx.keys.touch(key, Event::new(class::STRING, "setbit"));
     Ok(Outcome::Changed(Propagate::Verbatim))
 }

@@ -30,6 +30,8 @@ case!(bits_are_set_and_read, |c| {
     c.expect(&["SET", "n", "30"], OK);
     c.expect(&["SETBIT", "n", "7", "0"], ":1\r\n");
     c.expect(&["INCR", "n"], ":21\r\n");
+    c.expect(&["SETBIT", "n", "0", "0"], ":0\r\n");
+    c.expect(&["OBJECT", "ENCODING", "n"], bulk("raw"));
     c.expect(&["SET", "long", &"x".repeat(100_000)], OK);
     c.expect(&["SETBIT", "long", "799999", "1"], ":0\r\n");
     c.expect(&["GETRANGE", "long", "-2", "-1"], bulk("xy"));
