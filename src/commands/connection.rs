@@ -220,6 +220,7 @@ fn reset(cx: &mut EngineCx<'_>, _: &mut Args<'_>) -> CmdResult {
         cx.engine.unsubscribe_all(id);
         cx.engine.unwatch(id);
         cx.engine.stop_monitoring(id);
+        cx.engine.stop_tracking(id);
         if let Some(client) = cx.engine.client_mut(id) {
             client.name = Bytes::new();
             client.no_touch = false;

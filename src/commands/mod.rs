@@ -16,6 +16,7 @@ pub mod scan;
 pub mod server;
 pub mod set;
 pub mod string;
+pub mod tracking;
 pub mod transaction;
 
 use crate::engine::table::Table;

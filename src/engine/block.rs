@@ -228,7 +228,7 @@ impl Engine {
         else {
             return;
         };
-        self.running_proto = Some(live.out.proto);
+        self.running = Some((id, live.out.proto));
         let mark = live.out.mark();
         let mut args = Args::new(blocked.argv.raw());
         let called = self.call(blocked.spec, &mut live.session, &mut live.out, &mut args);
@@ -243,7 +243,7 @@ impl Engine {
         };
         self.unit_end();
         self.append_deferred(id, &mut live.out);
-        self.running_proto = None;
+        self.running = None;
         let Some(client) = self.clients.get_mut(&id) else { return };
         client.live = Some(live);
         if still {

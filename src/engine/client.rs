@@ -105,6 +105,10 @@ pub struct Client {
     pub reply_mode: ReplyMode,
     /// What it listens to.
     pub subscriptions: Subscriptions,
+    /// CLIENT TRACKING.
+    pub tracking: Option<Box<super::tracking::Tracking>>,
+    /// The running command is CLIENT CACHING, which counts for the next one.
+    pub caching_was_called: bool,
     /// Keys under WATCH.
     pub watched: Vec<super::watch::Watched>,
     /// One of them changed: its EXEC will fail.
@@ -139,6 +143,8 @@ impl Client {
             no_evict: false,
             reply_mode: ReplyMode::On,
             subscriptions: Subscriptions::default(),
+            tracking: None,
+            caching_was_called: false,
             watched: Vec::new(),
             watch_failed: false,
             soft_since_us: None,

@@ -22,6 +22,7 @@ impl Engine {
         let more = self.expire_due();
         self.time_out_blocked();
         self.serve_ready();
+        self.broadcast_invalid();
         self.round_of_clients();
         let clock = self.env.clock.as_ref();
         let mut budget = Budget::slice(clock, self.now_ms, SLICE_US);
@@ -80,6 +81,7 @@ impl Engine {
             return;
         }
         self.cron.next_round_us = self.now_us + ROUND_US;
+        self.limit_tracked_keys();
         let idle_us = u64::from(self.config.timeout) * 1_000_000;
         let [normal, _, pubsub] = self.config.client_output_buffer_limit;
         let now = self.now_us;

@@ -33,6 +33,7 @@ impl Engine {
             left -= group;
         }
         self.resume();
+        self.broadcast_invalid();
         if self.keyspace.has_garbage() {
             self.free_garbage();
         }
@@ -44,9 +45,9 @@ impl Engine {
         client.queued = false;
         let Some(mut live) = client.live.take() else { return };
         let mut inbuf = std::mem::take(&mut client.inbuf);
-        self.running_proto = Some(live.out.proto);
+        self.running = Some((id, live.out.proto));
         let more = self.requests_of(id, &mut live, &mut inbuf);
-        self.running_proto = None;
+        self.running = None;
         let Some(client) = self.clients.get_mut(&id) else { return };
         client.inbuf = inbuf;
         let output = !live.out.is_empty();
@@ -138,6 +139,7 @@ impl Engine {
         self.command(&mut live.session, &mut live.out, &mut args);
         self.keyspace.hints().clear();
         self.unit_end();
+        self.end_of_caching(id, &live.session);
         if !self.deferred.is_empty() {
             self.append_deferred(id, &mut live.out);
         }
@@ -145,7 +147,7 @@ impl Engine {
         if self.clients.get(&id).is_some_and(|c| c.reply_mode != ReplyMode::On) {
             self.reply_mode_after(id, &mut live.out);
         }
-        self.running_proto = Some(live.out.proto);
+        self.running = Some((id, live.out.proto));
     }
 
     /// Finds, admits and runs one command and writes its error, if it ends in one.
@@ -229,6 +231,7 @@ impl Engine {
             Run::Container => Err(Error::Syntax),
         };
         self.show_to_monitors(spec, session, args);
+        self.remember_keys(spec, session, args);
         match result? {
             Outcome::Unchanged | Outcome::Changed(Propagate::Nothing) => {}
             Outcome::Changed(Propagate::Verbatim) => {

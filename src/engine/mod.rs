@@ -23,6 +23,7 @@ pub mod shutdown;
 pub mod spec;
 pub mod stats;
 pub mod table;
+pub mod tracking;
 pub mod transaction;
 pub mod watch;
 pub mod work;
@@ -104,8 +105,10 @@ pub struct Engine {
     blocking: block::Blocking,
     watchers: watch::Watchers,
     monitors: Vec<ClientId>,
+    trackers: tracking::Trackers,
     deferred: Vec<(ClientId, Reply)>,
-    running_proto: Option<Proto>,
+    /// The client whose command runs, and the protocol it spoke before.
+    running: Option<(ClientId, Proto)>,
     requests: Vec<NetRequest>,
     ahead: lookahead::Plan,
     freeing: usize,
@@ -147,8 +150,9 @@ impl Engine {
             blocking: block::Blocking::default(),
             watchers: watch::Watchers::default(),
             monitors: Vec::new(),
+            trackers: tracking::Trackers::default(),
             deferred: Vec::new(),
-            running_proto: None,
+            running: None,
             requests: Vec::new(),
             ahead: lookahead::Plan::default(),
             freeing: 0,
@@ -312,6 +316,7 @@ impl Engine {
         self.forget_blocked(id);
         self.unwatch(id);
         self.stop_monitoring(id);
+        self.stop_tracking(id);
         self.clients.remove(&id);
         self.abandon_works(id);
     }

@@ -225,7 +225,7 @@ impl Engine {
                 }
             }
             None => {
-                let proto = self.running_proto.unwrap_or(Proto::V2);
+                let proto = self.running.map_or(Proto::V2, |(_, proto)| proto);
                 let mut out = Reply::new(proto);
                 write(proto, &mut out);
                 self.deferred.push((id, out));
