@@ -28,22 +28,33 @@ pub fn count_ones(bytes: &[u8]) -> u64 {
 #[cfg(target_arch = "x86_64")]
 const VECTORS_FROM: usize = 512;
 
+/// # Safety
+/// The processor has AVX2 and POPCNT.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,popcnt")]
-fn count_by_vectors(bytes: &[u8]) -> u64 {
+unsafe fn count_by_vectors(bytes: &[u8]) -> u64 {
     count_plainly(bytes)
 }
 
+/// # Safety
+/// The processor has POPCNT.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "popcnt")]
-fn count_by_words(bytes: &[u8]) -> u64 {
+unsafe fn count_by_words(bytes: &[u8]) -> u64 {
     count_plainly(bytes)
+}
+
+/// Eight bytes as a word; in which order does not matter here.
+#[inline(always)]
+fn word(chunk: &[u8]) -> u64 {
+    u64::from_le_bytes(chunk.try_into().expect("chunks are of eight bytes"))
 }
 
 #[inline(always)]
 fn count_plainly(bytes: &[u8]) -> u64 {
-    let (words, tail) = bytes.as_chunks::<8>();
-    let whole: u64 = words.iter().map(|w| u64::from(u64::from_le_bytes(*w).count_ones())).sum();
+    let words = bytes.chunks_exact(8);
+    let tail = words.remainder();
+    let whole: u64 = words.map(|chunk| u64::from(word(chunk).count_ones())).sum();
     whole + tail.iter().map(|byte| u64::from(byte.count_ones())).sum::<u64>()
 }
 
@@ -95,9 +106,8 @@ pub fn first_bit(bytes: &[u8], bit: bool, range: Range<u64>) -> Option<u64> {
 
 /// The place of the first byte that is not `byte`.
 fn first_other_than(bytes: &[u8], byte: u8) -> Option<usize> {
-    let same = u64::from_ne_bytes([byte; 8]);
-    let (words, _) = bytes.as_chunks::<8>();
-    let skipped = words.iter().take_while(|word| u64::from_ne_bytes(**word) == same).count() * 8;
+    let same = u64::from_le_bytes([byte; 8]);
+    let skipped = bytes.chunks_exact(8).take_while(|chunk| word(chunk) == same).count() * 8;
     bytes[skipped..].iter().position(|b| *b != byte).map(|at| skipped + at)
 }
 

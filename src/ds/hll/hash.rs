@@ -11,10 +11,12 @@ fn mix(word: u64) -> u64 {
 
 /// The hash of a text.
 pub fn murmur64a(text: &[u8]) -> u64 {
-    let (words, tail) = text.as_chunks::<8>();
+    let words = text.chunks_exact(8);
+    let tail = words.remainder();
     let mut hash = SEED ^ (text.len() as u64).wrapping_mul(FACTOR);
     for word in words {
-        hash = (hash ^ mix(u64::from_le_bytes(*word))).wrapping_mul(FACTOR);
+        let word = u64::from_le_bytes(word.try_into().expect("chunks are of eight bytes"));
+        hash = (hash ^ mix(word)).wrapping_mul(FACTOR);
     }
     if !tail.is_empty() {
         let rest = tail.iter().rev().fold(0, |rest, byte| rest << 8 | u64::from(*byte));

@@ -93,10 +93,9 @@ pub fn each_code(body: &[u8], mut f: impl FnMut(Code)) -> Result<(), Corrupt> {
 pub fn each_run(body: &[u8], mut f: impl FnMut(usize, usize, u8)) -> Result<(), Corrupt> {
     let mut first = 0;
     each_code(body, |code| {
-        if let Code::Val(value, len) = code
-            && first + len <= REGISTERS
-        {
-            f(first, len, value);
+        match code {
+            Code::Val(value, len) if first + len <= REGISTERS => f(first, len, value),
+            _ => {}
         }
         first += code.registers();
     })?;

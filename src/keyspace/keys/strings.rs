@@ -118,9 +118,9 @@ impl Keys<'_> {
     /// was shorter. The caller made sure that the key holds a string or nothing.
     pub fn patch_string(&mut self, key: &[u8], end: usize, f: impl FnOnce(&mut [u8])) {
         let hash = self.hash(key);
-        if !self.gone(hash, key)
-            && let Some(mut slot) = self.space.dbs[self.db].dict.find_mut(hash, key)
-        {
+        let absent = self.gone(hash, key);
+        let found = self.space.dbs[self.db].dict.find_mut(hash, key).filter(|_| !absent);
+        if let Some(mut slot) = found {
             let bytes = match slot.view() {
                 View::Boxed(_) => match slot.boxed_mut() {
                     Some(Value::Str(BigStr::Owned(bytes))) => Some(bytes.as_mut_slice()),

@@ -22,7 +22,10 @@ use crate::ds::intset::{Intset, IntsetRef};
 use crate::ds::listpack::{self, Item, Listpack, Packed};
 use crate::value::limits::Limits;
 use crate::value::{Collection, PackedKind, Value};
-pub use algebra::{Diff, Inter, difference, intersect, store_intersection, union};
+pub use algebra::{
+    Diff, Inter, difference, empty_intersection, intersect, store_intersection, union,
+};
+pub use sample::Share;
 pub use table::Table;
 
 /// An owned set.
@@ -356,8 +359,11 @@ impl Set {
     }
 
     /// Makes a set of which all members are integers an intset, if it may be one.
-    fn to_ints(&mut self, limits: &Limits) {
-        if matches!(self, Set::Ints(_)) || self.len() > limits.set_max_intset_entries {
+    pub fn settle_ints(&mut self, limits: &Limits) {
+        if matches!(self, Set::Ints(_))
+            || self.is_empty()
+            || self.len() > limits.set_max_intset_entries
+        {
             return;
         }
         let mut ints = Intset::new();
