@@ -3,6 +3,7 @@
 pub mod bits;
 pub mod deadlines;
 pub mod dict;
+pub mod histogram;
 pub mod hll;
 pub mod intset;
 pub mod listpack;
