@@ -38,6 +38,10 @@ fn texts(node: &Node) -> Vec<String> {
     node.list().expect("an array").iter().map(text).collect()
 }
 
+fn one(c: &mut Client, call: &[&str]) -> String {
+    String::from_utf8(c.node(call).text()).expect("a plain text")
+}
+
 fn members(c: &mut Client, call: &[&str]) -> BTreeSet<String> {
     let all = texts(&c.node(call));
     let set: BTreeSet<String> = all.iter().cloned().collect();
@@ -171,7 +175,7 @@ case!(picks_are_members, |c| {
     for (key, count) in [("l", 20), ("h", 300)] {
         fill(c, key, count);
         let all = members(c, &["SMEMBERS", key]);
-        assert!(all.contains(&String::from_utf8(c.node(&["SRANDMEMBER", key]).text()).unwrap()));
+        assert!(all.contains(&one(c, &["SRANDMEMBER", key])));
         for n in [1, 5, count - 1, count, count + 5] {
             let some = members(c, &["SRANDMEMBER", key, &n.to_string()]);
             assert_eq!(some.len(), n.min(count));
@@ -196,7 +200,7 @@ case!(what_is_popped_is_gone, |c| {
     for (key, count) in [("l", 20), ("h", 300)] {
         fill(c, key, count);
         let mut left = members(c, &["SMEMBERS", key]);
-        assert!(left.remove(&String::from_utf8(c.node(&["SPOP", key]).text()).unwrap()));
+        assert!(left.remove(&one(c, &["SPOP", key])));
         for n in [3, left.len() - 5] {
             let gone = members(c, &["SPOP", key, &n.to_string()]);
             assert!(gone.len() == n && gone.is_subset(&left));
@@ -314,6 +318,71 @@ case!(resp3_has_sets, |c| {
     c.expect(&["SPOP", "s", "1"], "~0\r\n");
     c.expect(&["SRANDMEMBER", "s"], "_\r\n");
     c.expect(&["SRANDMEMBER", "s", "2"], "*0\r\n");
+});
+
+/// More members than one slice takes.
+const MANY: usize = 12_000;
+
+fn named(range: std::ops::Range<usize>) -> BTreeSet<String> {
+    range.map(|n| format!("m{n}")).collect()
+}
+
+case!(large_sets_are_worked_over_in_slices, |c| {
+    fill(c, "a", MANY);
+    fill(c, "b", MANY / 2);
+    c.expect(&["SADD", "c", "m1", "m5", "x"], ":3\r\n");
+    let (all, half) = (named(0..MANY), named(0..MANY / 2));
+    assert_eq!(members(c, &["SMEMBERS", "a"]), all);
+    assert_eq!(members(c, &["SINTER", "a", "b"]), half);
+    assert_eq!(members(c, &["SUNION", "b", "none", "a"]), all);
+    assert_eq!(members(c, &["SDIFF", "a", "b"]), named(MANY / 2..MANY));
+    assert!(members(c, &["SDIFF", "b", "none", "a", "c"]).is_empty());
+    // The second algorithm, since looking up would take more steps.
+    assert_eq!(members(c, &["SDIFF", "a", "c", "c", "c", "c"]).len(), MANY - 2);
+    c.expect(&["SINTERCARD", "2", "a", "b"], format!(":{}\r\n", MANY / 2));
+    c.expect(&["SINTERCARD", "2", "a", "b", "LIMIT", "4500"], ":4500\r\n");
+    let some = members(c, &["SRANDMEMBER", "a", "9000"]);
+    assert!(some.len() == 9000 && some.is_subset(&all));
+    let drawn = texts(&c.node(&["SRANDMEMBER", "c", "-9000"]));
+    assert!(drawn.len() == 9000 && drawn.iter().all(|text| ["m1", "m5", "x"].contains(&&**text)));
+    for (call, len) in [
+        (&["SINTERSTORE", "d", "a", "b"][..], MANY / 2),
+        (&["SUNIONSTORE", "d", "a", "c"], MANY + 1),
+        (&["SDIFFSTORE", "a", "a", "b"], MANY / 2),
+        (&["SDIFFSTORE", "d", "a", "a"], 0),
+        (&["SINTERSTORE", "d", "a", "b"], 0),
+    ] {
+        c.expect(call, format!(":{len}\r\n"));
+        c.expect(&["SCARD", call[1]], format!(":{len}\r\n"));
+    }
+    c.expect(&["EXISTS", "d"], ":0\r\n");
+    assert_eq!(members(c, &["SMEMBERS", "a"]), named(MANY / 2..MANY));
+    let scanned = c.node(&["SSCAN", "b", "0", "COUNT", "100000"]);
+    let parts = scanned.list().expect("cursor and members");
+    assert_eq!(texts(&parts[1]).into_iter().collect::<BTreeSet<_>>(), half);
+});
+
+case!(long_work_sees_its_sources_as_they_were, |c| {
+    fill(c, "a", MANY);
+    fill(c, "b", MANY);
+    let (mut other, mut third) = (c.client(), c.client());
+    for (call, disturb) in [
+        (&["SMEMBERS", "a"][..], &["SADD", "a", "new"][..]),
+        (&["SMEMBERS", "a"], &["DEL", "a"]),
+        (&["SUNION", "b", "none"], &["SREM", "b", "m1"]),
+        (&["SINTER", "b", "b"], &["SUNIONSTORE", "b", "none"]),
+    ] {
+        let before = members(&mut third, &["SMEMBERS", call[1]]);
+        let mut request = crate::support::frames::encode(call);
+        request.extend(crate::support::frames::encode(&["PING"]));
+        c.send_raw(&request);
+        other.cmd(disturb);
+        let (node, _) = crate::support::frames::parse(&c.read_frame()).expect("a frame");
+        let seen: BTreeSet<String> = texts(&node).into_iter().collect();
+        let disturbed_first = members(&mut third, &["SMEMBERS", call[1]]);
+        assert!(seen == before || seen == disturbed_first, "{call:?} saw a mixture");
+        c.expect_frame("+PONG\r\n");
+    }
 });
 
 case!(copies_are_independent, |c| {

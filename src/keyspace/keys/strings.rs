@@ -119,8 +119,8 @@ impl Keys<'_> {
     pub fn patch_string(&mut self, key: &[u8], end: usize, f: impl FnOnce(&mut [u8])) {
         let hash = self.hash(key);
         let absent = self.gone(hash, key);
-        let found = self.space.dbs[self.db].dict.find_mut(hash, key).filter(|_| !absent);
-        if let Some(mut slot) = found {
+        let dict = &mut self.space.dbs[self.db].dict;
+        if let Some(mut slot) = dict.find_mut(hash, key) {
             let bytes = match slot.view() {
                 View::Boxed(_) => match slot.boxed_mut() {
                     Some(Value::Str(BigStr::Owned(bytes))) => Some(bytes.as_mut_slice()),
@@ -128,7 +128,7 @@ impl Keys<'_> {
                 },
                 _ => slot.short_mut(),
             };
-            if let Some(bytes) = bytes.filter(|bytes| bytes.len() >= end) {
+            if let Some(bytes) = bytes.filter(|bytes| !absent && bytes.len() >= end) {
                 return f(bytes);
             }
         }

@@ -260,7 +260,7 @@ impl Set {
             Set::Table(_) => return,
         };
         if more > limit {
-            self.to_table(limits);
+            self.become_table(limits);
         }
     }
 
@@ -284,7 +284,7 @@ impl Set {
                 if fits {
                     pack.push(text);
                 } else {
-                    self.to_table(limits).insert(text);
+                    self.become_table(limits).insert(text);
                 }
                 true
             }
@@ -306,7 +306,7 @@ impl Set {
             return false;
         }
         if set.as_ref().len() > limits.set_max_intset_entries {
-            self.to_table(limits);
+            self.become_table(limits);
         }
         true
     }
@@ -327,7 +327,7 @@ impl Set {
             pack.push(text);
             *self = Set::Packed(pack);
         } else {
-            self.to_table(limits).insert(text);
+            self.become_table(limits).insert(text);
         }
         true
     }
@@ -346,7 +346,7 @@ impl Set {
     }
 
     /// Changes the encoding to a table.
-    fn to_table(&mut self, limits: &Limits) -> &mut Table {
+    fn become_table(&mut self, limits: &Limits) -> &mut Table {
         if !matches!(self, Set::Table(_)) {
             let mut table = Box::new(Table::new(limits.seed));
             for item in self.as_ref().iter() {
