@@ -16,6 +16,7 @@ use crate::base::hash::Seed;
 use crate::base::rng::Rng;
 use crate::ds::dict::Thin;
 use crate::env::Garbage;
+use crate::value::Value;
 use access::AccessPolicy;
 use db::Db;
 use effects::{Effects, Event, class};
@@ -186,6 +187,11 @@ impl Keyspace {
         if entry.bytes() >= FREE_ELSEWHERE {
             self.garbage.push(Box::new(entry));
         }
+    }
+
+    /// Frees a value that never was, or no longer is, under a key; off the loop when it is large.
+    pub fn free_value(&mut self, value: Value) {
+        self.free(entry::Entry::new(b"", entry::New::Boxed(Box::new(value)), None, 0, 0));
     }
 
     /// Goes on with a walk until `more` says stop.

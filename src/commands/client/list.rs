@@ -149,9 +149,9 @@ fn line(text: &mut String, engine: &Engine, client: &Client, running: &Running<'
         chunks.whole_bytes,
         if !asks && !out.is_empty() { "rw" } else { "r" },
     );
-    let _ = write!(
+    let _ = writeln!(
         text,
-        "cmd={} user=default redir={} resp={} lib-name={} lib-ver={}\n",
+        "cmd={} user=default redir={} resp={} lib-name={} lib-ver={}",
         client.last_command,
         redirection(client),
         if out.proto == Proto::V3 { 3 } else { 2 },
