@@ -2,3 +2,4 @@
 
 pub mod deadlines;
 pub mod dict;
+pub mod lzf;
