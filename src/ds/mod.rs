@@ -2,4 +2,6 @@
 
 pub mod deadlines;
 pub mod dict;
+pub mod listpack;
 pub mod lzf;
+pub mod quicklist;

@@ -3,6 +3,8 @@
 pub mod limits;
 pub mod string;
 
+use crate::ds::listpack::Item;
+use crate::resp::reply::Reply;
 use string::BigStr;
 
 /// A value too large or too structured to live inside its entry.
@@ -40,5 +42,14 @@ impl Value {
             + match self {
                 Value::Str(s) => s.heap_bytes(),
             }
+    }
+}
+
+/// Writes an element of a listpack as a bulk string.
+#[inline]
+pub fn reply_item(out: &mut Reply, item: Item<'_>) {
+    match item {
+        Item::Int(n) => out.bulk_int(n),
+        Item::Bytes(bytes) => out.bulk(bytes),
     }
 }
