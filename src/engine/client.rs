@@ -90,6 +90,12 @@ pub struct Client {
     pub read_closed: bool,
     /// A command of it runs in slices; its later requests wait.
     pub parked: bool,
+    /// The answer of its long work is being written: nothing may come in between.
+    pub replying: bool,
+    /// What is delivered behind that answer.
+    pub held_back: Option<Reply>,
+    /// What it waits with, when a command of it blocks.
+    pub blocked: Option<Box<super::block::Blocked>>,
     /// CLIENT NO-TOUCH.
     pub no_touch: bool,
     /// CLIENT NO-EVICT.
@@ -123,6 +129,9 @@ impl Client {
             close: CloseWish::No,
             read_closed: false,
             parked: false,
+            replying: false,
+            held_back: None,
+            blocked: None,
             no_touch: false,
             no_evict: false,
             reply_mode: ReplyMode::On,
