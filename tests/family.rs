@@ -7,6 +7,7 @@ mod family {
     mod connection;
     mod expire;
     mod generic;
+    mod hash;
     mod object;
     mod protocol;
     mod scan;

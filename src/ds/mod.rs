@@ -4,4 +4,5 @@ pub mod deadlines;
 pub mod dict;
 pub mod listpack;
 pub mod lzf;
+pub mod pair;
 pub mod quicklist;

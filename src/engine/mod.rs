@@ -125,7 +125,7 @@ impl Engine {
             keyspace,
             stats: Stats::default(),
             rng: Rng::seeded(word(24)),
-            limits: Limits::default(),
+            limits: Limits { seed, ..Limits::default() },
             run_id,
             started_us: now_us,
             cron_paused: false,
@@ -158,6 +158,8 @@ impl Engine {
     pub fn configured(&mut self) {
         let config = &self.config;
         self.limits.max_string_len = config.proto_max_bulk_len;
+        self.limits.hash_max_listpack_entries = config.hash_max_listpack_entries as usize;
+        self.limits.hash_max_listpack_value = config.hash_max_listpack_value as usize;
         let access = &mut self.keyspace.access;
         access.lfu = matches!(
             config.maxmemory_policy,

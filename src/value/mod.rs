@@ -1,10 +1,12 @@
 //! Types and their encodings. Nothing here knows a key, a client or a reply's protocol version.
 
+pub mod hash;
 pub mod limits;
 pub mod string;
 
 use crate::ds::listpack::Item;
 use crate::resp::reply::Reply;
+use hash::Hash;
 use string::BigStr;
 
 /// A value too large or too structured to live inside its entry.
@@ -12,6 +14,8 @@ use string::BigStr;
 pub enum Value {
     /// A string.
     Str(BigStr),
+    /// A hash.
+    Hash(Hash),
 }
 
 /// The encodings of small collections, whose bytes may live inside their entry.
@@ -88,6 +92,7 @@ impl Value {
     pub fn type_name(&self) -> &'static str {
         match self {
             Value::Str(_) => "string",
+            Value::Hash(_) => "hash",
         }
     }
 
@@ -95,6 +100,7 @@ impl Value {
     pub fn encoding(&self) -> &'static str {
         match self {
             Value::Str(_) => "raw",
+            Value::Hash(hash) => hash.encoding(),
         }
     }
 
@@ -102,6 +108,7 @@ impl Value {
     pub fn duplicate(&self) -> Value {
         match self {
             Value::Str(s) => Value::Str(s.duplicate()),
+            Value::Hash(hash) => Value::Hash(hash.duplicate()),
         }
     }
 
@@ -110,7 +117,16 @@ impl Value {
         std::mem::size_of::<Value>()
             + match self {
                 Value::Str(s) => s.heap_bytes(),
+                Value::Hash(hash) => hash.heap_bytes(),
             }
+    }
+
+    /// Asserts every invariant.
+    pub fn check(&self) {
+        match self {
+            Value::Str(_) => {}
+            Value::Hash(hash) => hash.check(),
+        }
     }
 }
 
