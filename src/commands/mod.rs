@@ -7,6 +7,7 @@ pub mod debug;
 pub mod expire;
 pub mod generic;
 pub mod hash;
+pub mod list;
 pub mod object;
 pub mod pubsub;
 pub mod scan;
@@ -19,6 +20,7 @@ use std::sync::LazyLock;
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
     Table::new(&[
         string::SPECS,
+        list::SPECS,
         hash::SPECS,
         generic::SPECS,
         expire::SPECS,

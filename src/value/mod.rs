@@ -2,11 +2,13 @@
 
 pub mod hash;
 pub mod limits;
+pub mod list;
 pub mod string;
 
 use crate::ds::listpack::Item;
 use crate::resp::reply::Reply;
 use hash::Hash;
+use list::List;
 use string::BigStr;
 
 /// A value too large or too structured to live inside its entry.
@@ -14,6 +16,8 @@ use string::BigStr;
 pub enum Value {
     /// A string.
     Str(BigStr),
+    /// A list.
+    List(List),
     /// A hash.
     Hash(Hash),
 }
@@ -92,6 +96,7 @@ impl Value {
     pub fn type_name(&self) -> &'static str {
         match self {
             Value::Str(_) => "string",
+            Value::List(_) => "list",
             Value::Hash(_) => "hash",
         }
     }
@@ -100,6 +105,7 @@ impl Value {
     pub fn encoding(&self) -> &'static str {
         match self {
             Value::Str(_) => "raw",
+            Value::List(list) => list.encoding(),
             Value::Hash(hash) => hash.encoding(),
         }
     }
@@ -108,6 +114,7 @@ impl Value {
     pub fn duplicate(&self) -> Value {
         match self {
             Value::Str(s) => Value::Str(s.duplicate()),
+            Value::List(list) => Value::List(list.duplicate()),
             Value::Hash(hash) => Value::Hash(hash.duplicate()),
         }
     }
@@ -117,6 +124,7 @@ impl Value {
         std::mem::size_of::<Value>()
             + match self {
                 Value::Str(s) => s.heap_bytes(),
+                Value::List(list) => list.heap_bytes(),
                 Value::Hash(hash) => hash.heap_bytes(),
             }
     }
@@ -125,6 +133,7 @@ impl Value {
     pub fn check(&self) {
         match self {
             Value::Str(_) => {}
+            Value::List(list) => list.check(),
             Value::Hash(hash) => hash.check(),
         }
     }

@@ -87,7 +87,7 @@ impl Quicklist {
     pub fn set(&mut self, index: usize, text: &[u8]) {
         let (at, offset) = self.locate(index);
         let node = &self.nodes[at];
-        if self.fill.is_large(text.len()) || node.is_plain() {
+        if self.fill.is_plain(text.len()) || node.is_plain() {
             if node.len() > 1 {
                 self.cut(at, offset, 1);
                 return self.insert(index, text);
@@ -187,7 +187,7 @@ impl Quicklist {
 
     /// A node for one element.
     fn single(&self, text: &[u8]) -> Node {
-        if self.fill.is_large(text.len()) {
+        if self.fill.is_plain(text.len()) {
             return Node::plain(text.into());
         }
         let mut pack = Listpack::new();
@@ -255,13 +255,14 @@ impl Quicklist {
             }
             let mut right = self.nodes[left + 1].clone();
             self.drop_nodes(left + 1, left + 2);
+            let count = right.count;
             let pack = right.open().expect("it is not plain");
             self.change(left, |node| {
                 let target = node.open().expect("it is not plain");
                 pack.as_packed().iter().for_each(|item| node::append(target, item));
-                node.count += right.count;
+                node.count += count;
             });
-            self.count += right.len();
+            self.count += count as usize;
         }
     }
 

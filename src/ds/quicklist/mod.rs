@@ -17,6 +17,7 @@ mod tests;
 
 use crate::ds::listpack::{Item, Listpack, Packed};
 use node::{Body, Node};
+pub use node::{remove_matching, walk_packed};
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 
@@ -24,6 +25,8 @@ use std::ops::ControlFlow;
 const SAFE_BYTES: usize = 8192;
 /// What an element's header and length may add, as it is estimated before an element is added.
 const OVERHEAD: usize = 8;
+/// A listpack can count its bytes a little farther, but not by much.
+const PLAIN_FROM: usize = 1 << 30;
 
 /// One end of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +44,8 @@ pub struct Fill {
     bytes: usize,
     /// `usize::MAX` when the bytes are limited.
     count: usize,
+    /// From this size on an element is a node of its own that is no listpack.
+    plain_from: usize,
 }
 
 impl Fill {
@@ -48,10 +53,15 @@ impl Fill {
     pub fn of(setting: i64) -> Fill {
         if setting < 0 {
             let step = (-setting).clamp(1, 5) as u32 - 1;
-            Fill { bytes: 4096 << step, count: usize::MAX }
+            Fill { bytes: 4096 << step, count: usize::MAX, plain_from: PLAIN_FROM }
         } else {
-            Fill { bytes: usize::MAX, count: setting.max(1) as usize }
+            Fill { bytes: usize::MAX, count: setting.max(1) as usize, plain_from: PLAIN_FROM }
         }
+    }
+
+    /// The same with another size from which on elements are plain, at most a gigabyte.
+    pub fn plain_from(self, bytes: usize) -> Fill {
+        Fill { plain_from: bytes.min(PLAIN_FROM), ..self }
     }
 
     /// Whether a node of this size is too large.
@@ -70,10 +80,9 @@ impl Fill {
         bytes <= self.bytes / 2 && count <= self.count / 2
     }
 
-    /// Whether an element needs a node of its own.
     #[inline]
-    fn is_large(self, len: usize) -> bool {
-        len > self.byte_limit()
+    fn is_plain(self, len: usize) -> bool {
+        len >= self.plain_from
     }
 
     #[inline]

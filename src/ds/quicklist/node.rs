@@ -134,8 +134,10 @@ impl Node {
     }
 }
 
+/// Shows the elements of a listpack from `skip` on, at most `n` of them, towards the end or from
+/// the end; both are counted in that direction.
 #[inline]
-fn walk_packed(
+pub fn walk_packed(
     pack: Packed<'_>,
     skip: usize,
     n: usize,
@@ -157,12 +159,7 @@ fn walk_packed(
 }
 
 /// Takes up to `limit` elements with this text out, from the front or from the back.
-pub(super) fn remove_matching(
-    pack: &mut Listpack,
-    text: &[u8],
-    forward: bool,
-    limit: usize,
-) -> usize {
+pub fn remove_matching(pack: &mut Listpack, text: &[u8], forward: bool, limit: usize) -> usize {
     /// With more hits the rest is written anew: taking out one by one would move it every time.
     const ONE_BY_ONE_MAX: usize = 8;
     let packed = pack.as_packed();

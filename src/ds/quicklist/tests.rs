@@ -105,7 +105,8 @@ fn behaves_like_a_deque() {
         [(-1, 0), (-1, 1), (-2, 2), (4, 0), (4, 1), (1, 1), (60, 3), (0, 0)].into_iter().enumerate()
     {
         let mut rng = Rng::seeded(seed as u64);
-        let mut list = Quicklist::new(Fill::of(fill), depth);
+        let plain_from = if seed % 2 == 0 { 4097 } else { usize::MAX };
+        let mut list = Quicklist::new(Fill::of(fill).plain_from(plain_from), depth);
         let mut model = Model::new();
         for round in 0..1200 {
             step(&mut rng, &mut list, &mut model);
@@ -140,7 +141,7 @@ fn limits_are_those_of_the_setting() {
 
 #[test]
 fn large_elements_live_alone() {
-    let mut list = Quicklist::new(Fill::of(-1), 0);
+    let mut list = Quicklist::new(Fill::of(-1).plain_from(5000), 0);
     list.push(End::Tail, b"a");
     list.push(End::Tail, &[b'x'; 5000]);
     list.push(End::Tail, b"b");

@@ -8,6 +8,7 @@
 mod edit;
 mod hashes;
 mod hints;
+mod lists;
 mod look;
 mod strings;
 
