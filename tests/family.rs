@@ -12,4 +12,5 @@ mod family {
     mod protocol;
     mod scan;
     mod string;
+    mod transaction;
 }

@@ -106,6 +106,10 @@ pub struct Client {
     pub channels: BTreeSet<Bytes>,
     /// Patterns it listens to.
     pub patterns: BTreeSet<Bytes>,
+    /// Keys under WATCH.
+    pub watched: Vec<super::watch::Watched>,
+    /// One of them changed: its EXEC will fail.
+    pub watch_failed: bool,
     /// Since when its output is over the soft limit, monotonic microseconds.
     pub soft_since_us: Option<u64>,
     pub(super) queued: bool,
@@ -114,7 +118,7 @@ pub struct Client {
 
 impl Client {
     pub(super) fn new(id: ClientId, peer: Peer, now_us: u64, authenticated: bool) -> Client {
-        let session = Session { db: 0, authenticated, origin: Origin::Client(id) };
+        let session = Session::new(Origin::Client(id), authenticated);
         Client {
             id,
             peer,
@@ -137,6 +141,8 @@ impl Client {
             reply_mode: ReplyMode::On,
             channels: BTreeSet::new(),
             patterns: BTreeSet::new(),
+            watched: Vec::new(),
+            watch_failed: false,
             soft_since_us: None,
             queued: false,
             dirty: false,

@@ -161,9 +161,13 @@ impl Engine {
             if let Some(client) = session.origin.client().and_then(|id| self.clients.get_mut(&id)) {
                 client.last_command = spec.name;
             }
+            if Engine::is_kept(session, spec) {
+                Engine::keep(session, spec, out, args);
+                return Ok(());
+            }
             match self.call(spec, session, out, args)? {
                 Called::Done => {}
-                Called::Blocked(block) => match session.origin.client() {
+                Called::Blocked(block) => match session.may_wait() {
                     Some(id) => self.block(id, session.db, spec, (block, args.to_argv())),
                     None => (block.on_timeout)(out),
                 },
@@ -172,6 +176,9 @@ impl Engine {
         });
         if let Err(error) = result {
             out.truncate(mark);
+            if let Some(txn) = &mut session.txn {
+                txn.aborted = true;
+            }
             self.write_error(&error, out);
         }
     }

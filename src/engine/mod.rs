@@ -22,6 +22,8 @@ pub mod shutdown;
 pub mod spec;
 pub mod stats;
 pub mod table;
+pub mod transaction;
+pub mod watch;
 pub mod work;
 
 use crate::base::error::Error;
@@ -99,6 +101,7 @@ pub struct Engine {
     dirty: Vec<ClientId>,
     works: VecDeque<work::Suspended>,
     blocking: block::Blocking,
+    watchers: watch::Watchers,
     deferred: Vec<(ClientId, Reply)>,
     running_proto: Option<Proto>,
     requests: Vec<NetRequest>,
@@ -140,6 +143,7 @@ impl Engine {
             dirty: Vec::new(),
             works: VecDeque::new(),
             blocking: block::Blocking::default(),
+            watchers: watch::Watchers::default(),
             deferred: Vec::new(),
             running_proto: None,
             requests: Vec::new(),
@@ -301,6 +305,7 @@ impl Engine {
     pub fn gone(&mut self, id: ClientId) {
         self.unsubscribe_all(id);
         self.forget_blocked(id);
+        self.unwatch(id);
         self.clients.remove(&id);
         self.abandon_works(id);
     }

@@ -42,7 +42,7 @@ pub trait Work {
 /// Work between two slices.
 pub struct Suspended {
     owner: ClientId,
-    session: Session,
+    db: usize,
     now: i64,
     argv: Option<Argv>,
     work: Box<dyn Work>,
@@ -58,10 +58,9 @@ impl Engine {
         out: &mut Reply,
         argv: Option<Argv>,
     ) -> Result<(), Error> {
-        let owner = session.origin.client();
-        let session = session.clone();
+        let owner = session.may_wait();
         let id = owner.unwrap_or(ClientId(0));
-        let mut held = Suspended { owner: id, session, now: self.now_ms, argv, work };
+        let mut held = Suspended { owner: id, db: session.db, now: self.now_ms, argv, work };
         let slice = owner.map(|_| SLICE_US);
         if self.slice(&mut held, out, slice)? {
             return Ok(());
@@ -87,7 +86,7 @@ impl Engine {
             None => Budget::endless(clock, held.now),
         };
         let mut cx = DataCx {
-            keys: self.keyspace.keys(held.session.db, held.now, true),
+            keys: self.keyspace.keys(held.db, held.now, true),
             out,
             rng: &mut self.rng,
             limits: &self.limits,
@@ -100,11 +99,11 @@ impl Engine {
         held.work.end(&mut self.keyspace);
         match progress? {
             Progress::Done(Outcome::Changed(Propagate::As(argv))) => {
-                self.keyspace.effects.propagate(held.session.db, || argv);
+                self.keyspace.effects.propagate(held.db, || argv);
             }
             Progress::Done(Outcome::Changed(Propagate::Verbatim)) => {
                 if let Some(argv) = held.argv.take() {
-                    self.keyspace.effects.propagate(held.session.db, || argv);
+                    self.keyspace.effects.propagate(held.db, || argv);
                 }
             }
             Progress::Done(_) | Progress::Pending => {}

@@ -9,7 +9,7 @@ pub mod entry;
 pub mod expire;
 pub mod keys;
 pub mod lease;
-pub mod waiting;
+pub mod register;
 pub mod walk;
 
 use crate::base::hash::Seed;
@@ -19,7 +19,7 @@ use crate::env::Garbage;
 use access::AccessPolicy;
 use db::Db;
 use effects::{Effects, Event, class};
-use waiting::Waiting;
+use register::Register;
 use walk::{Names, Walks};
 
 /// What happens to a key that is past its deadline when somebody looks.
@@ -60,7 +60,9 @@ pub struct Keyspace {
     /// What long work holds on to.
     pub leases: lease::Leases,
     /// Keys that blocked clients wait for.
-    pub waiting: Waiting,
+    pub waiting: Register,
+    /// Keys under WATCH.
+    pub watched: Register,
     scratch: Vec<u8>,
     garbage: Vec<Box<dyn Garbage>>,
     hints: keys::Hints,
@@ -84,7 +86,8 @@ impl Keyspace {
             access: AccessPolicy::default(),
             expiry: ExpiryPolicy::default(),
             leases: lease::Leases::default(),
-            waiting: Waiting::default(),
+            waiting: Register::default(),
+            watched: Register::default(),
             scratch: Vec::new(),
             garbage: Vec::new(),
             hints: keys::Hints::default(),
@@ -96,6 +99,8 @@ impl Keyspace {
 
     /// Exchanges two databases; walks go on with their tables.
     pub fn swap_db(&mut self, a: usize, b: usize) {
+        self.touch_watched(a, Some(b));
+        self.touch_watched(b, Some(a));
         self.dbs.swap(a, b);
         self.effects.dirty += 1;
         self.all_ready(a);
@@ -108,6 +113,7 @@ impl Keyspace {
         if keys == 0 {
             return 0;
         }
+        self.touch_watched(db, None);
         self.next_table += 1;
         self.hand_over_table(db);
         let (table, contents) = self.dbs[db].take_all(self.next_table);
@@ -155,6 +161,12 @@ impl Keyspace {
         let hash = self.dbs[db].dict.hash(key);
         let entry = self.dbs[db].peek(hash, key)?;
         (!entry.expired(now)).then(|| entry.type_name())
+    }
+
+    /// Whether a key is there but past its deadline.
+    pub fn is_overdue(&self, db: usize, key: &[u8], now: i64) -> bool {
+        let hash = self.dbs[db].dict.hash(key);
+        self.dbs[db].peek(hash, key).is_some_and(|entry| entry.expired(now))
     }
 
     /// An entry left database `db`.
