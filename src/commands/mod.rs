@@ -12,6 +12,7 @@ pub mod object;
 pub mod pubsub;
 pub mod scan;
 pub mod server;
+pub mod set;
 pub mod string;
 pub mod transaction;
 
@@ -22,6 +23,7 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
     Table::new(&[
         string::SPECS,
         list::SPECS,
+        set::SPECS,
         hash::SPECS,
         generic::SPECS,
         expire::SPECS,

@@ -2,7 +2,9 @@
 
 pub mod deadlines;
 pub mod dict;
+pub mod intset;
 pub mod listpack;
 pub mod lzf;
+pub mod member;
 pub mod pair;
 pub mod quicklist;

@@ -3,12 +3,14 @@
 pub mod hash;
 pub mod limits;
 pub mod list;
+pub mod set;
 pub mod string;
 
 use crate::ds::listpack::Item;
 use crate::resp::reply::Reply;
 use hash::Hash;
 use list::List;
+use set::Set;
 use string::BigStr;
 
 /// A value too large or too structured to live inside its entry.
@@ -20,6 +22,8 @@ pub enum Value {
     List(List),
     /// A hash.
     Hash(Hash),
+    /// A set.
+    Set(Set),
 }
 
 /// The encodings of small collections, whose bytes may live inside their entry.
@@ -98,6 +102,7 @@ impl Value {
             Value::Str(_) => "string",
             Value::List(_) => "list",
             Value::Hash(_) => "hash",
+            Value::Set(_) => "set",
         }
     }
 
@@ -107,6 +112,7 @@ impl Value {
             Value::Str(_) => "raw",
             Value::List(list) => list.encoding(),
             Value::Hash(hash) => hash.encoding(),
+            Value::Set(set) => set.as_ref().encoding(),
         }
     }
 
@@ -116,6 +122,7 @@ impl Value {
             Value::Str(s) => Value::Str(s.duplicate()),
             Value::List(list) => Value::List(list.duplicate()),
             Value::Hash(hash) => Value::Hash(hash.duplicate()),
+            Value::Set(set) => Value::Set(set.duplicate()),
         }
     }
 
@@ -126,6 +133,7 @@ impl Value {
                 Value::Str(s) => s.heap_bytes(),
                 Value::List(list) => list.heap_bytes(),
                 Value::Hash(hash) => hash.heap_bytes(),
+                Value::Set(set) => set.heap_bytes(),
             }
     }
 
@@ -135,6 +143,7 @@ impl Value {
             Value::Str(_) => {}
             Value::List(list) => list.check(),
             Value::Hash(hash) => hash.check(),
+            Value::Set(set) => set.check(),
         }
     }
 }

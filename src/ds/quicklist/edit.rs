@@ -298,6 +298,9 @@ impl Quicklist {
         self.heap += node.heap_bytes();
         self.nodes.insert(at, node);
         self.settle(1);
+        if self.is_inner(at) {
+            self.change(at, |_| ());
+        }
     }
 
     fn drop_nodes(&mut self, from: usize, to: usize) {

@@ -10,6 +10,7 @@ mod hashes;
 mod hints;
 mod lists;
 mod look;
+mod sets;
 mod strings;
 
 use super::db::Db;
@@ -138,6 +139,17 @@ impl<'a> Keys<'a> {
             Some(entry) => T::view(view_of(&entry)).map(Some),
             None => Ok(None),
         }
+    }
+
+    /// Another look at a key that the running command has read: without any effect, so that
+    /// several values can be borrowed together. `None` also when it holds another type.
+    #[inline]
+    pub fn again<T: ValueType>(&self, key: &[u8]) -> Option<T::Ref<'_>> {
+        let entry = self.db().peek(self.db().dict.hash(key), key)?;
+        if entry.expired(self.now) {
+            return None;
+        }
+        T::view(view_of(&entry)).ok()
     }
 
     /// The value of type `T` that a write is going to change; not counted as a read.
