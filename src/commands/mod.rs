@@ -13,6 +13,7 @@ pub mod pubsub;
 pub mod scan;
 pub mod server;
 pub mod set;
+pub mod sort;
 pub mod string;
 pub mod transaction;
 
@@ -25,6 +26,7 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
         list::SPECS,
         set::SPECS,
         hash::SPECS,
+        sort::SPECS,
         generic::SPECS,
         expire::SPECS,
         scan::SPECS,

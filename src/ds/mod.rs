@@ -8,3 +8,4 @@ pub mod lzf;
 pub mod member;
 pub mod pair;
 pub mod quicklist;
+pub mod ranked;

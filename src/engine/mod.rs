@@ -166,6 +166,8 @@ impl Engine {
         self.limits.hash_max_listpack_value = config.hash_max_listpack_value as usize;
         self.limits.list_max_listpack_size = i64::from(config.list_max_listpack_size);
         self.limits.list_compress_depth = config.list_compress_depth as usize;
+        self.limits.zset_max_listpack_entries = config.zset_max_listpack_entries as usize;
+        self.limits.zset_max_listpack_value = config.zset_max_listpack_value as usize;
         let access = &mut self.keyspace.access;
         access.lfu = matches!(
             config.maxmemory_policy,

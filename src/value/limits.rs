@@ -25,6 +25,10 @@ pub struct Limits {
     pub list_compress_depth: usize,
     /// Elements of this size are never part of a listpack, bytes.
     pub list_plain_from: usize,
+    /// Members a sorted set may have as a listpack (`zset-max-listpack-entries`).
+    pub zset_max_listpack_entries: usize,
+    /// Longest member of such a sorted set (`zset-max-listpack-value`), bytes.
+    pub zset_max_listpack_value: usize,
     /// The secret of all tables.
     pub seed: Seed,
 }
@@ -42,6 +46,8 @@ impl Default for Limits {
             list_max_listpack_size: -2,
             list_compress_depth: 0,
             list_plain_from: 1 << 30,
+            zset_max_listpack_entries: 128,
+            zset_max_listpack_value: 64,
             seed: Seed { k0: 0, k1: 0 },
         }
     }

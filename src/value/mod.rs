@@ -5,6 +5,7 @@ pub mod limits;
 pub mod list;
 pub mod set;
 pub mod string;
+pub mod zset;
 
 use crate::ds::listpack::Item;
 use crate::resp::reply::Reply;
@@ -12,6 +13,7 @@ use hash::Hash;
 use list::List;
 use set::Set;
 use string::BigStr;
+use zset::ZSet;
 
 /// A value too large or too structured to live inside its entry.
 #[derive(Debug)]
@@ -24,6 +26,8 @@ pub enum Value {
     Hash(Hash),
     /// A set.
     Set(Set),
+    /// A sorted set.
+    ZSet(ZSet),
 }
 
 /// The encodings of small collections, whose bytes may live inside their entry.
@@ -103,6 +107,7 @@ impl Value {
             Value::List(_) => "list",
             Value::Hash(_) => "hash",
             Value::Set(_) => "set",
+            Value::ZSet(_) => "zset",
         }
     }
 
@@ -113,6 +118,7 @@ impl Value {
             Value::List(list) => list.encoding(),
             Value::Hash(hash) => hash.encoding(),
             Value::Set(set) => set.as_ref().encoding(),
+            Value::ZSet(set) => set.encoding(),
         }
     }
 
@@ -123,6 +129,7 @@ impl Value {
             Value::List(list) => Value::List(list.duplicate()),
             Value::Hash(hash) => Value::Hash(hash.duplicate()),
             Value::Set(set) => Value::Set(set.duplicate()),
+            Value::ZSet(set) => Value::ZSet(set.duplicate()),
         }
     }
 
@@ -134,6 +141,7 @@ impl Value {
                 Value::List(list) => list.heap_bytes(),
                 Value::Hash(hash) => hash.heap_bytes(),
                 Value::Set(set) => set.heap_bytes(),
+                Value::ZSet(set) => set.heap_bytes(),
             }
     }
 
@@ -144,6 +152,7 @@ impl Value {
             Value::List(list) => list.check(),
             Value::Hash(hash) => hash.check(),
             Value::Set(set) => set.check(),
+            Value::ZSet(set) => set.check(),
         }
     }
 }

@@ -12,6 +12,7 @@ mod lists;
 mod look;
 mod sets;
 mod strings;
+mod zsets;
 
 use super::db::Db;
 use super::effects::{Event, class};
