@@ -4,13 +4,16 @@
 mod support;
 
 mod family {
+    mod blocking;
     mod connection;
     mod expire;
     mod generic;
     mod hash;
+    mod list;
     mod object;
     mod protocol;
     mod scan;
+    mod sort;
     mod string;
     mod transaction;
 }

@@ -33,22 +33,27 @@ pub struct Limits {
     pub seed: Seed,
 }
 
+impl Limits {
+    /// What they are where nothing is configured.
+    pub const DEFAULT: Limits = Limits {
+        max_string_len: 512 << 20,
+        set_max_intset_entries: 512,
+        set_max_listpack_entries: 128,
+        set_max_listpack_value: 64,
+        hll_sparse_max_bytes: 3000,
+        hash_max_listpack_entries: 512,
+        hash_max_listpack_value: 64,
+        list_max_listpack_size: -2,
+        list_compress_depth: 0,
+        list_plain_from: 1 << 30,
+        zset_max_listpack_entries: 128,
+        zset_max_listpack_value: 64,
+        seed: Seed { k0: 0, k1: 0 },
+    };
+}
+
 impl Default for Limits {
     fn default() -> Self {
-        Limits {
-            max_string_len: 512 << 20,
-            set_max_intset_entries: 512,
-            set_max_listpack_entries: 128,
-            set_max_listpack_value: 64,
-            hll_sparse_max_bytes: 3000,
-            hash_max_listpack_entries: 512,
-            hash_max_listpack_value: 64,
-            list_max_listpack_size: -2,
-            list_compress_depth: 0,
-            list_plain_from: 1 << 30,
-            zset_max_listpack_entries: 128,
-            zset_max_listpack_value: 64,
-            seed: Seed { k0: 0, k1: 0 },
-        }
+        Limits::DEFAULT
     }
 }

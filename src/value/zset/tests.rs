@@ -2,14 +2,8 @@
 
 use super::*;
 
-const LIMITS: Limits = Limits {
-    max_string_len: 512 << 20,
-    hash_max_listpack_entries: 512,
-    hash_max_listpack_value: 64,
-    zset_max_listpack_entries: 16,
-    zset_max_listpack_value: 64,
-    seed: crate::base::hash::Seed { k0: 1, k1: 2 },
-};
+const LIMITS: Limits =
+    Limits { zset_max_listpack_entries: 16, zset_max_listpack_value: 64, ..Limits::DEFAULT };
 
 fn pairs(set: ZSetRef<'_>) -> Vec<(f64, Vec<u8>)> {
     set.iter().map(|(member, score)| (score, member.to_vec())).collect()
