@@ -13,6 +13,7 @@ mod support;
 /// Streams of one family each.
 mod oracle_calls {
     pub mod hash;
+    pub mod list;
 }
 
 use std::process::Command;
@@ -176,11 +177,12 @@ impl Stream {
     }
 
     fn next(&mut self) -> Call {
-        match self.rng.below(14) {
+        match self.rng.below(18) {
             0..=4 => self.string(),
             5 | 6 => self.expire(),
             7 | 8 => self.generic(),
             9..=12 => self.hash(),
+            13..=16 => self.list(),
             _ => self.wrong(),
         }
     }
@@ -322,10 +324,11 @@ impl Stream {
 
     /// Calls with too few or too many words.
     fn wrong(&mut self) -> Call {
-        let mut call = match self.rng.below(4) {
+        let mut call = match self.rng.below(5) {
             0 => self.string(),
             1 => self.expire(),
             2 => self.hash(),
+            3 => self.list(),
             _ => self.generic(),
         };
         if self.rng.below(2) == 0 && call.args.len() > 1 {
@@ -403,7 +406,8 @@ fn random_streams_are_answered_alike() {
     let commands = setting("REDSTART_ORACLE_COMMANDS", DEFAULT_COMMANDS) as usize;
     let mut stream = Stream { rng: Rng::seeded(seed) };
     let mut history: Vec<String> = Vec::new();
-    for (ours, theirs) in pair.replies(&[call(oracle_calls::hash::SETUP)]) {
+    let setup = [oracle_calls::hash::SETUP, oracle_calls::list::SETUP].map(call);
+    for (ours, theirs) in pair.replies(&setup) {
         assert_eq!((&ours[..], &theirs[..]), (&b"+OK\r\n"[..], &b"+OK\r\n"[..]));
     }
     for at in (0..commands).step_by(BATCH) {
@@ -437,6 +441,7 @@ fn same_contents(pair: &mut Pair) {
                 bytes(&[b"GET".as_slice(), &key.text()]),
                 bytes(&[b"PTTL".as_slice(), &key.text()]).compared(Compare::Near(60_000)),
                 oracle_calls::hash::contents(&key.text()),
+                oracle_calls::list::contents(&key.text()),
             ];
             for (call, (ours, theirs)) in calls.iter().zip(pair.replies(&calls)) {
                 let equal = same(call.compare, &ours, &theirs);

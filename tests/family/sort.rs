@@ -107,13 +107,13 @@ case!(results_are_stored_as_a_list, |c| {
     c.expect(&["SORT", "none", "STORE", "d"], ":0\r\n");
     c.expect(&["SORT_RO", "l", "STORE", "d"], SYNTAX);
     c.expect(&["SORT", "l", "STORE"], SYNTAX);
-    let many: Vec<String> = (0..2000).map(|i| (i * 7919 % 10007).to_string()).collect();
+    let many: Vec<String> = (0..4000).map(|i| (i * 7919 % 10007).to_string()).collect();
     for part in many.chunks(500) {
         let words: Vec<&str> =
             ["RPUSH", "m"].into_iter().chain(part.iter().map(|s| &**s)).collect();
         c.cmd(&words);
     }
-    c.expect(&["SORT", "m", "STORE", "d"], ":2000\r\n");
+    c.expect(&["SORT", "m", "STORE", "d"], ":4000\r\n");
     c.expect(&["OBJECT", "ENCODING", "d"], "$9\r\nquicklist\r\n");
     let mut sorted: Vec<u32> = many.iter().map(|n| n.parse().expect("a number")).collect();
     sorted.sort_unstable();
