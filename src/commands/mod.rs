@@ -6,6 +6,7 @@ pub mod connection;
 pub mod debug;
 pub mod expire;
 pub mod generic;
+pub mod geo;
 pub mod hash;
 pub mod list;
 pub mod object;
@@ -16,6 +17,7 @@ pub mod set;
 pub mod sort;
 pub mod string;
 pub mod transaction;
+pub mod zset;
 
 use crate::engine::table::Table;
 use std::sync::LazyLock;
@@ -27,6 +29,8 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
         set::SPECS,
         hash::SPECS,
         sort::SPECS,
+        zset::SPECS,
+        geo::SPECS,
         generic::SPECS,
         expire::SPECS,
         scan::SPECS,

@@ -2,6 +2,7 @@
 
 pub mod deadlines;
 pub mod dict;
+pub mod geohash;
 pub mod intset;
 pub mod listpack;
 pub mod lzf;

@@ -13,7 +13,8 @@ pub(super) fn lset(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
     let index = args.int(2)?;
     // As in Redis, also when the index turns out to be none.
     list.expect(1, text.len(), cx.limits);
-    let place = place(index, list.len()).ok_or(Error::IndexOutOfRange)?;
+    // Redis looks at 32 bits of this index, unlike those of LINDEX.
+    let place = place(i64::from(index as i32), list.len()).ok_or(Error::IndexOutOfRange)?;
     list.set(place, text);
     list.shrink(cx.limits);
     drop(list);
