@@ -74,7 +74,8 @@ impl Stream {
                 bytes(&[b"LMOVE", key, other]).with(&[end, to])
             }
             22 => {
-                let options: &[&str] = self.pick(&[&[][..], &["COUNT", count], &["COUNT"]]);
+                let options = ["COUNT", count];
+                let options = &options[..self.rng.below(3) as usize];
                 bytes(&[b"LMPOP", b"2", key, other]).with(&[end]).with(options)
             }
             23 => bytes(&[self.pick(&["COPY", "RENAMENX"]).as_bytes(), key, other]),

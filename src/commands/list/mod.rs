@@ -2,6 +2,7 @@
 
 mod blocking;
 mod edit;
+mod long;
 mod moves;
 mod pop;
 mod push;

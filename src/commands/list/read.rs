@@ -1,11 +1,13 @@
 //! Looking at elements.
 
+use super::long::LongRange;
 use super::{at_least, place, span, symmetric};
 use crate::base::error::Error;
 use crate::base::num::parse_i64;
 use crate::ds::listpack::Item;
 use crate::engine::args::Args;
 use crate::engine::cx::{CmdResult, DataCx, Outcome};
+use crate::engine::work::LONG;
 use crate::value::list::{List, ListRef};
 use crate::value::reply_item;
 use std::ops::ControlFlow;
@@ -36,6 +38,10 @@ pub(super) fn lrange(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
     };
     let (from, n) = span(start, stop, list.len());
     cx.out.array(n);
+    if n >= LONG {
+        let lease = cx.keys.lease(args.get(1), false);
+        return Ok(Outcome::Enter(Box::new(LongRange::new(lease, from, n))));
+    }
     list.each(from, n, true, |item| reply_item(cx.out, item));
     Ok(Outcome::Unchanged)
 }

@@ -2,7 +2,9 @@
 //! own or those of other keys named after them.
 //!
 //! All texts of a call lie side by side in one buffer; what is sorted are small records that point
-//! into it.
+//! into it. Many elements are sorted in slices (`long.rs`).
+
+mod long;
 
 use crate::base::double::parse_f64;
 use crate::base::error::Error;
@@ -12,6 +14,7 @@ use crate::engine::args::Args;
 use crate::engine::cx::{CmdResult, DataCx, Outcome, Propagate};
 use crate::engine::keyspec::{Begin, Find, KeySpec, kflag};
 use crate::engine::spec::{Spec, cat, flag};
+use crate::engine::work::LONG;
 use crate::keyspace::effects::{Event, class};
 use crate::keyspace::keys::Keys;
 use crate::value::hash::Hash;
@@ -19,6 +22,7 @@ use crate::value::list::List;
 use crate::value::set::Set;
 use crate::value::string::Str;
 use crate::value::zset::ZSet;
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::ops::Range;
 
@@ -63,18 +67,31 @@ fn sort_ro(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
 fn run(cx: &mut DataCx<'_>, args: &Args<'_>, may_store: bool) -> CmdResult {
     let mut call = Call::parse(args, may_store)?;
     let mut sorted = Sorted::default();
-    sorted.load(&mut cx.keys, args.get(1), &mut call)?;
+    let key = args.get(1);
+    let kind = Kind::of(&mut cx.keys, key);
+    let most = if long::suits(&mut cx.keys, key, &call) { LONG } else { usize::MAX };
+    if !sorted.load(&mut cx.keys, (key, kind), &mut call, most)? {
+        return Ok(long::start(&mut cx.keys, key, kind, call));
+    }
     if !call.as_is {
-        sorted.weigh(&mut cx.keys, &call)?;
+        sorted.weigh(&mut cx.keys, &call, 0..sorted.elements.len())?;
         sorted.order(&call);
     }
-    match call.store {
-        Some(target) => store(cx, &sorted, &call, target),
+    match &call.store {
+        Some(target) => {
+            let mut list = List::long(cx.limits);
+            let all = 0..sorted.chosen(&call).len();
+            sorted.each_result(&mut cx.keys, &call, all, &mut |text| {
+                list.push(End::Tail, text.unwrap_or_default());
+            });
+            Ok(store(cx, list, target))
+        }
         None => {
             let per_element = call.get.len().max(1);
             cx.out.array(sorted.chosen(&call).len() * per_element);
             let DataCx { keys, out, .. } = cx;
-            sorted.each_result(keys, &call, &mut |text| match text {
+            let all = 0..sorted.chosen(&call).len();
+            sorted.each_result(keys, &call, all, &mut |text| match text {
                 Some(text) => out.bulk(text),
                 None => out.null(),
             });
@@ -83,11 +100,8 @@ fn run(cx: &mut DataCx<'_>, args: &Args<'_>, may_store: bool) -> CmdResult {
     }
 }
 
-fn store(cx: &mut DataCx<'_>, sorted: &Sorted, call: &Call<'_>, target: &[u8]) -> CmdResult {
-    let mut list = List::long(cx.limits);
-    sorted.each_result(&mut cx.keys, call, &mut |text| {
-        list.push(End::Tail, text.unwrap_or_default());
-    });
+/// Stores the results and answers with their number.
+fn store(cx: &mut DataCx<'_>, mut list: List, target: &[u8]) -> Outcome {
     let len = list.len();
     cx.out.int(len as i64);
     if len > 0 {
@@ -97,9 +111,28 @@ fn store(cx: &mut DataCx<'_>, sorted: &Sorted, call: &Call<'_>, target: &[u8]) -
     } else if cx.keys.delete(target) {
         cx.keys.touch(target, Event::new(class::GENERIC, "del"));
     } else {
-        return Ok(Outcome::Unchanged);
+        return Outcome::Unchanged;
     }
-    Ok(Outcome::Changed(Propagate::Verbatim))
+    Outcome::Changed(Propagate::Verbatim)
+}
+
+/// What is sorted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// A list, nothing, or what cannot be sorted.
+    Other,
+    Set,
+    ZSet,
+}
+
+impl Kind {
+    fn of(keys: &mut Keys<'_>, key: &[u8]) -> Kind {
+        match keys.entry_quiet(key).map(|entry| entry.type_name()) {
+            Some("set") => Kind::Set,
+            Some("zset") => Kind::ZSet,
+            _ => Kind::Other,
+        }
+    }
 }
 
 /// What the call asks for.
@@ -112,7 +145,7 @@ struct Call<'a> {
     get: Vec<Pattern<'a>>,
     /// First place and number of the results; a negative number means all.
     limit: Option<(i64, i64)>,
-    store: Option<&'a [u8]>,
+    store: Option<Cow<'a, [u8]>>,
     /// The limit was applied while the elements were read.
     limited: bool,
 }
@@ -142,12 +175,12 @@ impl<'a> Call<'a> {
                 call.limit = Some((args.int(at + 1)?, args.int(at + 2)?));
                 at += 2;
             } else if may_store && args.is(at, "store") && left >= 1 {
-                call.store = Some(args.get(at + 1));
+                call.store = Some(Cow::Borrowed(args.get(at + 1)));
                 at += 1;
             } else if args.is(at, "by") && left >= 1 {
                 let pattern = Pattern::parse(args.get(at + 1));
                 // Once it is set, a later BY does not take it back.
-                call.as_is |= !matches!(pattern, Pattern::Key { .. });
+                call.as_is |= !pattern.looks_up();
                 call.by = Some(pattern);
                 at += 1;
             } else if args.is(at, "get") && left >= 1 {
@@ -169,6 +202,9 @@ impl<'a> Call<'a> {
         start..end
     }
 }
+
+/// Of a key whose type was looked at.
+const THERE: &str = "it was there a moment ago";
 
 /// A pattern of BY or GET.
 enum Pattern<'a> {
@@ -192,6 +228,11 @@ impl<'a> Pattern<'a> {
             Some(at) => Pattern::Key { before, after: &rest[..at], field: Some(&rest[at + 2..]) },
             None => Pattern::Key { before, after: rest, field: None },
         }
+    }
+
+    /// Whether other keys are looked up.
+    fn looks_up(&self) -> bool {
+        matches!(self, Pattern::Key { .. })
     }
 
     /// Runs `f` over what the pattern names for an element, if there is such a thing. `name` is a
@@ -229,13 +270,26 @@ impl<'a> Pattern<'a> {
 }
 
 /// An element that is being sorted.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 struct Element {
-    text: Range<usize>,
-    /// The number it is sorted by.
+    text: Span,
+    /// The number it is sorted by; NaN until its text was read as one.
     score: f64,
     /// The text it is sorted by, when that is not its own.
-    weight: Option<Range<usize>>,
+    weight: Option<Span>,
+}
+
+/// A part of the buffer of texts.
+#[derive(Clone, Copy)]
+struct Span {
+    start: usize,
+    end: usize,
+}
+
+impl Span {
+    fn of(self, texts: &[u8]) -> &[u8] {
+        &texts[self.start..self.end]
+    }
 }
 
 /// The elements, their texts and the texts they are sorted by.
@@ -247,89 +301,97 @@ struct Sorted {
 
 impl Sorted {
     fn add(&mut self, item: Item<'_>) {
-        let text = self.keep(|texts| item.with_text(|text| texts.extend_from_slice(text)));
+        let start = self.texts.len();
+        item.with_text(|text| self.texts.extend_from_slice(text));
+        let text = Span { start, end: self.texts.len() };
         let score = if let Item::Int(n) = item { n as f64 } else { f64::NAN };
         self.elements.push(Element { text, score, weight: None });
     }
 
-    fn keep(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Range<usize> {
-        let start = self.texts.len();
-        write(&mut self.texts);
-        start..self.texts.len()
-    }
-
-    /// Reads the elements; those alone that are wanted where their order is known.
-    fn load(&mut self, keys: &mut Keys<'_>, key: &[u8], call: &mut Call<'_>) -> Result<(), Error> {
-        let kind = keys.entry_quiet(key).map(|entry| entry.type_name());
+    /// Reads the elements; those alone that are wanted where their order is known. False, and
+    /// nothing read, when there are `most` or more.
+    fn load(
+        &mut self,
+        keys: &mut Keys<'_>,
+        (key, kind): (&[u8], Kind),
+        call: &mut Call<'_>,
+        most: usize,
+    ) -> Result<bool, Error> {
         match kind {
-            Some("set") => {
-                let set = keys.read::<Set>(key)?.expect("it was there a moment ago");
+            Kind::Set => {
+                let set = keys.read::<Set>(key)?.expect(THERE);
+                if set.len() >= most {
+                    return Ok(false);
+                }
+                set.iter().for_each(|item| self.add(item));
+                // A set has no order of its own: what is stored must not depend on it.
                 if call.as_is && call.store.is_some() {
-                    // A set has no order of its own: what is stored must not depend on it.
                     call.as_is = false;
                     call.alpha = true;
                     call.by = None;
                 }
-                set.iter().for_each(|item| self.add(item));
             }
-            Some("zset") => {
-                let set = keys.read::<ZSet>(key)?.expect("it was there a moment ago");
-                let len = set.len();
-                if call.as_is {
-                    let window = call.window(len);
-                    let down = call.descending;
-                    let ranks = if down { len - window.end..len - window.start } else { window };
-                    set.range(ranks, down).for_each(|(member, _)| self.add(member));
-                    call.limited = true;
-                } else {
-                    set.iter().for_each(|(member, _)| self.add(member));
+            Kind::ZSet if call.as_is => {
+                let set = keys.read::<ZSet>(key)?.expect(THERE);
+                let (len, down) = (set.len(), call.descending);
+                let window = call.window(len);
+                let ranks = if down { len - window.end..len - window.start } else { window };
+                set.range(ranks, down).for_each(|(member, _)| self.add(member));
+                call.limited = true;
+            }
+            Kind::ZSet => {
+                let set = keys.read::<ZSet>(key)?.expect(THERE);
+                if set.len() >= most {
+                    return Ok(false);
                 }
+                set.iter().for_each(|(member, _)| self.add(member));
             }
-            // A list, nothing, or the error.
-            _ => {
-                let Some(list) = keys.read::<List>(key)? else { return Ok(()) };
-                let len = list.len();
-                let window = if call.as_is { call.window(len) } else { 0..len };
+            Kind::Other => {
+                let Some(list) = keys.read::<List>(key)? else { return Ok(true) };
+                if list.len() >= most {
+                    return Ok(false);
+                }
+                let last = list.len() - 1;
+                let window = if call.as_is { call.window(last + 1) } else { 0..last + 1 };
                 let down = call.as_is && call.descending;
-                let first = if down { len - 1 - window.start.min(len - 1) } else { window.start };
+                let first = if down { last - window.start.min(last) } else { window.start };
                 list.each(first, window.len(), !down, |item| self.add(item));
                 call.limited = call.as_is;
             }
         }
-        Ok(())
+        Ok(true)
     }
 
-    /// Finds what each element is sorted by.
-    fn weigh(&mut self, keys: &mut Keys<'_>, call: &Call<'_>) -> Result<(), Error> {
+    /// Finds what these elements are sorted by.
+    fn weigh(
+        &mut self,
+        keys: &mut Keys<'_>,
+        call: &Call<'_>,
+        range: Range<usize>,
+    ) -> Result<(), Error> {
         const NO_NUMBER: Error =
             Error::fixed("ERR One or more scores can't be converted into double");
         let mut name = Vec::new();
-        for i in 0..self.elements.len() {
-            let Element { text, score, .. } = self.elements[i].clone();
+        for element in &mut self.elements[range] {
+            let text = element.text.of(&self.texts);
             match &call.by {
-                None if call.alpha => {}
-                None if score.is_nan() => {
-                    let number = number(&self.texts[text]).ok_or(NO_NUMBER)?;
-                    self.elements[i].score = number;
-                }
-                None => {}
+                None if call.alpha || !element.score.is_nan() => {}
+                None => element.score = number(text).ok_or(NO_NUMBER)?,
                 Some(by) if call.alpha => {
                     let start = self.texts.len();
-                    let element = self.texts[text].to_vec();
-                    let texts = &mut self.texts;
-                    let found = by.look_up(keys, &element, &mut name, |weight| {
-                        weight.map(|weight| texts.extend_from_slice(weight)).is_some()
-                    });
-                    self.elements[i].weight = found.then_some(start..self.texts.len());
+                    let weight = by.look_up(keys, text, &mut name, |text| text.map(<[u8]>::to_vec));
+                    if let Some(weight) = weight {
+                        self.texts.extend_from_slice(&weight);
+                        element.weight = Some(Span { start, end: self.texts.len() });
+                    }
                 }
                 Some(by) => {
                     // What has no number counts as 0.
-                    let element = &self.texts[text];
-                    let score = by.look_up(keys, element, &mut name, |weight| match weight {
-                        Some(weight) => number(weight),
+                    let score = by.look_up(keys, text, &mut name, |text| match text {
+                        Some(text) => number(text),
                         None => Some(0.0),
                     });
-                    self.elements[i].score = score.ok_or(NO_NUMBER)?;
+                    element.score = score.ok_or(NO_NUMBER)?;
                 }
             }
         }
@@ -338,21 +400,11 @@ impl Sorted {
 
     fn order(&mut self, call: &Call<'_>) {
         let Sorted { texts, elements } = self;
-        let directed = |order: Ordering| if call.descending { order.reverse() } else { order };
-        if !call.alpha {
-            // Elements with the same number are ordered by their text.
-            elements.sort_unstable_by(|a, b| {
-                let by_text = || texts[a.text.clone()].cmp(&texts[b.text.clone()]);
-                directed(numeric(a, b).then_with(by_text))
-            });
-        } else if call.by.is_none() {
-            elements.sort_unstable_by(|a, b| {
-                directed(texts[a.text.clone()].cmp(&texts[b.text.clone()]))
-            });
+        if call.alpha && call.by.is_some() {
+            // Elements with the same weight stay as they came.
+            elements.sort_by(|a, b| compare(texts, call, a, b));
         } else {
-            // What has no text comes first; elements with the same text stay as they came.
-            let weight = |e: &Element| e.weight.clone().map(|span| &texts[span]);
-            elements.sort_by(|a, b| directed(weight(a).cmp(&weight(b))));
+            elements.sort_unstable_by(|a, b| compare(texts, call, a, b));
         }
     }
 
@@ -362,11 +414,18 @@ impl Sorted {
         &self.elements[if call.limited { 0..len } else { call.window(len) }]
     }
 
-    /// Calls `f` with each result: the element, or what each GET names for it.
-    fn each_result(&self, keys: &mut Keys<'_>, call: &Call<'_>, f: &mut dyn FnMut(Option<&[u8]>)) {
+    /// Calls `f` with each result of some of the chosen elements: the element, or what each GET
+    /// names for it.
+    fn each_result(
+        &self,
+        keys: &mut Keys<'_>,
+        call: &Call<'_>,
+        range: Range<usize>,
+        f: &mut dyn FnMut(Option<&[u8]>),
+    ) {
         let mut name = Vec::new();
-        for element in self.chosen(call) {
-            let text = &self.texts[element.text.clone()];
+        for element in &self.chosen(call)[range] {
+            let text = element.text.of(&self.texts);
             if call.get.is_empty() {
                 f(Some(text));
             }
@@ -377,9 +436,22 @@ impl Sorted {
     }
 }
 
-/// The order of two scores; zeros are equal whatever their sign.
-fn numeric(a: &Element, b: &Element) -> Ordering {
-    a.score.partial_cmp(&b.score).expect("what is no number was refused")
+/// The order of two elements.
+#[inline]
+fn compare(texts: &[u8], call: &Call<'_>, a: &Element, b: &Element) -> Ordering {
+    let by_text = || a.text.of(texts).cmp(b.text.of(texts));
+    let order = if !call.alpha {
+        // Elements with the same number are ordered by their text.
+        let numbers = a.score.partial_cmp(&b.score).expect("what is no number was refused");
+        numbers.then_with(by_text)
+    } else if call.by.is_none() {
+        by_text()
+    } else {
+        // What has no text comes first.
+        let weight = |element: &Element| element.weight.map(|span| span.of(texts));
+        weight(a).cmp(&weight(b))
+    };
+    if call.descending { order.reverse() } else { order }
 }
 
 /// A number as SORT reads it, which is C's way: blanks before it do not matter, an empty text is 0,
