@@ -211,7 +211,10 @@ mod tests {
         }
 
         #[test]
-        fn noise_never_panics(input in prop::collection::vec(any::<u8>(), 0..200), len in 0usize..999) {
+        fn noise_never_panics(
+            input in prop::collection::vec(any::<u8>(), 0..200),
+            len in 0usize..999,
+        ) {
             if let Some(out) = decompress(&input, len) {
                 prop_assert_eq!(out.len(), len);
             }

@@ -57,7 +57,11 @@ impl Stream {
             8 => bytes(&[b"LLEN", key]),
             9 | 10 => bytes(&[b"LRANGE", key]).with(&[&start, &stop]),
             11 => bytes(&[b"LINDEX", key]).with(&[&start]),
-            12 | 13 => bytes(&[b"LSET", key, start.as_bytes(), &text]),
+            12 | 13 => {
+                // Redis 7.2 looks at 32 bits of the index, 7.0 at 64.
+                let index = self.pick(&["0", "1", "3", "8", "30", "-1", "-4", "-30", "x", ""]);
+                bytes(&[b"LSET", key, index.as_bytes(), &text])
+            }
             14..=16 => {
                 let side = self.pick(&["BEFORE", "AFTER", "after", "x"]);
                 bytes(&[b"LINSERT", key, side.as_bytes(), &text, &more])
