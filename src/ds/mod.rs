@@ -4,6 +4,7 @@ pub mod deadlines;
 pub mod dict;
 pub mod geohash;
 pub mod intset;
+pub mod histogram;
 pub mod listpack;
 pub mod lzf;
 pub mod member;
