@@ -3,8 +3,8 @@
 pub mod deadlines;
 pub mod dict;
 pub mod geohash;
-pub mod intset;
 pub mod histogram;
+pub mod intset;
 pub mod listpack;
 pub mod lzf;
 pub mod member;

@@ -55,6 +55,12 @@ impl List {
         self.as_ref().len()
     }
 
+    /// Whether there is no element.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.as_ref().is_empty()
+    }
+
     /// Converts ahead of a call that adds `count` elements with `bytes` of text.
     #[inline]
     pub fn expect(&mut self, count: usize, bytes: usize, limits: &Limits) {

@@ -9,7 +9,7 @@ use crate::engine::block::{Block, Patience, Waits, patience_seconds};
 use crate::engine::cx::{CmdResult, DataCx, Outcome};
 use crate::resp::reply::Reply;
 use crate::value::list::List;
-use crate::value::{Collection, reply_item};
+use crate::value::reply_item;
 use bytes::Bytes;
 
 pub(super) fn blpop(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {

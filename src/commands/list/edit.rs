@@ -4,7 +4,6 @@ use super::{End, booked, event, place, span, symmetric};
 use crate::base::error::Error;
 use crate::engine::args::Args;
 use crate::engine::cx::{CmdResult, DataCx, Outcome, Propagate};
-use crate::value::Collection;
 use crate::value::list::List;
 
 pub(super) fn lset(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {

@@ -7,7 +7,6 @@ use crate::commands::expire::rewritten;
 use crate::engine::args::Args;
 use crate::engine::block::patience_seconds;
 use crate::engine::cx::{CmdResult, DataCx, Outcome, Propagate};
-use crate::value::Collection;
 use crate::value::list::List;
 
 pub(super) fn lmove(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {

@@ -6,7 +6,7 @@ use crate::commands::expire::rewritten;
 use crate::engine::args::Args;
 use crate::engine::cx::{CmdResult, DataCx, Outcome, Propagate};
 use crate::value::list::List;
-use crate::value::{Collection, reply_item};
+use crate::value::reply_item;
 
 pub(super) fn lpop(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
     pop(cx, args, End::Head, "lpop")
