@@ -184,9 +184,12 @@ case!(nobody_waits_inside_a_transaction, |c| {
     c.expect(&["MULTI"], OK);
     c.expect(&["BLPOP", "q", "0"], QUEUED);
     c.expect(&["BLMPOP", "0", "1", "q", "LEFT"], QUEUED);
+    c.expect(&["BLMOVE", "q", "r", "LEFT", "LEFT", "0"], QUEUED);
+    c.expect(&["BRPOPLPUSH", "q", "r", "0"], QUEUED);
     c.expect(&["RPUSH", "q", "a"], QUEUED);
     c.expect(&["BRPOP", "q", "0"], QUEUED);
-    c.expect(&["EXEC"], format!("*4\r\n*-1\r\n*-1\r\n:1\r\n{}", served("q", "a")));
+    let vain = "*-1\r\n*-1\r\n$-1\r\n$-1\r\n";
+    c.expect(&["EXEC"], format!("*6\r\n{vain}:1\r\n{}", served("q", "a")));
 });
 
 case!(several_elements_may_be_waited_for, |c| {

@@ -28,7 +28,7 @@ fn pop_or_wait(cx: &mut DataCx<'_>, args: &Args<'_>, end: End) -> CmdResult {
             return Ok(outcome);
         }
     }
-    Ok(wait((1..last).map(|i| args.get(i)), patience))
+    Ok(wait((1..last).map(|i| args.get(i)), Waits::List, patience))
 }
 
 /// Takes an element off a list and answers with key and element; `None` when there is no list.
@@ -51,15 +51,19 @@ pub(super) fn blmpop(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
     let patience = patience_seconds(args.get(1))?;
     match call.run(cx, args)? {
         Some(outcome) => Ok(outcome),
-        None => Ok(wait(call.keys.map(|i| args.get(i)), patience)),
+        None => Ok(wait(call.keys.map(|i| args.get(i)), Waits::List, patience)),
     }
 }
 
 /// Waits for a list at one of the keys.
-pub(super) fn wait<'k>(keys: impl Iterator<Item = &'k [u8]>, patience: Patience) -> Outcome {
+pub(super) fn wait<'k>(
+    keys: impl Iterator<Item = &'k [u8]>,
+    waits: Waits,
+    patience: Patience,
+) -> Outcome {
     Outcome::Block(Block {
         keys: keys.map(Bytes::copy_from_slice).collect(),
-        waits: Waits::List,
+        waits,
         patience,
         on_timeout: Reply::null_array,
         rerun_as: None,

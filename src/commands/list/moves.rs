@@ -5,7 +5,7 @@ use super::{End, booked, end_named, popped, pushed};
 use crate::base::error::Error;
 use crate::commands::expire::rewritten;
 use crate::engine::args::Args;
-use crate::engine::block::patience_seconds;
+use crate::engine::block::{Waits, patience_seconds};
 use crate::engine::cx::{CmdResult, DataCx, Outcome, Propagate};
 use crate::value::list::List;
 
@@ -30,7 +30,7 @@ pub(super) fn blmove(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
     let (from, to) = (end_named(args.get(3))?, end_named(args.get(4))?);
     let patience = patience_seconds(args.get(5))?;
     if !move_one(cx, args, from, to)? {
-        return Ok(wait(std::iter::once(args.get(1)), patience));
+        return Ok(wait(std::iter::once(args.get(1)), Waits::Move, patience));
     }
     let words = [b"LMOVE", args.get(1), args.get(2), args.get(3), args.get(4)];
     Ok(rewritten(&mut cx.keys, &words))
@@ -39,7 +39,7 @@ pub(super) fn blmove(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
 pub(super) fn brpoplpush(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
     let patience = patience_seconds(args.get(3))?;
     if !move_one(cx, args, End::Tail, End::Head)? {
-        return Ok(wait(std::iter::once(args.get(1)), patience));
+        return Ok(wait(std::iter::once(args.get(1)), Waits::Move, patience));
     }
     Ok(rewritten(&mut cx.keys, &[b"RPOPLPUSH", args.get(1), args.get(2)]))
 }
