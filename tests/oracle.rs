@@ -14,6 +14,7 @@ mod support;
 mod oracle_calls {
     pub mod bits;
     pub mod hash;
+    pub mod list;
     pub mod set;
 }
 
@@ -178,14 +179,15 @@ impl Stream {
     }
 
     fn next(&mut self) -> Call {
-        match self.rng.below(22) {
+        match self.rng.below(26) {
             0..=4 => self.string(),
             5 | 6 => self.expire(),
             7 | 8 => self.generic(),
             9..=12 => self.hash(),
-            13..=16 => self.set(),
-            17..=19 => self.bits(),
-            20 => self.hyperloglog(),
+            13..=16 => self.list(),
+            17..=20 => self.set(),
+            21..=23 => self.bits(),
+            24 => self.hyperloglog(),
             _ => self.wrong(),
         }
     }
@@ -327,13 +329,14 @@ impl Stream {
 
     /// Calls with too few or too many words.
     fn wrong(&mut self) -> Call {
-        let mut call = match self.rng.below(7) {
+        let mut call = match self.rng.below(8) {
             0 => self.string(),
             1 => self.expire(),
             2 => self.hash(),
-            3 => self.set(),
-            4 => self.bits(),
-            5 => self.hyperloglog(),
+            3 => self.list(),
+            4 => self.set(),
+            5 => self.bits(),
+            6 => self.hyperloglog(),
             _ => self.generic(),
         };
         if self.rng.below(2) == 0 && call.args.len() > 1 {
@@ -414,7 +417,8 @@ fn random_streams_are_answered_alike() {
     let commands = setting("REDSTART_ORACLE_COMMANDS", DEFAULT_COMMANDS) as usize;
     let mut stream = Stream { rng: Rng::seeded(seed) };
     let mut history: Vec<String> = Vec::new();
-    let setup = [oracle_calls::hash::SETUP, oracle_calls::set::SETUP].map(call);
+    let setup =
+        [oracle_calls::hash::SETUP, oracle_calls::list::SETUP, oracle_calls::set::SETUP].map(call);
     for (ours, theirs) in pair.replies(&setup) {
         assert_eq!((&ours[..], &theirs[..]), (&b"+OK\r\n"[..], &b"+OK\r\n"[..]));
     }
@@ -449,6 +453,7 @@ fn same_contents(pair: &mut Pair) {
                 bytes(&[b"GET".as_slice(), &key.text()]),
                 bytes(&[b"PTTL".as_slice(), &key.text()]).compared(Compare::Near(60_000)),
                 oracle_calls::hash::contents(&key.text()),
+                oracle_calls::list::contents(&key.text()),
                 oracle_calls::set::contents(&key.text()),
             ];
             for (call, (ours, theirs)) in calls.iter().zip(pair.replies(&calls)) {
