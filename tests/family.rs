@@ -4,14 +4,24 @@
 mod support;
 
 mod family {
+    mod bitmap;
+    mod blocking;
+    mod client;
+    mod config;
     mod connection;
+    mod debug;
     mod expire;
     mod generic;
     mod geo;
     mod hash;
+    mod hll;
+    mod info;
+    mod list;
     mod object;
     mod protocol;
     mod scan;
+    mod set;
+    mod sort;
     mod string;
     mod transaction;
     mod zset;

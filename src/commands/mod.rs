@@ -1,5 +1,7 @@
 //! One family a file: specs on top, handlers below. Nothing here touches a socket.
 
+pub mod bitfield;
+pub mod bitmap;
 pub mod client;
 pub mod config;
 pub mod connection;
@@ -8,12 +10,16 @@ pub mod expire;
 pub mod generic;
 pub mod geo;
 pub mod hash;
+pub mod hll;
+pub mod list;
 pub mod object;
 pub mod pubsub;
 pub mod scan;
 pub mod server;
 pub mod set;
+pub mod sort;
 pub mod string;
+pub mod tracking;
 pub mod transaction;
 pub mod zset;
 
@@ -23,8 +29,13 @@ use std::sync::LazyLock;
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
     Table::new(&[
         string::SPECS,
+        list::SPECS,
         set::SPECS,
+        bitmap::SPECS,
+        bitfield::SPECS,
+        hll::SPECS,
         hash::SPECS,
+        sort::SPECS,
         zset::SPECS,
         geo::SPECS,
         generic::SPECS,

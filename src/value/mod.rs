@@ -2,6 +2,7 @@
 
 pub mod hash;
 pub mod limits;
+pub mod list;
 pub mod set;
 pub mod string;
 pub mod zset;
@@ -9,6 +10,7 @@ pub mod zset;
 use crate::ds::listpack::Item;
 use crate::resp::reply::Reply;
 use hash::Hash;
+use list::List;
 use set::Set;
 use string::BigStr;
 use zset::ZSet;
@@ -18,6 +20,8 @@ use zset::ZSet;
 pub enum Value {
     /// A string.
     Str(BigStr),
+    /// A list.
+    List(List),
     /// A hash.
     Hash(Hash),
     /// A set.
@@ -105,6 +109,7 @@ impl Value {
     pub fn type_name(&self) -> &'static str {
         match self {
             Value::Str(_) => "string",
+            Value::List(_) => "list",
             Value::Hash(_) => "hash",
             Value::Set(_) => "set",
             Value::ZSet(_) => "zset",
@@ -115,6 +120,7 @@ impl Value {
     pub fn encoding(&self) -> &'static str {
         match self {
             Value::Str(_) => "raw",
+            Value::List(list) => list.encoding(),
             Value::Hash(hash) => hash.encoding(),
             Value::Set(set) => set.as_ref().encoding(),
             Value::ZSet(set) => set.encoding(),
@@ -125,6 +131,7 @@ impl Value {
     pub fn duplicate(&self) -> Value {
         match self {
             Value::Str(s) => Value::Str(s.duplicate()),
+            Value::List(list) => Value::List(list.duplicate()),
             Value::Hash(hash) => Value::Hash(hash.duplicate()),
             Value::Set(set) => Value::Set(set.duplicate()),
             Value::ZSet(set) => Value::ZSet(set.duplicate()),
@@ -136,6 +143,7 @@ impl Value {
         std::mem::size_of::<Value>()
             + match self {
                 Value::Str(s) => s.heap_bytes(),
+                Value::List(list) => list.heap_bytes(),
                 Value::Hash(hash) => hash.heap_bytes(),
                 Value::Set(set) => set.heap_bytes(),
                 Value::ZSet(set) => set.heap_bytes(),
@@ -146,6 +154,7 @@ impl Value {
     pub fn check(&self) {
         match self {
             Value::Str(_) => {}
+            Value::List(list) => list.check(),
             Value::Hash(hash) => hash.check(),
             Value::Set(set) => set.check(),
             Value::ZSet(set) => set.check(),

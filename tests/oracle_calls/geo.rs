@@ -3,7 +3,7 @@
 use crate::{Call, Stream, bytes};
 
 impl Stream {
-    fn place(&mut self) -> (String, String) {
+    fn spot(&mut self) -> (String, String) {
         let mut degrees = |max: u64, odd: &[&'static str]| match self.rng.below(20) {
             0 => self.pick(odd).to_owned(),
             _ => {
@@ -52,7 +52,7 @@ impl Stream {
         let (one, other) = (member(self), member(self));
         match self.rng.below(10) {
             0..=3 => {
-                let ((x, y), (z, w)) = (self.place(), self.place());
+                let ((x, y), (z, w)) = (self.spot(), self.spot());
                 bytes(&[b"GEOADD", key])
                     .with(&self.maybe("CH"))
                     .with(&self.maybe("NX"))
@@ -68,7 +68,7 @@ impl Stream {
             }
             6 | 7 => self.geosearch(key),
             8 => {
-                let ((x, y), (size, unit)) = (self.place(), self.distance());
+                let ((x, y), (size, unit)) = (self.spot(), self.distance());
                 let options = self.search_options();
                 match self.rng.below(3) {
                     0 => bytes(&[b"GEORADIUS", key]).with(&[&x, &y, &size, unit]).with(&options),
@@ -86,7 +86,7 @@ impl Stream {
     }
 
     fn geosearch(&mut self, key: &[u8]) -> Call {
-        let ((x, y), (size, unit)) = (self.place(), self.distance());
+        let ((x, y), (size, unit)) = (self.spot(), self.distance());
         let (height, _) = self.distance();
         let member = format!("p{}", self.rng.below(40));
         let mut words: Vec<&str> = match self.rng.below(8) {

@@ -8,6 +8,7 @@
 mod edit;
 mod hashes;
 mod hints;
+mod lists;
 mod look;
 mod sets;
 mod strings;
@@ -324,6 +325,11 @@ impl<'a> Keys<'a> {
 
     /// The whole keyspace, for work on databases rather than keys.
     pub fn space(&mut self) -> &mut Keyspace {
+        self.space
+    }
+
+    /// The whole keyspace, to look at.
+    pub(in crate::keyspace) fn keyspace(&self) -> &Keyspace {
         self.space
     }
 
