@@ -90,6 +90,8 @@ pub struct Client {
     pub read_closed: bool,
     /// A command of it runs in slices; its later requests wait.
     pub parked: bool,
+    /// What it waits with, when a command of it blocks.
+    pub blocked: Option<Box<super::block::Blocked>>,
     /// CLIENT NO-TOUCH.
     pub no_touch: bool,
     /// CLIENT NO-EVICT.
@@ -123,6 +125,7 @@ impl Client {
             close: CloseWish::No,
             read_closed: false,
             parked: false,
+            blocked: None,
             no_touch: false,
             no_evict: false,
             reply_mode: ReplyMode::On,

@@ -1,6 +1,7 @@
 //! What a handler is handed, and what it hands back.
 
 use super::Engine;
+use super::block::Block;
 use super::session::Session;
 use crate::base::error::Error;
 use crate::base::rng::Rng;
@@ -43,8 +44,18 @@ pub enum Outcome {
     Unchanged,
     /// The keyspace changed, and this is how to say so to the log.
     Changed(Propagate),
+    /// Nothing was found: the client waits for its keys.
+    Block(Block),
     /// Long work goes on in slices.
     Enter(super::frame::Frame),
+}
+
+/// How a call ended.
+pub enum Called {
+    /// It is answered, or will be by a frame.
+    Done,
+    /// It wants to wait.
+    Blocked(Block),
 }
 
 /// How a change is written to the propagation stream.

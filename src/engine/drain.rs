@@ -29,7 +29,8 @@ impl Engine {
                     }
                     self.write_stream(&mut argv);
                 }
-                Effect::Touched { db, key, event } => self.notify(db, &key, event),
+                Effect::Touched { db, key, event, .. } => self.notify(db, &key, event),
+                Effect::Ready { db, key } => self.blocking.mark_ready(db, key),
             }
         }
         if wrap {

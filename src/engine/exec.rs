@@ -4,7 +4,7 @@ use super::Engine;
 use super::args::Args;
 use super::budget::Budget;
 use super::client::{Client, ClientId, CloseWish, Live, ReplyMode};
-use super::cx::{CmdResult, DataCx, EngineCx, Outcome, Propagate};
+use super::cx::{Called, CmdResult, DataCx, EngineCx, Outcome, Propagate};
 use super::frame::{Frame, Step};
 use super::gate;
 use super::session::Session;
@@ -143,6 +143,7 @@ impl Engine {
         if !self.deferred.is_empty() {
             self.append_deferred(id, &mut live.out);
         }
+        self.serve_ready();
         if self.clients.get(&id).is_some_and(|c| c.reply_mode != ReplyMode::On) {
             self.reply_mode_after(id, &mut live.out);
         }
@@ -162,15 +163,27 @@ impl Engine {
             if let Some(client) = session.origin.client().and_then(|id| self.clients.get_mut(&id)) {
                 client.last_command = spec.name;
             }
-            self.call(spec, session, out, args)
+            match self.call(spec, session, out, args)? {
+                Called::Done => {}
+                Called::Blocked(block) => match session.origin.client() {
+                    Some(id) => self.block(id, session.db, spec, (block, args.to_argv())),
+                    None => (block.on_timeout)(out),
+                },
+            }
+            Ok(())
         });
         if let Err(error) = result {
             out.truncate(mark);
-            self.stats.error(&error);
-            match &error {
-                Error::Quoting(bytes) => out.error_bytes(bytes),
-                _ => out.error(&error.text()),
-            }
+            self.write_error(&error, out);
+        }
+    }
+
+    /// Answers with an error and counts it.
+    pub(super) fn write_error(&mut self, error: &Error, out: &mut Reply) {
+        self.stats.error(error);
+        match error {
+            Error::Quoting(bytes) => out.error_bytes(bytes),
+            _ => out.error(&error.text()),
         }
     }
 
@@ -197,13 +210,13 @@ impl Engine {
     }
 
     /// Runs an admitted command and books its outcome.
-    fn call(
+    pub(super) fn call(
         &mut self,
         spec: &'static Spec,
         session: &mut Session,
         out: &mut Reply,
         args: &mut Args<'_>,
-    ) -> Result<(), Error> {
+    ) -> Result<Called, Error> {
         let logged = self.keyspace.effects.interest.propagate.then(|| args.to_argv());
         let result = match spec.run {
             Run::Data(run) => self.call_data(run, session, out, args),
@@ -220,9 +233,10 @@ impl Engine {
             Outcome::Changed(Propagate::As(argv)) => {
                 self.keyspace.effects.propagate(session.db, || argv);
             }
+            Outcome::Block(block) => return Ok(Called::Blocked(block)),
             Outcome::Enter(frame) => self.enter(frame, session, out),
         }
-        Ok(())
+        Ok(Called::Done)
     }
 
     #[inline]
@@ -295,7 +309,7 @@ impl Engine {
         out.out().to_vec()
     }
 
-    fn append_deferred(&mut self, id: ClientId, out: &mut Reply) {
+    pub(super) fn append_deferred(&mut self, id: ClientId, out: &mut Reply) {
         for (to, mut message) in std::mem::take(&mut self.deferred) {
             if to == id {
                 out.out().append(message.out());

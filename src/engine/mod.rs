@@ -4,6 +4,7 @@
 //! `NetRequest` values. It names no handler: `main` hands it the command table.
 
 pub mod args;
+pub mod block;
 pub mod budget;
 pub mod client;
 pub mod config;
@@ -98,6 +99,7 @@ pub struct Engine {
     ready: VecDeque<ClientId>,
     dirty: Vec<ClientId>,
     frames: VecDeque<(ClientId, Frame)>,
+    blocking: block::Blocking,
     deferred: Vec<(ClientId, Reply)>,
     running_proto: Option<Proto>,
     requests: Vec<NetRequest>,
@@ -138,6 +140,7 @@ impl Engine {
             ready: VecDeque::new(),
             dirty: Vec::new(),
             frames: VecDeque::new(),
+            blocking: block::Blocking::default(),
             deferred: Vec::new(),
             running_proto: None,
             requests: Vec::new(),
@@ -219,6 +222,12 @@ impl Engine {
     pub fn read_closed(&mut self, id: ClientId) {
         let Some(client) = self.clients.get_mut(&id) else { return };
         client.read_closed = true;
+        if client.blocked.is_some() {
+            // Nobody is left to answer to; what it would take stays for others.
+            client.close = CloseWish::Now;
+            self.mark_dirty(id);
+            return;
+        }
         self.make_ready(id);
     }
 
@@ -278,14 +287,17 @@ impl Engine {
     pub fn reading_paused(&self, id: ClientId) -> bool {
         self.clients.get(&id).is_some_and(|c| {
             // Whoever sends faster than it is served waits in its socket, not in our memory.
-            let behind = c.queued && c.inbuf.len() >= BACKLOG_MAX;
-            c.parked || c.close != CloseWish::No || behind
+            let waits = c.queued || c.blocked.is_some();
+            let behind = waits && c.inbuf.len() >= BACKLOG_MAX;
+            // A blocked client is still read, or its end would not be noticed.
+            c.parked && c.blocked.is_none() || c.close != CloseWish::No || behind
         })
     }
 
     /// The network closed a client.
     pub fn gone(&mut self, id: ClientId) {
         self.unsubscribe_all(id);
+        self.forget_blocked(id);
         if self.clients.remove(&id).is_none() {
             return;
         }

@@ -37,6 +37,10 @@ fn entry_digest(db: usize, entry: &Entry) -> [u8; 32] {
     match entry.view() {
         View::Int(n) => hasher.update(itoa::Buffer::new().format(n)),
         View::Short(bytes, _) => hasher.update(bytes),
+        View::Packed(kind, bytes) => {
+            hasher.update(kind.type_name());
+            hasher.update(bytes);
+        }
         View::Boxed(Value::Str(s)) => hasher.update(s.bytes()),
     }
     hasher.finalize().into()

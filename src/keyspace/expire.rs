@@ -46,6 +46,7 @@ impl Keyspace {
         match target.take(hash, key) {
             Some(entry) => {
                 self.discard(entry);
+                self.ready(db, key);
                 true
             }
             None => false,

@@ -8,14 +8,17 @@ pub mod effects;
 pub mod entry;
 pub mod expire;
 pub mod keys;
+pub mod waiting;
 pub mod walk;
 
 use crate::base::hash::Seed;
 use crate::base::rng::Rng;
+use crate::ds::dict::Thin;
 use crate::env::Garbage;
 use access::AccessPolicy;
 use db::Db;
-use effects::Effects;
+use effects::{Effects, Event, class};
+use waiting::Waiting;
 use walk::{Names, Walks};
 
 /// What happens to a key that is past its deadline when somebody looks.
@@ -53,6 +56,9 @@ pub struct Keyspace {
     pub access: AccessPolicy,
     /// What happens to expired keys.
     pub expiry: ExpiryPolicy,
+    /// Keys that blocked clients wait for.
+    pub waiting: Waiting,
+    scratch: Vec<u8>,
     garbage: Vec<Box<dyn Garbage>>,
     hints: keys::Hints,
     next_table: u64,
@@ -74,6 +80,8 @@ impl Keyspace {
             walks: Walks::default(),
             access: AccessPolicy::default(),
             expiry: ExpiryPolicy::default(),
+            waiting: Waiting::default(),
+            scratch: Vec::new(),
             garbage: Vec::new(),
             hints: keys::Hints::default(),
             next_table: databases as u64,
@@ -86,6 +94,8 @@ impl Keyspace {
     pub fn swap_db(&mut self, a: usize, b: usize) {
         self.dbs.swap(a, b);
         self.effects.dirty += 1;
+        self.all_ready(a);
+        self.all_ready(b);
     }
 
     /// Empties one database; returns how many keys it had.
@@ -100,6 +110,7 @@ impl Keyspace {
             self.garbage.push(Box::new(contents));
         }
         self.effects.dirty += keys as u64;
+        self.all_ready(db);
         keys
     }
 
@@ -117,6 +128,28 @@ impl Keyspace {
     #[inline]
     pub fn has_garbage(&self) -> bool {
         !self.garbage.is_empty()
+    }
+
+    /// Puts an entry into a database, over whatever has its key.
+    fn place(&mut self, db: usize, hash: u64, entry: entry::Entry) {
+        let announce = self.effects.interest.notify & class::NEW != 0;
+        let awaited = !self.waiting.is_empty();
+        let name = if announce || awaited { entry.key().to_vec() } else { Vec::new() };
+        match self.dbs[db].put(hash, entry) {
+            Some(old) => self.discard(old),
+            None if announce => self.effects.announce(db, &name, Event::new(class::NEW, "new")),
+            None => {}
+        }
+        if awaited {
+            self.ready(db, &name);
+        }
+    }
+
+    /// The type's name of what a key holds, looked at without any effect.
+    pub fn type_of(&self, db: usize, key: &[u8], now: i64) -> Option<&'static str> {
+        let hash = self.dbs[db].dict.hash(key);
+        let entry = self.dbs[db].peek(hash, key)?;
+        (!entry.expired(now)).then(|| entry.type_name())
     }
 
     fn discard(&mut self, entry: entry::Entry) {
