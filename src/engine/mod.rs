@@ -159,6 +159,8 @@ impl Engine {
     pub fn configured(&mut self) {
         let config = &self.config;
         self.limits.max_string_len = config.proto_max_bulk_len;
+        self.limits.stream_node_max_bytes = config.stream_node_max_bytes as usize;
+        self.limits.stream_node_max_entries = config.stream_node_max_entries as u64;
         let access = &mut self.keyspace.access;
         access.lfu = matches!(
             config.maxmemory_policy,

@@ -1,10 +1,12 @@
 //! Types and their encodings. Nothing here knows a key, a client or a reply's protocol version.
 
 pub mod limits;
+pub mod stream;
 pub mod string;
 
 use crate::ds::listpack::Item;
 use crate::resp::reply::Reply;
+use stream::Stream;
 use string::BigStr;
 
 /// A value too large or too structured to live inside its entry.
@@ -12,6 +14,8 @@ use string::BigStr;
 pub enum Value {
     /// A string.
     Str(BigStr),
+    /// A stream.
+    Stream(Box<Stream>),
 }
 
 /// The encodings of small collections, whose bytes may live inside their entry.
@@ -88,6 +92,7 @@ impl Value {
     pub fn type_name(&self) -> &'static str {
         match self {
             Value::Str(_) => "string",
+            Value::Stream(_) => "stream",
         }
     }
 
@@ -95,6 +100,7 @@ impl Value {
     pub fn encoding(&self) -> &'static str {
         match self {
             Value::Str(_) => "raw",
+            Value::Stream(_) => "stream",
         }
     }
 
@@ -102,6 +108,7 @@ impl Value {
     pub fn duplicate(&self) -> Value {
         match self {
             Value::Str(s) => Value::Str(s.duplicate()),
+            Value::Stream(s) => Value::Stream(Box::new(s.duplicate())),
         }
     }
 
@@ -110,6 +117,7 @@ impl Value {
         std::mem::size_of::<Value>()
             + match self {
                 Value::Str(s) => s.heap_bytes(),
+                Value::Stream(s) => s.bytes(),
             }
     }
 }

@@ -8,6 +8,7 @@
 mod edit;
 mod hints;
 mod look;
+mod streams;
 mod strings;
 
 use super::db::Db;

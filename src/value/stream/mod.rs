@@ -4,6 +4,7 @@
 //! [`group`] has the consumer groups. The two parts are separate fields, so that a reader can walk
 //! the log while it books deliveries.
 
+mod count;
 pub mod group;
 pub mod id;
 pub mod log;
@@ -16,6 +17,7 @@ pub use id::StreamId;
 pub use log::Log;
 
 use super::{Collection, PackedKind, Value};
+use crate::base::error::Error;
 
 /// A stream.
 #[derive(Debug, Default)]
@@ -44,61 +46,46 @@ impl Stream {
         std::mem::size_of::<Stream>() + self.log.bytes() + self.groups.bytes()
     }
 
+    /// Hands out everything that makes two streams the same, part by part: entries, counters,
+    /// groups with who has what. Times and delivery counts are not part of it.
+    pub fn content(&self, part: &mut dyn FnMut(&[u8])) {
+        let log = &self.log;
+        for id in [log.last_id, log.max_deleted_id] {
+            id.with_text(|text| part(text));
+        }
+        part(&log.entries_added.to_le_bytes());
+        for entry in log.range(StreamId::MIN, StreamId::MAX) {
+            entry.id.with_text(|text| part(text));
+            part(&(entry.len() as u64).to_le_bytes());
+            for word in entry.fields().flat_map(|(name, value)| [name, value]) {
+                part(&(word.len() as u64).to_le_bytes());
+                word.with_text(|text| part(text));
+            }
+        }
+        for (name, group) in self.groups.iter() {
+            part(name);
+            group.last_id.with_text(|text| part(text));
+            part(&group.entries_read.map_or(-1, |n| n as i64).to_le_bytes());
+            for consumer in group.consumers() {
+                part(consumer.name());
+                consumer.pending().iter().for_each(|id| id.with_text(|text| part(text)));
+            }
+        }
+    }
+
     /// Asserts every invariant.
     pub fn check(&self) {
         self.log.check();
         self.groups.check();
     }
+}
 
-    /// Whether an entry behind `after` was deleted by XDEL, so that counting is of no use there.
-    fn has_holes_after(&self, after: StreamId) -> bool {
-        let hole = self.log.max_deleted_id;
-        !self.log.is_empty() && hole != StreamId::MIN && after <= hole
-    }
-
-    /// How many entries had ever been added up to `id`, when that can be told.
-    pub fn count_up_to(&self, id: StreamId) -> Option<u64> {
-        let log = &self.log;
-        let (added, length) = (log.entries_added, log.len());
-        if added == 0 {
-            return Some(0);
-        }
-        if length == 0 && id <= log.last_id {
-            return Some(added);
-        }
-        if id >= log.last_id {
-            return (id == log.last_id).then_some(added);
-        }
-        let (first, hole) = (log.first_id(), log.max_deleted_id);
-        if hole != StreamId::MIN && hole >= first {
-            return None;
-        }
-        match id.cmp(&first) {
-            std::cmp::Ordering::Less => Some(added - length),
-            std::cmp::Ordering::Equal => Some(added - length + 1),
-            std::cmp::Ordering::Greater => None,
-        }
-    }
-
-    /// How far a group is behind, in entries, when that can be told.
-    pub fn lag(&self, group: &Group) -> Option<i64> {
-        let added = self.log.entries_added;
-        if added == 0 {
-            return Some(0);
-        }
-        let read = match group.entries_read {
-            Some(read) if !self.has_holes_after(group.last_id) => read,
-            _ => self.count_up_to(group.last_id)?,
-        };
-        Some((added as i64).wrapping_sub(read as i64))
-    }
-
-    /// What a group's count of entries becomes when it is given the entry `id`.
-    pub fn count_after_reading(&self, entries_read: Option<u64>, id: StreamId) -> Option<u64> {
-        match entries_read {
-            Some(read) if !self.has_holes_after(id) => Some(read.wrapping_add(1)),
-            _ if self.log.entries_added > 0 => self.count_up_to(id),
-            _ => entries_read,
+impl Value {
+    /// The stream it is.
+    pub fn as_stream(&self) -> Result<&Stream, Error> {
+        match self {
+            Value::Stream(stream) => Ok(stream),
+            _ => Err(Error::WrongType),
         }
     }
 }
