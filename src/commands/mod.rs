@@ -6,6 +6,7 @@ pub mod connection;
 pub mod debug;
 pub mod expire;
 pub mod generic;
+pub mod hash;
 pub mod object;
 pub mod pubsub;
 pub mod scan;
@@ -18,6 +19,7 @@ use std::sync::LazyLock;
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
     Table::new(&[
         string::SPECS,
+        hash::SPECS,
         generic::SPECS,
         expire::SPECS,
         scan::SPECS,

@@ -9,6 +9,7 @@ use crate::engine::args::Args;
 use crate::engine::cx::{CmdResult, DataCx, Outcome};
 use crate::engine::frame::Frame;
 use crate::engine::spec::{Spec, cat, flag};
+use crate::resp::reply::Reply;
 
 /// The commands of this family.
 pub const SPECS: &[Spec] = &[
@@ -24,81 +25,124 @@ pub const SPECS: &[Spec] = &[
         .summary("Names all keys that match a pattern."),
 ];
 
-/// Cursors of the table are positions of 48 bits; what lies beyond is past its end.
-const CURSOR_END: u64 = 1 << 48;
+/// A call looks at no more than this many places for each element asked for, so that an almost
+/// empty table does not make it run for long.
+const PLACES_PER_ELEMENT: u64 = 10;
 
-/// A call looks at no more than this many places for each key asked for, so that an almost empty
-/// table does not make it run for long.
-const PLACES_PER_KEY: u64 = 10;
-
-struct Wanted<'a> {
+/// What SCAN and its relatives are asked for.
+pub(crate) struct ScanOptions<'a> {
     count: u64,
     pattern: Option<&'a [u8]>,
     type_name: Option<&'a [u8]>,
 }
 
-impl<'a> Wanted<'a> {
-    fn parse(args: &'a Args<'_>, first: usize) -> Result<Wanted<'a>, Error> {
-        let mut wanted = Wanted { count: 10, pattern: None, type_name: None };
-        let mut i = first;
-        while i < args.len() {
-            // Every option has a value; the last word cannot be one.
-            if i + 1 == args.len() {
-                return Err(Error::Syntax);
-            }
-            if args.is(i, "count") {
-                let count = args.int(i + 1)?;
-                wanted.count = u64::try_from(count).ok().filter(|n| *n > 0).ok_or(Error::Syntax)?;
-            } else if args.is(i, "match") {
-                wanted.pattern = Some(args.get(i + 1)).filter(|p| *p != b"*");
-            } else if args.is(i, "type") {
-                wanted.type_name = Some(args.get(i + 1));
-            } else {
-                return Err(Error::Syntax);
-            }
-            i += 2;
+/// Reads the options from place `first` on. Only SCAN itself may choose by type.
+pub(crate) fn scan_options<'a>(
+    args: &'a Args<'_>,
+    first: usize,
+    by_type: bool,
+) -> Result<ScanOptions<'a>, Error> {
+    let mut options = ScanOptions { count: 10, pattern: None, type_name: None };
+    let mut i = first;
+    while i < args.len() {
+        // Every option has a value; the last word cannot be one.
+        if i + 1 == args.len() {
+            return Err(Error::Syntax);
         }
-        Ok(wanted)
+        if args.is(i, "count") {
+            let count = args.int(i + 1)?;
+            options.count = u64::try_from(count).ok().filter(|n| *n > 0).ok_or(Error::Syntax)?;
+        } else if args.is(i, "match") {
+            options.pattern = Some(args.get(i + 1)).filter(|p| *p != b"*");
+        } else if by_type && args.is(i, "type") {
+            options.type_name = Some(args.get(i + 1));
+        } else {
+            return Err(Error::Syntax);
+        }
+        i += 2;
+    }
+    Ok(options)
+}
+
+impl ScanOptions<'_> {
+    /// Takes steps from `cursor` on until enough elements were seen, and answers with the next
+    /// cursor and those that match. A step shows its elements to `Found` and returns the cursor
+    /// behind it, 0 at the end.
+    pub(crate) fn run(
+        &self,
+        out: &mut Reply,
+        mut cursor: u64,
+        mut step: impl FnMut(u64, &mut Found<'_>) -> u64,
+    ) {
+        let mut found =
+            Found { pattern: self.pattern, seen: 0, text: Vec::new(), ends: Vec::new() };
+        let mut places = self.count.saturating_mul(PLACES_PER_ELEMENT);
+        loop {
+            cursor = step(cursor, &mut found);
+            places -= 1;
+            if cursor == 0 || places == 0 || found.seen >= self.count {
+                break;
+            }
+        }
+        out.array(2);
+        out.bulk(itoa::Buffer::new().format(cursor).as_bytes());
+        out.array(found.ends.len());
+        let mut start = 0;
+        for end in found.ends {
+            out.bulk(&found.text[start..end]);
+            start = end;
+        }
     }
 
-    fn takes(&self, key: &[u8], type_name: &str) -> bool {
-        self.type_name.is_none_or(|wanted| wanted.eq_ignore_ascii_case(type_name.as_bytes()))
-            && self.pattern.is_none_or(|pattern| glob::matches(pattern, key, false))
+    fn is_type(&self, name: &str) -> bool {
+        self.type_name.is_none_or(|wanted| wanted.eq_ignore_ascii_case(name.as_bytes()))
+    }
+}
+
+/// What the steps of a scan came upon. The cursor stands before it in the reply and is known
+/// after it: one buffer and the ends of its texts.
+pub(crate) struct Found<'a> {
+    pattern: Option<&'a [u8]>,
+    seen: u64,
+    text: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Found<'_> {
+    /// An element was seen: part of the reply when it matches, which is returned.
+    pub(crate) fn offer(&mut self, name: &[u8]) -> bool {
+        self.pass();
+        let hit = self.pattern.is_none_or(|pattern| glob::matches(pattern, name, false));
+        if hit {
+            self.push(name);
+        }
+        hit
+    }
+
+    /// What belongs to the element just taken follows it in the reply.
+    pub(crate) fn push(&mut self, text: &[u8]) {
+        self.text.extend_from_slice(text);
+        self.ends.push(self.text.len());
+    }
+
+    /// An element was seen that nobody asked for.
+    fn pass(&mut self) {
+        self.seen += 1;
     }
 }
 
 fn scan(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
-    let mut cursor = parse_cursor(args.get(1))?;
-    let wanted = Wanted::parse(args, 2)?;
-    // Names follow the cursor in the reply and are known before it: one buffer and their ends.
-    let (mut names, mut ends) = (Vec::new(), Vec::new());
-    let mut seen = 0;
-    let mut places = wanted.count.saturating_mul(PLACES_PER_KEY);
-    if cursor >= CURSOR_END {
-        cursor = 0;
-    } else {
-        loop {
-            cursor = cx.keys.scan(cursor, &mut |key, entry| {
-                seen += 1;
-                if wanted.takes(key, entry.type_name()) {
-                    names.extend_from_slice(key);
-                    ends.push(names.len());
-                }
-            });
-            places -= 1;
-            if cursor == 0 || places == 0 || seen >= wanted.count {
-                break;
+    let cursor = parse_cursor(args.get(1))?;
+    let options = scan_options(args, 2, true)?;
+    options.run(cx.out, cursor, |cursor, found| {
+        cx.keys.scan(cursor, &mut |key, entry| {
+            if options.is_type(entry.type_name()) {
+                found.offer(key);
+            } else {
+                found.pass();
             }
-        }
-    }
-    cx.out.array(2);
-    cx.out.bulk(itoa::Buffer::new().format(cursor).as_bytes());
-    cx.out.array(ends.len());
-    let mut start = 0;
-    for end in ends {
-        cx.out.bulk(&names[start..end]);
-        start = end;
-    }
+        })
+    });
     Ok(Outcome::Unchanged)
 }
 

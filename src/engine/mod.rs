@@ -126,7 +126,7 @@ impl Engine {
             keyspace,
             stats: Stats::default(),
             rng: Rng::seeded(word(24)),
-            limits: Limits::default(),
+            limits: Limits { seed, ..Limits::default() },
             run_id,
             started_us: now_us,
             cron_paused: false,
@@ -159,6 +159,8 @@ impl Engine {
     pub fn configured(&mut self) {
         let config = &self.config;
         self.limits.max_string_len = config.proto_max_bulk_len;
+        self.limits.hash_max_listpack_entries = config.hash_max_listpack_entries as usize;
+        self.limits.hash_max_listpack_value = config.hash_max_listpack_value as usize;
         self.limits.stream_node_max_bytes = config.stream_node_max_bytes as usize;
         self.limits.stream_node_max_entries = config.stream_node_max_entries as u64;
         let access = &mut self.keyspace.access;

@@ -1,11 +1,13 @@
 //! Types and their encodings. Nothing here knows a key, a client or a reply's protocol version.
 
+pub mod hash;
 pub mod limits;
 pub mod stream;
 pub mod string;
 
 use crate::ds::listpack::Item;
 use crate::resp::reply::Reply;
+use hash::Hash;
 use stream::Stream;
 use string::BigStr;
 
@@ -14,6 +16,8 @@ use string::BigStr;
 pub enum Value {
     /// A string.
     Str(BigStr),
+    /// A hash.
+    Hash(Hash),
     /// A stream.
     Stream(Box<Stream>),
 }
@@ -92,6 +96,7 @@ impl Value {
     pub fn type_name(&self) -> &'static str {
         match self {
             Value::Str(_) => "string",
+            Value::Hash(_) => "hash",
             Value::Stream(_) => "stream",
         }
     }
@@ -100,6 +105,7 @@ impl Value {
     pub fn encoding(&self) -> &'static str {
         match self {
             Value::Str(_) => "raw",
+            Value::Hash(hash) => hash.encoding(),
             Value::Stream(_) => "stream",
         }
     }
@@ -108,6 +114,7 @@ impl Value {
     pub fn duplicate(&self) -> Value {
         match self {
             Value::Str(s) => Value::Str(s.duplicate()),
+            Value::Hash(hash) => Value::Hash(hash.duplicate()),
             Value::Stream(s) => Value::Stream(Box::new(s.duplicate())),
         }
     }
@@ -117,8 +124,18 @@ impl Value {
         std::mem::size_of::<Value>()
             + match self {
                 Value::Str(s) => s.heap_bytes(),
+                Value::Hash(hash) => hash.heap_bytes(),
                 Value::Stream(s) => s.bytes(),
             }
+    }
+
+    /// Asserts every invariant.
+    pub fn check(&self) {
+        match self {
+            Value::Str(_) => {}
+            Value::Hash(hash) => hash.check(),
+            Value::Stream(stream) => stream.check(),
+        }
     }
 }
 
