@@ -11,6 +11,7 @@ pub mod object;
 pub mod pubsub;
 pub mod scan;
 pub mod server;
+pub mod stream;
 pub mod string;
 
 use crate::engine::table::Table;
@@ -20,6 +21,7 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
     Table::new(&[
         string::SPECS,
         hash::SPECS,
+        stream::SPECS,
         generic::SPECS,
         expire::SPECS,
         scan::SPECS,

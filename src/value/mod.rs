@@ -86,9 +86,11 @@ pub trait Collection: Default + Sized {
     /// Whether its key is to go.
     fn is_empty(&self) -> bool;
 
-    /// Whether a change of an existing one may serve a blocked command, as new entries of a stream
-    /// do. Its appearance and its end always may.
-    const SERVES: bool = false;
+    /// Whether the change that was just made may serve a blocked command, as new entries of a
+    /// stream do; asked once after each edit. Appearance and end of a key always may.
+    fn serves(&mut self) -> bool {
+        false
+    }
 }
 
 impl Value {

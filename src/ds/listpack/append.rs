@@ -87,8 +87,7 @@ mod tests {
     #[test]
     fn gives_the_bytes_that_pushing_gives() {
         let long = vec![b'x'; 5000];
-        let texts: [&[u8]; 7] =
-            [b"", b"abc", b"12", b"-5", b"123456789012", &long[..64], &long];
+        let texts: [&[u8]; 7] = [b"", b"abc", b"12", b"-5", b"123456789012", &long[..64], &long];
         let (mut pushed, mut appended) = (Listpack::new(), Listpack::new());
         for n in [0, 127, 128, -1, 4096, i64::MAX] {
             pushed.push_int(n);

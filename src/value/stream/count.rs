@@ -10,7 +10,7 @@ impl Log {
     /// Whether an entry from `id` on was deleted by XDEL, so that counting on is of no use.
     fn has_holes_from(&self, id: StreamId) -> bool {
         let hole = self.max_deleted_id;
-        !self.is_empty() && hole != StreamId::MIN && id <= hole
+        !self.is_empty() && hole != StreamId::MIN && self.first_id() <= hole && id <= hole
     }
 
     /// How many entries had ever been added up to `id`, when that can be told.

@@ -285,7 +285,9 @@ mod tests {
     #[test]
     fn an_entry_belongs_to_one_consumer() {
         let mut groups = Groups::default();
-        assert!(groups.create(b"g", StreamId::MIN, None) && !groups.create(b"g", StreamId::MAX, None));
+        assert!(
+            groups.create(b"g", StreamId::MIN, None) && !groups.create(b"g", StreamId::MAX, None)
+        );
         let mut group = groups.edit(b"g").expect("just made");
         let (a, b) = (group.create(b"a", 1), group.create(b"b", 2));
         let id = StreamId::new(1, 1);

@@ -28,6 +28,8 @@ pub struct Stream {
     pub groups: Groups,
     /// A stream that was made on purpose stays, also without entries.
     made: bool,
+    /// Something came or went that a blocked reader waits for.
+    news: bool,
 }
 
 impl Stream {
@@ -36,9 +38,15 @@ impl Stream {
         self.made = true;
     }
 
+    /// What was done is to be seen by blocked readers: an entry came, a group went.
+    pub fn wake(&mut self) {
+        self.news = true;
+    }
+
     /// An independent copy.
     pub fn duplicate(&self) -> Stream {
-        Stream { log: self.log.duplicate(), groups: self.groups.clone(), made: self.made }
+        let (log, groups) = (self.log.duplicate(), self.groups.clone());
+        Stream { log, groups, made: self.made, news: false }
     }
 
     /// Bytes held, about.
@@ -91,8 +99,6 @@ impl Value {
 }
 
 impl Collection for Stream {
-    const SERVES: bool = true;
-
     fn of(value: &mut Value) -> Option<&mut Stream> {
         match value {
             Value::Stream(stream) => Some(stream),
@@ -118,6 +124,10 @@ impl Collection for Stream {
 
     fn is_empty(&self) -> bool {
         !self.made
+    }
+
+    fn serves(&mut self) -> bool {
+        std::mem::take(&mut self.news)
     }
 }
 

@@ -27,11 +27,8 @@ impl<'a> Range<'a> {
     fn new(log: &'a Log, start: StreamId, end: StreamId, backwards: bool) -> Range<'a> {
         // The node that begins before `start` may reach into the range.
         let first = log.nodes.range(..=start).next_back().map_or(start, |(id, _)| *id);
-        let nodes = if first <= end {
-            log.nodes.range(first..=end)
-        } else {
-            log.nodes.range(end..end)
-        };
+        let nodes =
+            if first <= end { log.nodes.range(first..=end) } else { log.nodes.range(end..end) };
         Range { nodes, node: None, start, end, backwards }
     }
 
@@ -47,8 +44,7 @@ impl<'a> Iterator for Range<'a> {
     fn next(&mut self) -> Option<Entry<'a>> {
         loop {
             if self.node.is_none() {
-                let next =
-                    if self.backwards { self.nodes.next_back() } else { self.nodes.next() };
+                let next = if self.backwards { self.nodes.next_back() } else { self.nodes.next() };
                 let (id, node) = next?;
                 self.node = Some(Entries::new(*id, node.as_packed(), self.backwards));
             }
