@@ -10,5 +10,7 @@ mod family {
     mod object;
     mod protocol;
     mod scan;
+    mod stream;
+    mod stream_group;
     mod string;
 }

@@ -145,12 +145,11 @@ pub(super) fn xadd(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
         return Err(Error::fixed("ERR The ID specified in XADD must be greater than 0-0"));
     }
     let key = args.get(1);
-    let edit = if options.make {
-        Some(keys.edit_or_new::<Stream>(key)?)
+    let mut stream = if options.make {
+        keys.edit_or_new::<Stream>(key)?
+    } else if let Some(stream) = keys.edit::<Stream>(key)? {
+        stream
     } else {
-        keys.edit::<Stream>(key)?
-    };
-    let Some(mut stream) = edit else {
         out.null();
         return Ok(Outcome::Unchanged);
     };
