@@ -2,7 +2,7 @@
 //! listpack does all the time.
 
 use super::encode::{END, Encoded};
-use super::{Iter, Listpack, Pos};
+use super::{HEADER, Iter, Listpack, Pos};
 use crate::alloc::size_class;
 
 /// Writes elements behind the last one. The header is brought up to date when it ends.
@@ -27,8 +27,11 @@ impl Listpack {
     /// Begins to add elements. Reserve first what they will take.
     #[inline]
     pub fn appender(&mut self) -> Appender<'_> {
-        let end = self.0.pop();
-        debug_assert!(end == Some(END), "a listpack ends in its mark");
+        match self.0.pop() {
+            // An empty one need not have a buffer.
+            None => self.0.extend_from_slice(&[0; HEADER]),
+            Some(end) => debug_assert!(end == END, "a listpack ends in its mark"),
+        }
         Appender { bytes: &mut self.0, added: 0 }
     }
 }
