@@ -1,6 +1,6 @@
 //! Consumer groups: delivery, acknowledgement, claims, lag, and readers that wait.
 
-use super::stream::{asks, fill, gets, waits};
+use super::stream::{asks, fill, gets, shown, waits};
 use crate::support::Client;
 
 /// What XPENDING shows without times, which move.
@@ -196,7 +196,7 @@ case!(everything_is_told, |c| {
     asks(c, "XREADGROUP GROUP g a COUNT 1 STREAMS s >", "[[s [[1-1 [f 1]]]]]");
     asks(c, "XCLAIM s g a 0 1-1 TIME 1000 RETRYCOUNT 3 JUSTID", "[1-1]");
     c.cmd(&["HELLO", "3"]);
-    let told = super::stream::shown(&c.node(&["XINFO", "STREAM", "s", "FULL", "COUNT", "1"]));
+    let told = shown(&c.node(&["XINFO", "STREAM", "s", "FULL", "COUNT", "1"]));
     let begin = "{length 2 radix-tree-keys 1 radix-tree-nodes 2 last-generated-id 2-1 \
          max-deleted-entry-id 0-0 entries-added 2 recorded-first-entry-id 1-1 \
          entries [[1-1 [f 1]]] groups [{name g last-delivered-id 1-1 entries-read 1 lag 1 \
