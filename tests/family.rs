@@ -7,10 +7,12 @@ mod family {
     mod connection;
     mod expire;
     mod generic;
+    mod hash;
     mod object;
     mod protocol;
     mod scan;
     mod stream;
     mod stream_group;
     mod string;
+    mod transaction;
 }

@@ -205,11 +205,13 @@ fn quit(cx: &mut EngineCx<'_>, _: &mut Args<'_>) -> CmdResult {
 
 fn reset(cx: &mut EngineCx<'_>, _: &mut Args<'_>) -> CmdResult {
     cx.session.db = 0;
+    cx.session.txn = None;
     cx.session.authenticated = cx.engine.config.requirepass.is_empty();
     cx.out.set_silent(false);
     cx.out.proto = Proto::V2;
     if let Some(id) = cx.session.origin.client() {
         cx.engine.unsubscribe_all(id);
+        cx.engine.unwatch(id);
         if let Some(client) = cx.engine.client_mut(id) {
             client.name = Bytes::new();
             client.no_touch = false;

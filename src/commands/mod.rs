@@ -13,6 +13,7 @@ pub mod scan;
 pub mod server;
 pub mod stream;
 pub mod string;
+pub mod transaction;
 
 use crate::engine::table::Table;
 use std::sync::LazyLock;
@@ -29,6 +30,7 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
         connection::SPECS,
         client::SPECS,
         pubsub::SPECS,
+        transaction::SPECS,
         server::SPECS,
         config::SPECS,
         debug::SPECS,

@@ -6,10 +6,12 @@
 use crate::base::error::Error;
 use crate::base::glob;
 use crate::engine::args::Args;
+use crate::engine::budget::Budget;
 use crate::engine::cx::{CmdResult, DataCx, Outcome};
-use crate::engine::frame::Frame;
 use crate::engine::spec::{Spec, cat, flag};
-use crate::resp::reply::Reply;
+use crate::engine::work::{Progress, Work};
+use crate::keyspace::Keyspace;
+use crate::resp::reply::{Proto, Reply};
 
 /// The commands of this family.
 pub const SPECS: &[Spec] = &[
@@ -173,7 +175,41 @@ pub(super) fn parse_cursor(word: &[u8]) -> Result<u64, Error> {
 }
 
 fn keys(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
-    Ok(Outcome::Enter(Frame::keys_walk(cx.keys.db_index(), args.get(1).to_vec())))
+    let body = Reply::new(Proto::V2);
+    let db = cx.keys.db_index();
+    let walk = cx.keys.space().start_walk(db, args.get(1).to_vec(), cx.now);
+    Ok(Outcome::Enter(Box::new(KeysWalk { walk, count: 0, body })))
+}
+
+/// KEYS: names as of the moment the walk started.
+struct KeysWalk {
+    walk: u64,
+    count: usize,
+    body: Reply,
+}
+
+impl Work for KeysWalk {
+    fn step(&mut self, cx: &mut DataCx<'_>, budget: &mut Budget<'_>) -> Result<Progress, Error> {
+        let (names, done) = cx.keys.space().step_walk(self.walk, &mut || budget.more());
+        for name in names.iter() {
+            self.body.bulk(name);
+        }
+        self.count += names.len();
+        if !done {
+            return Ok(Progress::Pending);
+        }
+        cx.out.array(self.count);
+        cx.out.out().append(self.body.out());
+        Ok(Progress::Done(Outcome::Unchanged))
+    }
+
+    fn changes(&self) -> bool {
+        false
+    }
+
+    fn end(&mut self, space: &mut Keyspace) {
+        space.end_walk(self.walk);
+    }
 }
 
 #[cfg(test)]

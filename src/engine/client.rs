@@ -90,6 +90,10 @@ pub struct Client {
     pub read_closed: bool,
     /// A command of it runs in slices; its later requests wait.
     pub parked: bool,
+    /// The answer of its long work is being written: nothing may come in between.
+    pub replying: bool,
+    /// What is delivered behind that answer.
+    pub held_back: Option<Reply>,
     /// What it waits with, when a command of it blocks.
     pub blocked: Option<Box<super::block::Blocked>>,
     /// CLIENT NO-TOUCH.
@@ -102,6 +106,10 @@ pub struct Client {
     pub channels: BTreeSet<Bytes>,
     /// Patterns it listens to.
     pub patterns: BTreeSet<Bytes>,
+    /// Keys under WATCH.
+    pub watched: Vec<super::watch::Watched>,
+    /// One of them changed: its EXEC will fail.
+    pub watch_failed: bool,
     /// Since when its output is over the soft limit, monotonic microseconds.
     pub soft_since_us: Option<u64>,
     pub(super) queued: bool,
@@ -110,7 +118,7 @@ pub struct Client {
 
 impl Client {
     pub(super) fn new(id: ClientId, peer: Peer, now_us: u64, authenticated: bool) -> Client {
-        let session = Session { db: 0, authenticated, origin: Origin::Client(id) };
+        let session = Session::new(Origin::Client(id), authenticated);
         Client {
             id,
             peer,
@@ -125,12 +133,16 @@ impl Client {
             close: CloseWish::No,
             read_closed: false,
             parked: false,
+            replying: false,
+            held_back: None,
             blocked: None,
             no_touch: false,
             no_evict: false,
             reply_mode: ReplyMode::On,
             channels: BTreeSet::new(),
             patterns: BTreeSet::new(),
+            watched: Vec::new(),
+            watch_failed: false,
             soft_since_us: None,
             queued: false,
             dirty: false,

@@ -29,7 +29,12 @@ impl Engine {
                     }
                     self.write_stream(&mut argv);
                 }
-                Effect::Touched { db, key, event, .. } => self.notify(db, &key, event),
+                Effect::Touched { db, key, event, changed } => {
+                    if changed && self.keyspace.effects.interest.changes {
+                        self.watched_key_changed(db, &key);
+                    }
+                    self.notify(db, &key, event);
+                }
                 Effect::Ready { db, key } => self.blocking.mark_ready(db, key),
             }
         }

@@ -30,7 +30,7 @@ pub struct Call<'a> {
 type Gate = fn(&Call<'_>) -> Admit;
 
 /// The checks, in order.
-const GATES: &[Gate] = &[auth, pubsub_mode];
+const GATES: &[Gate] = &[auth, no_multi, pubsub_mode];
 
 /// Runs all checks.
 #[inline]
@@ -52,6 +52,14 @@ fn auth(call: &Call<'_>) -> Admit {
         return Admit::Go;
     }
     Admit::Refuse(Error::NoAuth)
+}
+
+#[inline]
+fn no_multi(call: &Call<'_>) -> Admit {
+    if call.session.txn.is_none() || !call.spec.has(flag::NO_MULTI) {
+        return Admit::Go;
+    }
+    Admit::Refuse(Error::fixed("ERR Command not allowed inside a transaction"))
 }
 
 /// RESP2 cannot tell a message from a reply, so a subscriber may only change its subscriptions.

@@ -59,7 +59,7 @@ fn server(engine: &Engine, text: &mut String) {
 fn clients(engine: &Engine, text: &mut String) {
     line(text, "connected_clients", engine.clients.len());
     line(text, "maxclients", engine.config.maxclients);
-    line(text, "blocked_clients", engine.frames.len());
+    line(text, "blocked_clients", engine.blocking.clients());
     let listening = engine.clients.values().filter(|c| c.subscriptions() > 0).count();
     line(text, "pubsub_clients", listening);
 }

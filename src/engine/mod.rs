@@ -12,7 +12,6 @@ pub mod cron;
 pub mod cx;
 pub mod drain;
 pub mod exec;
-pub mod frame;
 pub mod gate;
 pub mod info;
 pub mod keyspec;
@@ -23,6 +22,9 @@ pub mod shutdown;
 pub mod spec;
 pub mod stats;
 pub mod table;
+pub mod transaction;
+pub mod watch;
+pub mod work;
 
 use crate::base::error::Error;
 use crate::base::hash::Seed;
@@ -35,7 +37,6 @@ use crate::resp::request::InBuf;
 use crate::value::limits::Limits;
 use client::{Client, ClientId, Clients, CloseWish, Peer};
 use config::Config;
-use frame::Frame;
 use pubsub::PubSub;
 use stats::Stats;
 use std::collections::VecDeque;
@@ -98,8 +99,9 @@ pub struct Engine {
     next_id: u64,
     ready: VecDeque<ClientId>,
     dirty: Vec<ClientId>,
-    frames: VecDeque<(ClientId, Frame)>,
+    works: VecDeque<work::Suspended>,
     blocking: block::Blocking,
+    watchers: watch::Watchers,
     deferred: Vec<(ClientId, Reply)>,
     running_proto: Option<Proto>,
     requests: Vec<NetRequest>,
@@ -139,8 +141,9 @@ impl Engine {
             next_id: 0,
             ready: VecDeque::new(),
             dirty: Vec::new(),
-            frames: VecDeque::new(),
+            works: VecDeque::new(),
             blocking: block::Blocking::default(),
+            watchers: watch::Watchers::default(),
             deferred: Vec::new(),
             running_proto: None,
             requests: Vec::new(),
@@ -246,7 +249,7 @@ impl Engine {
 
     /// Whether there is work that does not wait for time or the network.
     pub fn has_ready(&self) -> bool {
-        !self.ready.is_empty() || !self.frames.is_empty() || self.keyspace.has_garbage()
+        !self.ready.is_empty() || !self.works.is_empty() || self.keyspace.has_garbage()
     }
 
     /// A client's output.
@@ -302,16 +305,9 @@ impl Engine {
     pub fn gone(&mut self, id: ClientId) {
         self.unsubscribe_all(id);
         self.forget_blocked(id);
-        if self.clients.remove(&id).is_none() {
-            return;
-        }
-        let (dead, alive) =
-            std::mem::take(&mut self.frames).into_iter().partition(|(owner, _)| *owner == id);
-        self.frames = alive;
-        let dead: VecDeque<(ClientId, Frame)> = dead;
-        for (_, frame) in dead {
-            frame.cancel(&mut self.keyspace);
-        }
+        self.unwatch(id);
+        self.clients.remove(&id);
+        self.abandon_works(id);
     }
 
     /// A job off the loop ended.

@@ -150,6 +150,10 @@ impl Engine {
     pub fn deliver(&mut self, id: ClientId, write: &dyn Fn(&mut Reply)) {
         let Some(client) = self.clients.get_mut(&id) else { return };
         match &mut client.live {
+            Some(live) if client.replying => {
+                let proto = live.out.proto;
+                write(client.held_back.get_or_insert_with(|| Reply::new(proto)));
+            }
             Some(live) => {
                 write(&mut live.out);
                 self.mark_dirty(id);

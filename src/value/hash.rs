@@ -77,12 +77,6 @@ impl Hash {
         }
     }
 
-    /// Number of fields.
-    #[inline]
-    pub fn len(&self) -> usize {
-        self.as_ref().len()
-    }
-
     /// Converts ahead of a call that sets these fields and values in turn, where it is clear from
     /// the words alone that they do not fit a listpack. As in Redis, fields that come twice, or
     /// are there already, count as new ones.
@@ -98,7 +92,7 @@ impl Hash {
             }
         }
         if many || long || !list.may_grow(sum) {
-            self.to_table(limits);
+            self.convert(limits);
         }
     }
 
@@ -107,7 +101,7 @@ impl Hash {
     pub fn set(&mut self, field: &[u8], value: &[u8], limits: &Limits) -> bool {
         let longest = field.len().max(value.len());
         if longest > limits.hash_max_listpack_value && matches!(self, Hash::Packed(_)) {
-            self.to_table(limits);
+            self.convert(limits);
         }
         let list = match self {
             Hash::Table(table) => return table.set(field, value),
@@ -120,7 +114,7 @@ impl Hash {
         list.push(field);
         list.push(value);
         if list.as_packed().len() / 2 > limits.hash_max_listpack_entries {
-            self.to_table(limits);
+            self.convert(limits);
         }
         true
     }
@@ -138,7 +132,7 @@ impl Hash {
         }
     }
 
-    fn to_table(&mut self, limits: &Limits) {
+    fn convert(&mut self, limits: &Limits) {
         let mut table = HashTable { dict: Dict::new(limits.seed), pairs: 0 };
         for (field, value) in self.as_ref().iter() {
             field.with_text(|field| value.with_text(|value| table.set(field, value)));
@@ -396,7 +390,7 @@ mod tests {
                 }
                 let found = hash.as_ref().get(&field).map(|item| item.to_vec());
                 assert_eq!(found.as_ref(), model.get(&field));
-                assert_eq!((hash.len(), hash.is_empty()), (model.len(), model.is_empty()));
+                assert_eq!((hash.as_ref().len(), hash.is_empty()), (model.len(), model.is_empty()));
                 if step % 50 == 0 {
                     hash.check();
                     assert_eq!(contents(hash.as_ref()), model);
@@ -419,7 +413,7 @@ mod tests {
         hash.set(b"f3", b"", &limits(3));
         assert_eq!(hash.encoding(), "hashtable");
         hash.remove(b"f3");
-        assert_eq!((hash.encoding(), hash.len()), ("hashtable", 3));
+        assert_eq!((hash.encoding(), hash.as_ref().len()), ("hashtable", 3));
         for (field, value, encoding) in
             [(64, 64, "listpack"), (65, 0, "hashtable"), (0, 65, "hashtable")]
         {

@@ -87,3 +87,6 @@ pub const SPECS: &[Spec] = &[
         .since("2.8.0")
         .summary("Walks over the fields of a hash, some at a time."),
 ];
+
+#[cfg(test)]
+mod tests;
