@@ -241,6 +241,7 @@ impl<'a> Keys<'a> {
             space.walks.before_removal(source.table, position, &entry);
         }
         let Some(entry) = source.take(hash, from) else { return };
+        space.ready(self.db, from);
         let epoch = space.walks.epoch;
         self.replace(to_db, entry.renamed(to, epoch));
     }
