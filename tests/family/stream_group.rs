@@ -200,9 +200,9 @@ case!(everything_is_told, |c| {
     let begin = "{length 2 radix-tree-keys 1 radix-tree-nodes 2 last-generated-id 2-1 \
          max-deleted-entry-id 0-0 entries-added 2 recorded-first-entry-id 1-1 \
          entries [[1-1 [f 1]]] groups [{name g last-delivered-id 1-1 entries-read 1 lag 1 \
-         pel-count 1 pel [[1-1 a 1000 3]] consumers [{name a seen-time ";
+         pel-count 1 pending [[1-1 a 1000 3]] consumers [{name a seen-time ";
     assert!(told.starts_with(begin), "{told}");
-    assert!(told.ends_with(" pel-count 1 pel [[1-1 1000 3]]}]}]}"), "{told}");
+    assert!(told.ends_with(" pel-count 1 pending [[1-1 1000 3]]}]}]}"), "{told}");
 });
 
 case!(consumers_wait_in_line, |c| {

@@ -83,7 +83,7 @@ fn full(out: &mut Reply, stream: &Stream, count: Option<u64>) {
         progress(out, log, group);
         out.bulk(b"pel-count");
         out.int(group.pending().len() as i64);
-        out.bulk(b"pel");
+        out.bulk(b"pending");
         let most = count.map_or(usize::MAX, |count| count as usize);
         out.array(group.pending().len().min(most));
         for (id, pending) in group.pending().iter().take(most) {
@@ -111,7 +111,7 @@ fn full_consumer(out: &mut Reply, group: &Group, consumer: &Consumer, most: usiz
     out.int(consumer.active.unwrap_or(-1));
     out.bulk(b"pel-count");
     out.int(consumer.pending().len() as i64);
-    out.bulk(b"pel");
+    out.bulk(b"pending");
     out.array(consumer.pending().len().min(most));
     for id in consumer.pending().iter().take(most) {
         let pending = &group.pending()[id];
