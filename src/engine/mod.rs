@@ -165,7 +165,7 @@ impl Engine {
         self.limits.hash_max_listpack_entries = config.hash_max_listpack_entries as usize;
         self.limits.hash_max_listpack_value = config.hash_max_listpack_value as usize;
         self.limits.stream_node_max_bytes = config.stream_node_max_bytes as usize;
-        self.limits.stream_node_max_entries = config.stream_node_max_entries as u64;
+        self.limits.stream_node_max_entries = config.stream_node_max_entries;
         let access = &mut self.keyspace.access;
         access.lfu = matches!(
             config.maxmemory_policy,
