@@ -9,9 +9,12 @@ use crate::engine::args::Args;
 use crate::engine::budget::Budget;
 use crate::engine::cx::{CmdResult, DataCx, Outcome};
 use crate::engine::spec::{Spec, cat, flag};
-use crate::engine::work::{Progress, Work};
+use crate::engine::work::{LONG, Progress, Work};
 use crate::keyspace::Keyspace;
+use crate::keyspace::keys::Keys;
+use crate::keyspace::lease::Lease;
 use crate::resp::reply::{Proto, Reply};
+use std::borrow::Cow;
 
 /// The commands of this family.
 pub const SPECS: &[Spec] = &[
@@ -67,33 +70,30 @@ pub(crate) fn scan_options<'a>(
 }
 
 impl ScanOptions<'_> {
+    /// Whether so many elements are wanted in one call that looking for them is long work.
+    pub(crate) fn is_long(&self) -> bool {
+        self.count >= LONG as u64
+    }
+
+    /// `run` in slices.
+    pub(crate) fn run_long(&self, cursor: u64, source: impl ScanSource + 'static) -> Outcome {
+        let pattern = self.pattern.map(|pattern| Cow::Owned(pattern.to_vec()));
+        let hunt = Hunt::new(self.count, cursor, pattern);
+        Outcome::Enter(Box::new(LongScan { hunt, source }))
+    }
+
     /// Takes steps from `cursor` on until enough elements were seen, and answers with the next
     /// cursor and those that match. A step shows its elements to `Found` and returns the cursor
     /// behind it, 0 at the end.
     pub(crate) fn run(
         &self,
         out: &mut Reply,
-        mut cursor: u64,
+        cursor: u64,
         mut step: impl FnMut(u64, &mut Found<'_>) -> u64,
     ) {
-        let mut found =
-            Found { pattern: self.pattern, seen: 0, text: Vec::new(), ends: Vec::new() };
-        let mut places = self.count.saturating_mul(PLACES_PER_ELEMENT);
-        loop {
-            cursor = step(cursor, &mut found);
-            places -= 1;
-            if cursor == 0 || places == 0 || found.seen >= self.count {
-                break;
-            }
-        }
-        out.array(2);
-        out.bulk(itoa::Buffer::new().format(cursor).as_bytes());
-        out.array(found.ends.len());
-        let mut start = 0;
-        for end in found.ends {
-            out.bulk(&found.text[start..end]);
-            start = end;
-        }
+        let mut hunt = Hunt::new(self.count, cursor, self.pattern.map(Cow::Borrowed));
+        while hunt.goes_on(&mut step) {}
+        hunt.answer(out);
     }
 
     fn is_type(&self, name: &str) -> bool {
@@ -101,10 +101,79 @@ impl ScanOptions<'_> {
     }
 }
 
+/// One call of a scan on its way.
+struct Hunt<'a> {
+    count: u64,
+    cursor: u64,
+    places: u64,
+    found: Found<'a>,
+}
+
+impl<'a> Hunt<'a> {
+    fn new(count: u64, cursor: u64, pattern: Option<Cow<'a, [u8]>>) -> Hunt<'a> {
+        let found = Found { pattern, seen: 0, text: Vec::new(), ends: Vec::new() };
+        Hunt { count, cursor, places: count.saturating_mul(PLACES_PER_ELEMENT), found }
+    }
+
+    /// Takes one step; whether another one is to follow.
+    #[inline]
+    fn goes_on(&mut self, step: impl FnOnce(u64, &mut Found<'_>) -> u64) -> bool {
+        self.cursor = step(self.cursor, &mut self.found);
+        self.places -= 1;
+        self.cursor != 0 && self.places != 0 && self.found.seen < self.count
+    }
+
+    fn answer(&self, out: &mut Reply) {
+        out.array(2);
+        out.bulk(itoa::Buffer::new().format(self.cursor).as_bytes());
+        out.array(self.found.ends.len());
+        let mut start = 0;
+        for &end in &self.found.ends {
+            out.bulk(&self.found.text[start..end]);
+            start = end;
+        }
+    }
+}
+
+/// What a long scan walks over: a leased collection.
+pub(crate) trait ScanSource {
+    /// Shows the elements of one step and returns the cursor behind it, 0 at the end.
+    fn step(&mut self, keys: &mut Keys<'_>, cursor: u64, found: &mut Found<'_>) -> u64;
+
+    /// The lease, to be given back.
+    fn lease(&self) -> Lease;
+}
+
+struct LongScan<S> {
+    hunt: Hunt<'static>,
+    source: S,
+}
+
+impl<S: ScanSource> Work for LongScan<S> {
+    fn step(&mut self, cx: &mut DataCx<'_>, budget: &mut Budget<'_>) -> Result<Progress, Error> {
+        let source = &mut self.source;
+        while self.hunt.goes_on(|cursor, found| source.step(&mut cx.keys, cursor, found)) {
+            if !budget.more() {
+                return Ok(Progress::Pending);
+            }
+        }
+        self.hunt.answer(cx.out);
+        Ok(Progress::Done(Outcome::Unchanged))
+    }
+
+    fn changes(&self) -> bool {
+        false
+    }
+
+    fn end(&mut self, space: &mut Keyspace) {
+        space.release(self.source.lease());
+    }
+}
+
 /// What the steps of a scan came upon. The cursor stands before it in the reply and is known
 /// after it: one buffer and the ends of its texts.
 pub(crate) struct Found<'a> {
-    pattern: Option<&'a [u8]>,
+    pattern: Option<Cow<'a, [u8]>>,
     seen: u64,
     text: Vec<u8>,
     ends: Vec<usize>,
@@ -114,7 +183,8 @@ impl Found<'_> {
     /// An element was seen: part of the reply when it matches, which is returned.
     pub(crate) fn offer(&mut self, name: &[u8]) -> bool {
         self.pass();
-        let hit = self.pattern.is_none_or(|pattern| glob::matches(pattern, name, false));
+        let pattern = self.pattern.as_deref();
+        let hit = pattern.is_none_or(|pattern| glob::matches(pattern, name, false));
         if hit {
             self.push(name);
         }

@@ -3,11 +3,12 @@
 //! Session and reply are one pointer, moved out while a command of the client runs. An id is never
 //! used again, so a stale one finds nobody.
 
+use super::pubsub::Subscriptions;
 use super::session::{Origin, Session};
 use crate::resp::reply::{Proto, Reply};
 use crate::resp::request::InBuf;
 use bytes::Bytes;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 /// Identity of a client, counted from 1.
@@ -102,10 +103,8 @@ pub struct Client {
     pub no_evict: bool,
     /// CLIENT REPLY.
     pub reply_mode: ReplyMode,
-    /// Channels it listens to.
-    pub channels: BTreeSet<Bytes>,
-    /// Patterns it listens to.
-    pub patterns: BTreeSet<Bytes>,
+    /// What it listens to.
+    pub subscriptions: Subscriptions,
     /// Keys under WATCH.
     pub watched: Vec<super::watch::Watched>,
     /// One of them changed: its EXEC will fail.
@@ -139,8 +138,7 @@ impl Client {
             no_touch: false,
             no_evict: false,
             reply_mode: ReplyMode::On,
-            channels: BTreeSet::new(),
-            patterns: BTreeSet::new(),
+            subscriptions: Subscriptions::default(),
             watched: Vec::new(),
             watch_failed: false,
             soft_since_us: None,
@@ -149,14 +147,9 @@ impl Client {
         }
     }
 
-    /// Channels and patterns it listens to.
-    pub fn subscriptions(&self) -> usize {
-        self.channels.len() + self.patterns.len()
-    }
-
     /// Whether RESP2 allows it only the commands of subscribed mode.
     pub fn in_subscribed_mode(&self) -> bool {
-        self.subscriptions() > 0
+        !self.subscriptions.is_empty()
     }
 }
 

@@ -223,24 +223,25 @@ impl Engine {
         args: &mut Args<'_>,
     ) -> Result<Called, Error> {
         self.settle_leases(spec, session, args);
-        let logged = self.keyspace.effects.interest.propagate.then(|| args.to_argv());
         let result = match spec.run {
             Run::Data(run) => self.call_data(run, session, out, args),
             Run::Engine(run) => run(&mut EngineCx { engine: self, session, out }, args),
             Run::Container => Err(Error::Syntax),
         };
+        self.show_to_monitors(spec, session, args);
         match result? {
             Outcome::Unchanged | Outcome::Changed(Propagate::Nothing) => {}
             Outcome::Changed(Propagate::Verbatim) => {
-                if let Some(argv) = logged {
-                    self.keyspace.effects.propagate(session.db, || argv);
-                }
+                self.keyspace.effects.propagate(session.db, || args.to_argv());
             }
             Outcome::Changed(Propagate::As(argv)) => {
                 self.keyspace.effects.propagate(session.db, || argv);
             }
             Outcome::Block(block) => return Ok(Called::Blocked(block)),
-            Outcome::Enter(work) => self.enter(work, session, out, logged)?,
+            Outcome::Enter(work) => {
+                let logged = self.keyspace.effects.interest.propagate.then(|| args.to_argv());
+                self.enter(work, session, out, logged)?;
+            }
         }
         Ok(Called::Done)
     }

@@ -16,6 +16,7 @@ pub mod gate;
 pub mod info;
 pub mod keyspec;
 pub mod lookahead;
+pub mod monitor;
 pub mod pubsub;
 pub mod session;
 pub mod shutdown;
@@ -102,6 +103,7 @@ pub struct Engine {
     works: VecDeque<work::Suspended>,
     blocking: block::Blocking,
     watchers: watch::Watchers,
+    monitors: Vec<ClientId>,
     deferred: Vec<(ClientId, Reply)>,
     running_proto: Option<Proto>,
     requests: Vec<NetRequest>,
@@ -144,6 +146,7 @@ impl Engine {
             works: VecDeque::new(),
             blocking: block::Blocking::default(),
             watchers: watch::Watchers::default(),
+            monitors: Vec::new(),
             deferred: Vec::new(),
             running_proto: None,
             requests: Vec::new(),
@@ -306,6 +309,7 @@ impl Engine {
         self.unsubscribe_all(id);
         self.forget_blocked(id);
         self.unwatch(id);
+        self.stop_monitoring(id);
         self.clients.remove(&id);
         self.abandon_works(id);
     }

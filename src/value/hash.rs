@@ -189,6 +189,10 @@ impl Hash {
 }
 
 impl Collection for Hash {
+    fn growing_in(buffer: &mut Vec<u8>) -> Self {
+        Hash::Packed(Listpack::growing_in(std::mem::take(buffer)))
+    }
+
     fn of(value: &mut Value) -> Option<&mut Self> {
         match value {
             Value::Hash(hash) => Some(hash),
@@ -196,7 +200,10 @@ impl Collection for Hash {
         }
     }
 
-    fn into_value(self) -> Value {
+    fn into_value(mut self) -> Value {
+        if let Hash::Packed(list) = &mut self {
+            list.fit();
+        }
         Value::Hash(self)
     }
 

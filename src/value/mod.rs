@@ -67,6 +67,11 @@ impl PackedKind {
 /// A collection type as the keyspace handles it: taken out of its entry to be edited, put back as
 /// packed bytes or as a boxed value.
 pub trait Collection: Default + Sized {
+    /// An empty one, which may take this empty buffer to grow in.
+    fn growing_in(_buffer: &mut Vec<u8>) -> Self {
+        Self::default()
+    }
+
     /// The collection in a boxed value; `None` when that is of another type.
     fn of(value: &mut Value) -> Option<&mut Self>;
 

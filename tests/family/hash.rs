@@ -1,7 +1,7 @@
 //! Hashes: fields set, read, counted, deleted, picked and walked over, in both encodings.
 
 use crate::support::Client;
-use crate::support::frames::{Node, Value};
+use crate::support::frames::{self, Node, Value, encode};
 use std::collections::{BTreeMap, BTreeSet};
 
 const SYNTAX: &str = "-ERR syntax error\r\n";
@@ -258,6 +258,9 @@ case!(counts_of_random_fields_have_bounds, |c| {
     c.expect(&["HRANDFIELD", "h", "1", "WITHVALUES", "x"], SYNTAX);
     let beyond = "-ERR value is out of range\r\n";
     c.expect(&["HRANDFIELD", "none", "4611686018427387904", "WITHVALUES"], beyond);
+    c.expect(&["HRANDFIELD", "none", "-2147483648"], NONE);
+    c.expect(&["HRANDFIELD", "h", "-2147483648"], beyond);
+    c.expect(&["HRANDFIELD", "h", "-9223372036854775807"], beyond);
     c.expect(&["HRANDFIELD", "h", "9223372036854775807"], bulks(&["f"]));
     c.expect(&["HRANDFIELD", "h", "4611686018427387903", "WITHVALUES"], bulks(&["f", "v"]));
 });
@@ -397,4 +400,68 @@ case!(large_fields_and_values_are_kept, |c| {
         Value::List(parts) => assert_eq!(pairs(&texts(&parts[1])).len(), 2),
         other => panic!("{other:?}"),
     }
+});
+
+case!(a_scan_of_many_fields_at_once, |c| {
+    let all = fill_huge(c, "h");
+    let (found, steps) = scan(c, "h", &["COUNT", "100000"]);
+    assert_eq!((found == all, steps), (true, 1));
+    let (found, steps) = scan(c, "h", &["COUNT", "5000", "MATCH", "f1?"]);
+    assert_eq!(
+        found.keys().collect::<BTreeSet<_>>(),
+        all.keys().filter(|f| f.len() == 3 && f.starts_with("f1")).collect()
+    );
+    assert!((4..=6).contains(&steps), "{steps}");
+});
+
+/// `f0` to `f29999`, more than one slice of work can list.
+fn fill_huge(c: &mut Client, key: &str) -> BTreeMap<String, String> {
+    let all: BTreeMap<String, String> =
+        (0..30_000).map(|n| (format!("f{n}"), format!("v{n}"))).collect();
+    let words = all.iter().flat_map(|(field, value)| [field.as_str(), value.as_str()]);
+    let call: Vec<&str> = ["HSET", key].into_iter().chain(words).collect();
+    c.expect(&call, ":30000\r\n");
+    all
+}
+
+case!(long_replies_show_the_hash_as_it_was, |c| {
+    let all = fill_huge(c, "h");
+    let mut other = c.client();
+    c.send_raw(&encode(&["HGETALL", "h"]));
+    c.send_raw(&encode(&["HDEL", "h", "f29999"]));
+    c.send_raw(&encode(&["HKEYS", "h"]));
+    other.expect(&["PING"], "+PONG\r\n");
+    let read = |c: &mut Client| frames::parse(&c.read_frame()).expect("a reply").0;
+    assert_eq!(pairs(&texts(&read(c))), all);
+    assert_eq!(read(c).value, Value::Int(1));
+    let names: BTreeSet<String> = texts(&read(c)).into_iter().collect();
+    assert_eq!(names.len(), 29_999);
+    // Whether the deletion or the listing comes first, the listing is whole.
+    c.send_raw(&encode(&["HVALS", "h"]));
+    other.expect(&["HDEL", "h", "f1", "f2", "f3"], ":3\r\n");
+    let values = texts(&read(c)).len();
+    assert!(values == 29_999 || values == 29_996, "{values}");
+    c.send_raw(&encode(&["HGETALL", "h"]));
+    other.expect(&["DEL", "h"], ":1\r\n");
+    let fields = texts(&read(c)).len();
+    assert!(fields == 2 * 29_996 || fields == 0, "{fields}");
+});
+
+case!(many_random_fields_of_a_huge_hash, |c| {
+    let all = fill_huge(c, "h");
+    let differ = texts(&c.node(&["HRANDFIELD", "h", "20000", "WITHVALUES"]));
+    let differ = pairs(&differ);
+    assert_eq!(differ.len(), 20_000);
+    assert!(differ.iter().all(|(field, value)| all.get(field) == Some(value)));
+    let low = all.keys().take(1000).filter(|field| differ.contains_key(*field)).count();
+    assert!((500..=850).contains(&low), "{low} of the first thousand");
+    assert_eq!(pairs(&texts(&c.node(&["HRANDFIELD", "h", "30001", "WITHVALUES"]))), all);
+    let picks = texts(&c.node(&["HRANDFIELD", "h", "-30000"]));
+    assert!(picks.iter().all(|field| all.contains_key(field)));
+    let seen: BTreeSet<&String> = picks.iter().collect();
+    // About 1 - 1/e of all.
+    assert!(picks.len() == 30_000 && (18_000..20_000).contains(&seen.len()), "{}", seen.len());
+    c.expect(&["HSET", "small", "a", "1"], ":1\r\n");
+    let picks = c.node(&["HRANDFIELD", "small", "-10000", "WITHVALUES"]);
+    assert_eq!(texts(&picks), ["a", "1"].repeat(10_000));
 });

@@ -1,11 +1,15 @@
 //! Hashes: the specs of the family, and what its files share.
 
+mod long;
 mod random;
 mod read;
 mod write;
 
 use crate::engine::keyspec::KeySpec;
 use crate::engine::spec::{Spec, cat, flag};
+use crate::resp::reply::{Proto, Reply};
+use crate::value::hash::Field;
+use crate::value::reply_item;
 
 const READ: u32 = flag::READONLY;
 const GROW: u32 = flag::WRITE | flag::DENYOOM;
@@ -87,6 +91,44 @@ pub const SPECS: &[Spec] = &[
         .since("2.8.0")
         .summary("Walks over the fields of a hash, some at a time."),
 ];
+
+/// What of a field a reply lists.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// Its name.
+    Names,
+    /// Its value.
+    Values,
+    /// Its name, then its value.
+    Both,
+    /// An array of its name and its value.
+    Pairs,
+}
+
+impl Form {
+    /// Name and value of fields in an array: RESP3 keeps them together.
+    fn with_values(proto: Proto) -> Form {
+        if proto == Proto::V3 { Form::Pairs } else { Form::Both }
+    }
+
+    /// The start of an array of so many fields.
+    fn begin(self, out: &mut Reply, fields: usize) {
+        out.array(if self == Form::Both { 2 * fields } else { fields });
+    }
+
+    #[inline]
+    fn add(self, out: &mut Reply, (name, value): Field<'_>) {
+        if self == Form::Pairs {
+            out.array(2);
+        }
+        if self != Form::Values {
+            reply_item(out, name);
+        }
+        if self != Form::Names {
+            reply_item(out, value);
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests;

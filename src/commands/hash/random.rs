@@ -1,11 +1,14 @@
 //! HRANDFIELD: one field, several that differ, or several picks that may repeat.
 
+use super::Form;
+use super::long::{Listing, Picks, Sample};
 use crate::base::error::Error;
 use crate::base::rng::Rng;
 use crate::ds::listpack::Item;
 use crate::engine::args::Args;
 use crate::engine::cx::{CmdResult, DataCx, Outcome};
-use crate::resp::reply::{Proto, Reply};
+use crate::engine::work::LONG;
+use crate::resp::reply::Reply;
 use crate::value::hash::{Field, Hash, HashRef};
 use crate::value::reply_item;
 use std::collections::BTreeSet;
@@ -14,27 +17,50 @@ use std::collections::BTreeSet;
 /// that came before.
 const WALK_FROM: usize = 3;
 
+const OUT_OF_RANGE: Error = Error::fixed("ERR value is out of range");
+
+/// Picks that may repeat, at most: no client could read a longer array, and the server would not
+/// come to its end.
+const PICKS_MAX: u64 = i32::MAX as u64;
+
 pub(super) fn hrandfield(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
+    let key = args.get(1);
     if args.len() == 2 {
-        match cx.keys.read::<Hash>(args.get(1))?.and_then(|hash| hash.random(cx.rng)) {
-            Some((field, _)) => reply_item(cx.out, field),
+        match cx.keys.read::<Hash>(key)?.and_then(|hash| hash.random(cx.rng)) {
+            Some((name, _)) => reply_item(cx.out, name),
             None => cx.out.null(),
         }
         return Ok(Outcome::Unchanged);
     }
     let (count, values) = count_and_form(args)?;
-    let Some(hash) = cx.keys.read::<Hash>(args.get(1))? else {
+    let form = if values { Form::with_values(cx.out.proto) } else { Form::Names };
+    let Some(hash) = cx.keys.read::<Hash>(key)? else {
         cx.out.array(0);
         return Ok(Outcome::Unchanged);
     };
-    let picks = count.unsigned_abs() as usize;
-    let mut list = List { out: cx.out, values };
+    let (picks, fields) = (count.unsigned_abs(), hash.len());
     if count < 0 || picks == 1 {
-        list.begin(picks);
-        repeated(hash, picks, cx.rng, &mut list);
+        if picks > PICKS_MAX {
+            return Err(OUT_OF_RANGE);
+        }
+        let picks = picks as usize;
+        form.begin(cx.out, picks);
+        if picks >= LONG {
+            return Ok(Outcome::Enter(Box::new(Picks::new(
+                cx.keys.lease(key, false),
+                form,
+                picks,
+            ))));
+        }
+        repeated(hash, picks, cx.rng, form, cx.out);
     } else {
-        list.begin(picks.min(hash.len()));
-        different(hash, picks, cx.rng, &mut list);
+        let picks = picks.min(fields as u64) as usize;
+        form.begin(cx.out, picks);
+        if picks >= LONG && matches!(hash, HashRef::Table(_)) {
+            let listing = Listing::new(cx.keys.lease(key, false), form, picks, fields);
+            return Ok(Outcome::Enter(Box::new(listing)));
+        }
+        different(hash, picks, cx.rng, form, cx.out);
     }
     Ok(Outcome::Unchanged)
 }
@@ -53,71 +79,36 @@ fn count_and_form(args: &Args<'_>) -> Result<(i64, bool), Error> {
         return Err(Error::Syntax);
     }
     if values && count.unsigned_abs() > i64::MAX as u64 / 2 {
-        return Err(Error::fixed("ERR value is out of range"));
+        return Err(OUT_OF_RANGE);
     }
     Ok((count, values))
 }
 
-/// The reply: fields, or fields and values in the form of the protocol.
-struct List<'a> {
-    out: &'a mut Reply,
-    values: bool,
-}
-
-impl List<'_> {
-    fn begin(&mut self, fields: usize) {
-        let flat = self.values && self.out.proto == Proto::V2;
-        self.out.array(if flat { 2 * fields } else { fields });
-    }
-
-    fn add(&mut self, (field, value): Field<'_>) {
-        if self.values && self.out.proto == Proto::V3 {
-            self.out.array(2);
-        }
-        reply_item(self.out, field);
-        if self.values {
-            reply_item(self.out, value);
-        }
-    }
-}
-
 /// Picks that know nothing of each other.
-fn repeated(hash: HashRef<'_>, picks: usize, rng: &mut Rng, list: &mut List<'_>) {
+fn repeated(hash: HashRef<'_>, picks: usize, rng: &mut Rng, form: Form, out: &mut Reply) {
     // In a listpack each pick would walk; many picks share one walk.
     let fields: Vec<Field<'_>> = match hash {
         HashRef::Packed(_) if picks > 1 => hash.iter().collect(),
         _ => Vec::new(),
     };
     for _ in 0..picks {
-        // What is past the limit of the client's output is not picked in vain.
-        if list.out.overflowed() {
-            return;
-        }
         let picked = match fields.len() as u64 {
             0 => hash.random(rng),
             len => Some(fields[rng.below(len) as usize]),
         };
-        if let Some(field) = picked {
-            list.add(field);
-        }
+        form.add(out, picked.expect("a hash that exists has fields"));
     }
 }
 
-/// So many different fields, or all of them; every set of fields is as likely as any other.
-fn different(hash: HashRef<'_>, picks: usize, rng: &mut Rng, list: &mut List<'_>) {
-    let len = hash.len();
-    if picks >= len {
-        return hash.iter().for_each(|field| list.add(field));
-    }
-    if matches!(hash, HashRef::Packed(_)) || picks.saturating_mul(WALK_FROM) > len {
-        // Each field is taken with the share of what is still wanted in what is still to come.
-        let (mut wanted, mut left) = (picks as u64, len as u64);
+/// So many different fields; every set of fields is as likely as any other.
+fn different(hash: HashRef<'_>, picks: usize, rng: &mut Rng, form: Form, out: &mut Reply) {
+    let fields = hash.len();
+    if matches!(hash, HashRef::Packed(_)) || picks.saturating_mul(WALK_FROM) > fields {
+        let mut sample = Sample::new(picks, fields);
         for field in hash.iter() {
-            if rng.below(left) < wanted {
-                list.add(field);
-                wanted -= 1;
+            if sample.takes(rng) {
+                form.add(out, field);
             }
-            left -= 1;
         }
         return;
     }
@@ -125,7 +116,7 @@ fn different(hash: HashRef<'_>, picks: usize, rng: &mut Rng, list: &mut List<'_>
     while taken.len() < picks {
         let Some((Item::Bytes(name), value)) = hash.random(rng) else { return };
         if taken.insert(name) {
-            list.add((Item::Bytes(name), value));
+            form.add(out, (Item::Bytes(name), value));
         }
     }
 }

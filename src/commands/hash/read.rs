@@ -1,9 +1,15 @@
 //! Reading fields: one, some, all, and all in steps.
 
-use crate::commands::scan::{parse_cursor, scan_options};
+use super::Form;
+use super::long::Listing;
+use crate::commands::scan::{Found, ScanSource, parse_cursor, scan_options};
 use crate::engine::args::Args;
 use crate::engine::cx::{CmdResult, DataCx, Outcome};
-use crate::value::hash::Hash;
+use crate::engine::work::LONG;
+use crate::keyspace::keys::Keys;
+use crate::keyspace::lease::Lease;
+use crate::resp::reply::Reply;
+use crate::value::hash::{Hash, HashRef};
 use crate::value::reply_item;
 
 pub(super) fn hget(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
@@ -28,39 +34,36 @@ pub(super) fn hmget(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
 }
 
 pub(super) fn hgetall(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
-    match cx.keys.read::<Hash>(args.get(1))? {
-        Some(hash) => {
-            cx.out.map(hash.len());
-            for (field, value) in hash.iter() {
-                reply_item(cx.out, field);
-                reply_item(cx.out, value);
-            }
-        }
-        None => cx.out.map(0),
-    }
-    Ok(Outcome::Unchanged)
+    all(cx, args.get(1), Form::Both, Reply::map)
 }
 
 pub(super) fn hkeys(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
-    match cx.keys.read::<Hash>(args.get(1))? {
-        Some(hash) => {
-            cx.out.array(hash.len());
-            hash.iter().for_each(|(field, _)| reply_item(cx.out, field));
-        }
-        None => cx.out.array(0),
-    }
-    Ok(Outcome::Unchanged)
+    all(cx, args.get(1), Form::Names, Reply::array)
 }
 
 pub(super) fn hvals(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
-    match cx.keys.read::<Hash>(args.get(1))? {
-        Some(hash) => {
-            cx.out.array(hash.len());
-            hash.iter().for_each(|(_, value)| reply_item(cx.out, value));
-        }
-        None => cx.out.array(0),
+    all(cx, args.get(1), Form::Values, Reply::array)
+}
+
+#[inline]
+fn all(
+    cx: &mut DataCx<'_>,
+    key: &[u8],
+    form: Form,
+    begin: impl FnOnce(&mut Reply, usize),
+) -> CmdResult {
+    let Some(hash) = cx.keys.read::<Hash>(key)? else {
+        begin(cx.out, 0);
+        return Ok(Outcome::Unchanged);
+    };
+    let fields = hash.len();
+    begin(cx.out, fields);
+    if fields < LONG || matches!(hash, HashRef::Packed(_)) {
+        hash.iter().for_each(|field| form.add(cx.out, field));
+        return Ok(Outcome::Unchanged);
     }
-    Ok(Outcome::Unchanged)
+    let listing = Listing::new(cx.keys.lease(key, false), form, fields, fields);
+    Ok(Outcome::Enter(Box::new(listing)))
 }
 
 pub(super) fn hlen(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
@@ -90,12 +93,33 @@ pub(super) fn hscan(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
         cx.out.raw(b"*2\r\n$1\r\n0\r\n*0\r\n");
         return Ok(Outcome::Unchanged);
     };
-    scan_options(args, 3, false)?.run(cx.out, cursor, |cursor, found| {
-        hash.scan(cursor, &mut |field, value| {
-            if field.with_text(|field| found.offer(field)) {
-                value.with_text(|value| found.push(value));
-            }
-        })
-    });
+    let options = scan_options(args, 3, false)?;
+    if options.is_long() && hash.len() >= LONG && matches!(hash, HashRef::Table(_)) {
+        let leased = Leased(cx.keys.lease(args.get(1), false));
+        return Ok(options.run_long(cursor, leased));
+    }
+    options.run(cx.out, cursor, |cursor, found| scan_step(hash, cursor, found));
     Ok(Outcome::Unchanged)
+}
+
+fn scan_step(hash: HashRef<'_>, cursor: u64, found: &mut Found<'_>) -> u64 {
+    hash.scan(cursor, &mut |name, value| {
+        if name.with_text(|name| found.offer(name)) {
+            value.with_text(|value| found.push(value));
+        }
+    })
+}
+
+/// The hash of a scan that takes long.
+struct Leased(Lease);
+
+impl ScanSource for Leased {
+    fn step(&mut self, keys: &mut Keys<'_>, cursor: u64, found: &mut Found<'_>) -> u64 {
+        let hash = keys.leased::<Hash>(self.0).expect("it was there when it was leased");
+        scan_step(hash, cursor, found)
+    }
+
+    fn lease(&self) -> Lease {
+        self.0
+    }
 }

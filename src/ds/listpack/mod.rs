@@ -231,7 +231,10 @@ impl<'a> Packed<'a> {
         loop {
             let (item, mut next) = self.element(at);
             let hit = match item {
-                Item::Bytes(bytes) => bytes == text,
+                // Names that are compared often begin alike: their ends tell sooner.
+                Item::Bytes(bytes) => {
+                    bytes.len() == text.len() && bytes.last() == text.last() && bytes == text
+                }
                 Item::Int(n) => number == Some(n),
             };
             if hit {
@@ -323,6 +326,13 @@ impl Listpack {
     #[inline]
     pub fn new() -> Listpack {
         Listpack(Vec::new())
+    }
+
+    /// An empty one that has a buffer already, whatever that held.
+    #[inline]
+    pub fn growing_in(mut buffer: Vec<u8>) -> Listpack {
+        buffer.clear();
+        Listpack(buffer)
     }
 
     /// Adopts bytes that are known to be a listpack.
@@ -476,6 +486,11 @@ impl Listpack {
         if target > self.0.capacity() {
             self.0.reserve_exact(size_class(target) - self.0.len());
         }
+    }
+
+    /// Gives back what a borrowed buffer has too much.
+    pub fn fit(&mut self) {
+        self.0.shrink_to(size_class(self.byte_len()));
     }
 
     #[inline]

@@ -229,6 +229,12 @@ fn buffers_have_the_size_the_allocator_gives() {
         list.push(format!("element {n}").as_bytes());
         assert!(list.heap_bytes() <= size_class(list.byte_len()));
     }
+    let mut borrowed = Listpack::growing_in(Vec::with_capacity(5000));
+    assert!(borrowed.as_packed().is_empty());
+    borrowed.push(b"x");
+    assert_eq!((borrowed.heap_bytes(), borrowed.as_packed().len()), (5000, 1));
+    borrowed.fit();
+    assert_eq!((borrowed.heap_bytes(), borrowed.as_packed().len()), (16, 1));
     assert!(list.may_grow(1000) && !list.may_grow(SAFE_MAX));
 }
 
