@@ -308,3 +308,6 @@ impl Given {
         Given { id, pending, consumer, last_id: group.last_id }
     }
 }
+
+#[cfg(test)]
+mod tests;
