@@ -13,8 +13,6 @@ use std::collections::BTreeMap;
 
 /// What a node takes in the tree beside its listpack, bytes.
 const NODE_COST: usize = 64;
-/// A node is never to grow beyond this, bytes.
-const NODE_MAX: usize = 1 << 30;
 
 /// The entries of a stream.
 #[derive(Debug, Default)]
@@ -127,30 +125,30 @@ impl Log {
         limits: &Limits,
     ) -> Result<(), Refused> {
         let size: usize = (0..2 * fields).map(|i| word(i).len()).sum();
-        if size > NODE_MAX {
+        if size > node::MAX {
             return Err(Refused::TooLarge);
         }
-        let added = match self.nodes.last_entry() {
-            Some(mut tail) if has_room(tail.get().as_packed(), size, limits) => {
-                let node_id = *tail.key();
-                let node = tail.get_mut();
-                let before = node.heap_bytes();
-                node::append(node, node_id, id, fields, word);
-                node.heap_bytes() - before
-            }
-            tail => {
-                if let Some(mut full) = tail {
-                    let before = full.get().heap_bytes();
-                    full.get_mut().shrink();
-                    self.bytes -= before - full.get().heap_bytes();
+        let mut added = false;
+        if let Some(mut tail) = self.nodes.last_entry() {
+            let node_id = *tail.key();
+            let node = tail.get_mut();
+            let before = node.heap_bytes();
+            match node::plan(node.as_packed(), fields, size, word, limits) {
+                Some(plan) => {
+                    let ms = id.ms.wrapping_sub(node_id.ms) as i64;
+                    let seq = id.seq.wrapping_sub(node_id.seq) as i64;
+                    node::append(node, plan, (ms, seq), (fields, size), word);
+                    added = true;
                 }
-                let node = node::create(fields, word);
-                let bytes = node.heap_bytes() + NODE_COST;
-                self.nodes.insert(id, node);
-                bytes
+                None => node.shrink(),
             }
-        };
-        self.bytes += added;
+            self.bytes = self.bytes + node.heap_bytes() - before;
+        }
+        if !added {
+            let node = node::create(fields, size, word);
+            self.bytes += node.heap_bytes() + NODE_COST;
+            self.nodes.insert(id, node);
+        }
         self.entries_added += 1;
         self.last_id = id;
         self.length += 1;
@@ -227,7 +225,14 @@ impl Log {
         count
     }
 
-    fn find_first(&mut self) {
+    /// Takes in a node that is known to be sound and to come behind all others.
+    pub(super) fn adopt(&mut self, id: StreamId, node: Listpack, live: u64) {
+        self.bytes += node.heap_bytes() + NODE_COST;
+        self.length += live;
+        self.nodes.insert(id, node);
+    }
+
+    pub(super) fn find_first(&mut self) {
         let first = self.range(StreamId::MIN, StreamId::MAX).next();
         self.first_id = first.map_or(StreamId::MIN, |entry| entry.id);
     }
@@ -323,22 +328,6 @@ impl Log {
         let first = self.range(StreamId::MIN, StreamId::MAX).next();
         assert_eq!(self.first_id, first.map_or(StreamId::MIN, |entry| entry.id));
     }
-}
-
-/// Whether the node at the end takes an entry of `size` bytes more.
-fn has_room(node: Packed<'_>, size: usize, limits: &Limits) -> bool {
-    let max_bytes = match limits.stream_node_max_bytes {
-        0 => NODE_MAX,
-        max => max.min(NODE_MAX),
-    };
-    if node.bytes().len() + size >= max_bytes {
-        return false;
-    }
-    if limits.stream_node_max_entries == 0 {
-        return true;
-    }
-    let master = Master::of(node);
-    master.count + master.deleted < limits.stream_node_max_entries
 }
 
 fn find(node_id: StreamId, node: Packed<'_>, id: StreamId) -> Option<Entry<'_>> {

@@ -10,6 +10,7 @@ pub mod id;
 pub mod log;
 pub mod node;
 pub mod range;
+pub mod restore;
 pub mod trim;
 
 pub use group::{Consumer, ConsumerId, Group, Groups, Pending};

@@ -12,7 +12,8 @@
 //! deleted entry stays where it is with a flag set.
 
 use super::id::StreamId;
-use crate::ds::listpack::{Item, Iter, Listpack, Packed, Pos};
+use crate::ds::listpack::{Appender, Item, Iter, Listpack, Packed, Pos};
+use crate::value::limits::Limits;
 
 const DELETED: i64 = 1;
 const SAME_FIELDS: i64 = 2;
@@ -21,6 +22,9 @@ const SAME_FIELDS: i64 = 2;
 const ELEMENT_COST: usize = 10;
 /// What is allocated ahead for the node at the end of a stream, bytes.
 const AHEAD_MAX: usize = 4096;
+
+/// A node is never to grow beyond this, bytes.
+pub const MAX: usize = 1 << 30;
 
 const SOUND: &str = "a node has the elements its counts tell";
 
@@ -87,11 +91,42 @@ impl<'a> Master<'a> {
     }
 }
 
-/// A node with one entry: `word(2 i)` is the name of a field, `word(2 i + 1)` its value.
-pub fn create<'w>(fields: usize, word: impl Fn(usize) -> &'w [u8] + Copy) -> Listpack {
-    let names: usize = (0..fields).map(|i| word(2 * i).len() + ELEMENT_COST).sum();
+/// How an entry is to be added to a node.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    count: u64,
+    /// Its field names are the master's and left out.
+    same: bool,
+}
+
+/// How an entry of `size` bytes of text is added behind the others; `None` when the node is full.
+pub fn plan<'w>(
+    node: Packed<'_>,
+    fields: usize,
+    size: usize,
+    word: impl Fn(usize) -> &'w [u8],
+    limits: &Limits,
+) -> Option<Plan> {
+    let max_bytes = match limits.stream_node_max_bytes {
+        0 => MAX,
+        max => max.min(MAX),
+    };
+    if node.bytes().len() + size >= max_bytes {
+        return None;
+    }
+    let master = Master::of(node);
+    let max_entries = limits.stream_node_max_entries;
+    if max_entries > 0 && master.count + master.deleted >= max_entries {
+        return None;
+    }
+    Some(Plan { count: master.count, same: master.has_fields(fields, word) })
+}
+
+/// A node with one entry: `word(2 i)` is the name of a field, `word(2 i + 1)` its value, `size` the
+/// bytes of all.
+pub fn create<'w>(fields: usize, size: usize, word: impl Fn(usize) -> &'w [u8]) -> Listpack {
     let mut node = Listpack::new();
-    node.reserve_total(node.byte_len() + names + 4 * ELEMENT_COST + room(fields, true, word));
+    node.reserve_total(size + (2 * fields + 9) * ELEMENT_COST);
     let mut out = node.appender();
     out.int(1);
     out.int(0);
@@ -104,38 +139,26 @@ pub fn create<'w>(fields: usize, word: impl Fn(usize) -> &'w [u8] + Copy) -> Lis
     node
 }
 
-/// Adds an entry behind all others.
+/// Adds an entry as planned: its id as difference to the node's, its words and their size.
 pub fn append<'w>(
     node: &mut Listpack,
-    node_id: StreamId,
-    id: StreamId,
-    fields: usize,
-    word: impl Fn(usize) -> &'w [u8] + Copy,
+    plan: Plan,
+    difference: (i64, i64),
+    (fields, size): (usize, usize),
+    word: impl Fn(usize) -> &'w [u8],
 ) {
-    let master = Master::of(node.as_packed());
-    let same = master.has_fields(fields, word);
-    let count = master.count as i64 + 1;
     let first = node.as_packed().first().expect(SOUND);
-    node.replace_int(first, count);
+    node.replace_int(first, plan.count as i64 + 1);
     let len = node.byte_len();
-    let needed = len + room(fields, same, word);
+    let needed = len + size + (2 * fields + 5) * ELEMENT_COST;
     if needed > node.heap_bytes() {
         node.reserve_total(needed.max((2 * len).min(AHEAD_MAX)));
     }
-    let ms = id.ms.wrapping_sub(node_id.ms) as i64;
-    let seq = id.seq.wrapping_sub(node_id.seq) as i64;
-    put_entry(node.appender(), (ms, seq), fields, same, word);
-}
-
-/// At least the bytes an entry will take.
-fn room<'w>(fields: usize, same: bool, word: impl Fn(usize) -> &'w [u8]) -> usize {
-    let step = if same { 2 } else { 1 };
-    let words = (0..2 * fields).rev().step_by(step);
-    5 * ELEMENT_COST + words.map(|i| word(i).len() + ELEMENT_COST).sum::<usize>()
+    put_entry(node.appender(), difference, fields, plan.same, word);
 }
 
 fn put_entry<'w>(
-    mut out: crate::ds::listpack::Appender<'_>,
+    mut out: Appender<'_>,
     difference: (i64, i64),
     fields: usize,
     same: bool,
@@ -166,6 +189,56 @@ pub fn mark_deleted(node: &mut Listpack, entries: &[Pos]) {
     node.replace_int(first, count as i64 - entries.len() as i64);
     let second = node.as_packed().next(first).expect(SOUND);
     node.replace_int(second, deleted as i64 + entries.len() as i64);
+}
+
+/// What a node was found to hold.
+#[derive(Clone, Copy, Debug)]
+pub struct Extent {
+    /// Entries alive.
+    pub live: u64,
+    /// The id of the last entry, alive or not.
+    pub last: StreamId,
+}
+
+/// Looks at every element of a listpack from outside; `None` when it is not laid out as a node
+/// with at least one entry.
+pub fn extent(node_id: StreamId, node: Packed<'_>) -> Option<Extent> {
+    fn int(iter: &mut Iter<'_>) -> Option<i64> {
+        match iter.next()? {
+            Item::Int(n) => Some(n),
+            Item::Bytes(_) => None,
+        }
+    }
+    fn skip(iter: &mut Iter<'_>, count: i64) -> Option<()> {
+        (0..count).try_for_each(|_| iter.next().map(drop))
+    }
+    let mut iter = node.iter();
+    let (count, deleted, fields) = (int(&mut iter)?, int(&mut iter)?, int(&mut iter)?);
+    skip(&mut iter, fields)?;
+    if fields < 0 || int(&mut iter)? != 0 {
+        return None;
+    }
+    let (mut live, mut dead, mut last) = (0, 0, None);
+    while iter.pos().is_some() {
+        let flags = int(&mut iter)?;
+        let ms = node_id.ms.wrapping_add(int(&mut iter)? as u64);
+        let seq = node_id.seq.wrapping_add(int(&mut iter)? as u64);
+        let length = if flags & SAME_FIELDS != 0 {
+            skip(&mut iter, fields)?;
+            fields + 3
+        } else {
+            let own = int(&mut iter).filter(|own| (0..=i64::from(u32::MAX)).contains(own))?;
+            skip(&mut iter, 2 * own)?;
+            2 * own + 4
+        };
+        let id = StreamId { ms, seq };
+        if int(&mut iter)? != length || last.map_or(id < node_id, |last| id <= last) {
+            return None;
+        }
+        last = Some(id);
+        *(if flags & DELETED != 0 { &mut dead } else { &mut live }) += 1;
+    }
+    ((count, deleted) == (live, dead)).then_some(Extent { live: live as u64, last: last? })
 }
 
 impl<'a> Entries<'a> {
