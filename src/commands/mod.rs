@@ -13,6 +13,7 @@ pub mod scan;
 pub mod server;
 pub mod stream;
 pub mod string;
+pub mod tracking;
 pub mod transaction;
 
 use crate::engine::table::Table;

@@ -53,6 +53,8 @@ pub mod flag {
     pub const IN_SUBSCRIBED: u32 = 1 << 21;
     /// Changes the keyspace as a whole and names no keys.
     pub const TOUCHES_ARBITRARY_KEYS: u32 = 1 << 22;
+    /// Takes no longer than a reading of the clock is worth; the table finds out itself.
+    pub const BRIEF: u32 = 1 << 31;
 }
 
 /// ACL categories, as bits. `read`, `write`, `admin`, `dangerous`, `fast`, `slow`, `pubsub` and
@@ -138,6 +140,10 @@ pub struct Spec {
     pub group: &'static str,
     /// One sentence.
     pub summary: &'static str,
+    /// Place in the vectors that hold something for each command; set when a table is made.
+    pub index: u16,
+    /// Name with the container's in front (`client|list`); set when a table is made.
+    pub full_name: &'static str,
 }
 
 impl Spec {
@@ -154,6 +160,8 @@ impl Spec {
             since: "1.0.0",
             group: "generic",
             summary: "",
+            index: 0,
+            full_name: name,
         }
     }
 
