@@ -1,7 +1,7 @@
 //! Streams: adding, trimming, deleting, ranges, counters, reading with and without waiting.
 
 use crate::support::Client;
-use crate::support::frames::{Node, Value};
+use crate::support::frames::{self, Node, Value, encode};
 
 /// A reply in a form that a test can spell: `[a 1 [b nil]]`, maps as `{key value}`, errors and
 /// everything else as their text.
@@ -28,7 +28,7 @@ pub fn asks(c: &mut Client, question: &str, answer: &str) {
 /// Sends a request whose reply comes later.
 pub fn waits(c: &mut Client, request: &str) {
     let words: Vec<&str> = request.split(' ').collect();
-    c.send_raw(&crate::support::frames::encode(&words));
+    c.send_raw(&encode(&words));
     c.expect_silence();
 }
 
@@ -36,7 +36,7 @@ pub fn waits(c: &mut Client, request: &str) {
 #[track_caller]
 pub fn gets(c: &mut Client, answer: &str) {
     let frame = c.read_frame();
-    let got = shown(&crate::support::frames::parse(&frame).expect("what came is RESP").0);
+    let got = shown(&frames::parse(&frame).expect("what came is RESP").0);
     assert!(got == answer, "expected {answer}, got {got}");
 }
 
@@ -154,6 +154,42 @@ case!(trimming_is_exact_unless_it_need_not_be, ["--stream-node-max-entries", "3"
         "XTRIM s MAXLEN 1 LIMIT 0",
         "ERR syntax error, LIMIT cannot be used without the special ~ option",
     );
+});
+
+case!(long_ranges_are_whole, |c| {
+    const ENTRIES: usize = 20_000;
+    let add = |c: &mut Client, from: usize, to: usize| {
+        let request: Vec<u8> = (from..to)
+            .flat_map(|i| encode(&["XADD", "s", &format!("{i}-1"), "f", &i.to_string()]))
+            .collect();
+        c.send_raw(&request);
+        (from..to).for_each(|_| drop(c.read_frame()));
+    };
+    add(c, 1, ENTRIES);
+    asks(c, "XDEL s 1-1 5000-1 19999-1", "3");
+    let ids = |node: Node| -> Vec<String> {
+        let entries = node.list().expect("an array").to_vec();
+        entries.iter().map(|entry| shown(&entry.list().expect("a pair")[0])).collect()
+    };
+    let want: Vec<String> =
+        (2..ENTRIES - 1).filter(|i| *i != 5000).map(|i| format!("{i}-1")).collect();
+    assert_eq!(ids(c.node(&["XRANGE", "s", "-", "+"])), want);
+    let part = &want[998..want.len() - 998];
+    let (start, end) = (part[0].clone(), part[part.len() - 1].clone());
+    assert_eq!(ids(c.node(&["XRANGE", "s", &start, &end])), part);
+    assert_eq!(ids(c.node(&["XRANGE", "s", &start, &end, "COUNT", "6000"])), part[..6000]);
+    let mut back: Vec<String> = ids(c.node(&["XREVRANGE", "s", &end, &start, "COUNT", "9000"]));
+    back.reverse();
+    assert_eq!(back, part[part.len() - 9000..]);
+    asks(c, "XRANGE s 30000 +", "[]");
+    asks(c, "XRANGE s 9 8", "[]");
+    // Somebody else's change waits for the whole answer.
+    let mut other = c.client();
+    c.send_raw(&encode(&["XRANGE", "s", "-", "+"]));
+    other.send_raw(&encode(&["XTRIM", "s", "MAXLEN", "5"]));
+    let before = ids(frames::parse(&c.read_frame()).expect("what came is RESP").0);
+    assert!(before == want || before == want[want.len() - 5..], "{} entries", before.len());
+    other.expect_frame(format!(":{}\r\n", want.len() - 5));
 });
 
 case!(counters_can_be_set, |c| {

@@ -84,8 +84,11 @@ fn claim(args: &Args<'_>, now: i64) -> Result<Claim, Error> {
 #[derive(Default)]
 struct Changes {
     /// Entries claimed, and those that left the pending list because they are deleted.
+    count: u64,
+    /// The same, when somebody listens.
     given: Vec<Given>,
-    /// Among the former some were claimed.
+    wanted: bool,
+    /// Among them some were claimed.
     claimed: bool,
     new_consumer: bool,
 }
@@ -100,17 +103,24 @@ struct Site<'a> {
 }
 
 impl<'a> Site<'a> {
-    fn new(log: &'a Log, group: &'a mut Group, name: &[u8], now: i64) -> Site<'a> {
+    fn new(log: &'a Log, group: &'a mut Group, name: &[u8], now: i64, wanted: bool) -> Site<'a> {
         let known = group.find(name);
         let consumer = known.unwrap_or_else(|| group.create(name, now));
         group.consumer_mut(consumer).seen = now;
-        let changes = Changes { new_consumer: known.is_none(), ..Changes::default() };
+        let changes = Changes { new_consumer: known.is_none(), wanted, ..Changes::default() };
         Site { log, group, consumer, now, changes }
+    }
+
+    fn tell(&mut self, id: StreamId, pending: Pending) {
+        self.changes.count += 1;
+        if self.changes.wanted {
+            self.changes.given.push(Given::of(self.group, id, pending));
+        }
     }
 
     /// An entry that was deleted from the stream goes from the pending list too.
     fn drop_deleted(&mut self, id: StreamId, pending: Pending) {
-        self.changes.given.push(Given::of(self.group, id, pending));
+        self.tell(id, pending);
         self.group.release(id);
     }
 
@@ -118,7 +128,7 @@ impl<'a> Site<'a> {
     fn give(&mut self, out: &mut Reply, id: StreamId, pending: Pending, just_id: bool) {
         self.group.assign(id, pending);
         self.group.consumer_mut(self.consumer).active = Some(self.now);
-        self.changes.given.push(Given::of(self.group, id, pending));
+        self.tell(id, pending);
         self.changes.claimed = true;
         match self.log.get(id) {
             Some(entry) if !just_id => reply_entry(out, &entry),
@@ -133,8 +143,8 @@ fn book(keys: &mut Keys<'_>, args: &Args<'_>, changes: &Changes) {
     if changes.new_consumer {
         changed_beside(keys, key, event("xgroup-createconsumer"), 1);
     }
-    keys.space().effects.dirty += changes.given.len() as u64;
-    if !propagating(keys) {
+    keys.space().effects.dirty += changes.count;
+    if !changes.wanted {
         return;
     }
     if changes.new_consumer && !changes.claimed {
@@ -153,12 +163,13 @@ pub(super) fn xclaim(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
         return Err(missing());
     }
     let claim = claim(args, *now)?;
+    let wanted = propagating(keys);
     let mut stream = keys.edit::<Stream>(args.get(1))?.ok_or_else(missing)?;
     let Stream { log, groups, .. } = &mut *stream;
     let mut group = groups.edit(args.get(2)).ok_or_else(missing)?;
     let moved = claim.last_id > group.last_id;
     group.last_id = group.last_id.max(claim.last_id);
-    let mut site = Site::new(log, &mut group, args.get(3), *now);
+    let mut site = Site::new(log, &mut group, args.get(3), *now, wanted);
     let slot = out.open_array();
     let count = claim.ids.iter().filter(|id| claim_one(&mut site, out, &claim, **id)).count();
     out.close(slot, count);
@@ -167,9 +178,9 @@ pub(super) fn xclaim(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
     drop(group);
     drop(stream);
     book(keys, args, &changes);
-    if moved && changes.given.is_empty() {
+    if moved && changes.count == 0 {
         keys.space().effects.dirty += 1;
-        if propagating(keys) {
+        if wanted {
             keys.also(setid_argv(args.get(1), args.get(2), progress.0, progress.1));
         }
     }
@@ -217,10 +228,11 @@ pub(super) fn xautoclaim(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult 
     if !found? {
         return Err(missing());
     }
+    let wanted = propagating(keys);
     let mut stream = keys.edit::<Stream>(args.get(1))?.ok_or_else(missing)?;
     let Stream { log, groups, .. } = &mut *stream;
     let mut group = groups.edit(args.get(2)).ok_or_else(missing)?;
-    let mut site = Site::new(log, &mut group, args.get(3), *now);
+    let mut site = Site::new(log, &mut group, args.get(3), *now, wanted);
     let mut claimed = Reply::new(out.proto);
     let (mut shown, mut deleted, mut cursor) = (0, Vec::new(), Some(start));
     let mut tries = count.saturating_mul(TRIES_EACH);

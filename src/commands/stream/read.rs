@@ -239,6 +239,8 @@ struct Reader<'a> {
 /// What a reading is told to the propagation stream by.
 #[derive(Default)]
 struct Deliveries {
+    /// Somebody listens.
+    wanted: bool,
     given: Vec<Given>,
     /// The group has come further: to this id, with this count.
     moved: Option<(StreamId, Option<u64>)>,
@@ -248,14 +250,14 @@ impl Reader<'_> {
     /// Serves the consumer from one stream; it comes to be on the way.
     fn read(&self, cx: &mut DataCx<'_>, after: StreamId, served: &mut Served) -> Result<(), Error> {
         let DataCx { keys, out, now, .. } = cx;
-        let log_wanted = propagating(keys);
+        let told_to = propagating(keys);
         let Some(mut stream) = keys.edit::<Stream>(self.key)? else { return Ok(()) };
         let Stream { log, groups, .. } = &mut *stream;
         let Some(mut group) = groups.edit(self.group) else { return Ok(()) };
         let known = group.find(self.consumer);
         let consumer = known.unwrap_or_else(|| group.create(self.consumer, *now));
         group.consumer_mut(consumer).seen = *now;
-        let mut told = Deliveries::default();
+        let mut told = Deliveries { wanted: told_to, ..Deliveries::default() };
         let history = after != StreamId::MAX;
         let news = !history && !log.is_empty() && log.last_live_id() > group.last_id;
         if history || news {
@@ -264,7 +266,7 @@ impl Reader<'_> {
         if history {
             self.history(out, log, &mut group, consumer, (after, *now));
         } else if news {
-            told = self.deliver(out, log, &mut group, consumer, *now);
+            self.deliver(out, log, &mut group, (consumer, *now), &mut told);
         }
         drop(group);
         drop(stream);
@@ -272,7 +274,7 @@ impl Reader<'_> {
             changed_beside(keys, self.key, event("xgroup-createconsumer"), 1);
         }
         keys.space().effects.dirty += u64::from(history || news);
-        if log_wanted {
+        if told_to {
             self.propagate(keys, &told, known.is_none());
         }
         Ok(())
@@ -314,10 +316,9 @@ impl Reader<'_> {
         out: &mut Reply,
         log: &Log,
         group: &mut Group,
-        consumer: ConsumerId,
-        now: i64,
-    ) -> Deliveries {
-        let mut told = Deliveries::default();
+        (consumer, now): (ConsumerId, i64),
+        told: &mut Deliveries,
+    ) {
         let most = self.call.count.map_or(usize::MAX, |count| count as usize);
         let start = group.last_id.next().unwrap_or(StreamId::MAX);
         let slot = out.open_array();
@@ -330,14 +331,15 @@ impl Reader<'_> {
             if !self.call.noack {
                 let pending = Pending { consumer, time: now, count: 1 };
                 group.assign(id, pending);
-                told.given.push(Given::of(group, id, pending));
+                if told.wanted {
+                    told.given.push(Given::of(group, id, pending));
+                }
                 group.consumer_mut(consumer).active = Some(now);
             }
             count += 1;
         }
         out.close(slot, count);
         told.moved = (count > 0).then_some((group.last_id, group.entries_read));
-        told
     }
 
     /// The deliveries as XCLAIM, and how far the group has come. A consumer that was given nothing

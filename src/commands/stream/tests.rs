@@ -61,7 +61,7 @@ impl World {
                     events.push(format!("{}{}", event.name, if changed { "*" } else { "" }));
                 }
                 Effect::Propagate { argv, .. } => stream.push(text(&argv)),
-                Effect::Ready { .. } => {}
+                _ => {}
             }
         }
         stream.extend(own.iter().map(text));

@@ -64,6 +64,7 @@ pub struct Group {
     pending: BTreeMap<StreamId, Pending>,
     names: BTreeMap<Bytes, ConsumerId>,
     consumers: Vec<Option<Consumer>>,
+    free: Vec<ConsumerId>,
     name_bytes: usize,
 }
 
@@ -101,16 +102,15 @@ impl Group {
     /// Adds a consumer whose name is not taken.
     pub fn create(&mut self, name: &[u8], now: i64) -> ConsumerId {
         let name = Bytes::copy_from_slice(name);
-        let free = self.consumers.iter().position(Option::is_none);
-        let place = free.unwrap_or(self.consumers.len());
-        if free.is_none() {
+        let id = self.free.pop().unwrap_or_else(|| {
             self.consumers.push(None);
-        }
-        let id = ConsumerId(u32::try_from(place).expect("memory ends first"));
+            let place = self.consumers.len() - 1;
+            ConsumerId(u32::try_from(place).expect("memory ends first"))
+        });
         self.name_bytes += name.len();
         let consumer =
             Consumer { name: name.clone(), seen: now, active: None, pending: BTreeSet::new() };
-        self.consumers[place] = Some(consumer);
+        self.consumers[id.0 as usize] = Some(consumer);
         let taken = self.names.insert(name, id);
         assert!(taken.is_none(), "the caller looked first");
         id
@@ -120,9 +120,7 @@ impl Group {
     pub fn remove(&mut self, name: &[u8]) -> Option<usize> {
         let id = self.names.remove(name)?;
         let consumer = self.consumers[id.0 as usize].take().expect("ids go with their consumers");
-        while self.consumers.last().is_some_and(Option::is_none) {
-            self.consumers.pop();
-        }
+        self.free.push(id);
         self.name_bytes -= consumer.name.len();
         for entry in &consumer.pending {
             self.pending.remove(entry);
@@ -171,6 +169,7 @@ impl Group {
         }
         assert_eq!(self.name_bytes, name_bytes);
         assert_eq!(self.consumers.iter().flatten().count(), self.names.len());
+        assert_eq!(self.names.len() + self.free.len(), self.consumers.len());
         let listed: usize = self.consumers().map(|consumer| consumer.pending.len()).sum();
         assert_eq!(listed, self.pending.len());
         for (entry, pending) in &self.pending {

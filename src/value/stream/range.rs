@@ -2,7 +2,7 @@
 
 use super::id::StreamId;
 use super::log::Log;
-use super::node::{Entries, Entry};
+use super::node::{Entries, Entry, Master};
 use crate::ds::listpack::Listpack;
 use std::collections::btree_map;
 
@@ -61,5 +61,38 @@ impl<'a> Iterator for Range<'a> {
                 return Some(entry);
             }
         }
+    }
+}
+
+impl Log {
+    /// Counts the live entries between two ids, node by node while `more` holds, beginning with the
+    /// node `at`. Gives what it counted and the node to go on with.
+    pub fn count_between(
+        &self,
+        (start, end): (StreamId, StreamId),
+        at: Option<StreamId>,
+        more: &mut dyn FnMut() -> bool,
+    ) -> (u64, Option<StreamId>) {
+        if start > end {
+            return (0, None);
+        }
+        let before = || self.nodes.range(..=start).next_back().map_or(start, |(id, _)| *id);
+        let mut nodes = self.nodes.range(at.unwrap_or_else(before)..=end).peekable();
+        let mut count = 0;
+        while let Some((id, node)) = nodes.next() {
+            let next = nodes.peek().map(|(id, _)| **id);
+            let packed = node.as_packed();
+            count += match next {
+                // What lies between two nodes' begins lies in the range with them.
+                Some(_) if *id >= start => Master::of(packed).count,
+                _ => Entries::new(*id, packed, false)
+                    .filter(|entry| !entry.is_deleted() && (start..=end).contains(&entry.id))
+                    .count() as u64,
+            };
+            if next.is_some() && !more() {
+                return (count, next);
+            }
+        }
+        (count, None)
     }
 }

@@ -101,6 +101,7 @@ fn against_a_map(seed: u64, limits: &Limits) {
                     want.extend(model.range(start..=end).map(|(id, f)| (*id, f.clone())));
                 }
                 assert_eq!(read(stream.log.range(start, end)), want);
+                assert_eq!(count_in_steps(&stream.log, start, end), want.len() as u64);
                 want.reverse();
                 assert_eq!(read(stream.log.range_back(start, end)), want);
             }
@@ -118,6 +119,16 @@ fn against_a_map(seed: u64, limits: &Limits) {
     stream.check();
     let all: Vec<_> = model.into_iter().collect();
     assert_eq!(read(stream.log.range(StreamId::MIN, StreamId::MAX)), all);
+}
+
+/// The count of a range, one node a time.
+fn count_in_steps(log: &Log, start: StreamId, end: StreamId) -> u64 {
+    let (mut sum, mut at) = log.count_between((start, end), None, &mut || false);
+    while at.is_some() {
+        let (count, next) = log.count_between((start, end), at, &mut || false);
+        (sum, at) = (sum + count, next);
+    }
+    sum
 }
 
 /// What goes is a run of whole nodes, no more than asked for, and is gone from the begin.
