@@ -237,6 +237,11 @@ case!(who_waits_for_a_group_hears_of_its_end, |c| {
     }
     asks(c, "XGROUP CREATE s g 0 MKSTREAM", "OK");
     waits(&mut reader, "XREADGROUP GROUP g a BLOCK 0 STREAMS s >");
+    asks(c, "PEXPIRE s 20", "1");
+    c.advance_ms(40);
+    gets(&mut reader, GONE);
+    asks(c, "XGROUP CREATE s g 0 MKSTREAM", "OK");
+    waits(&mut reader, "XREADGROUP GROUP g a BLOCK 0 STREAMS s >");
     asks(c, "SET s string", "OK");
     gets(&mut reader, "WRONGTYPE Operation against a key holding the wrong kind of value");
 });

@@ -178,3 +178,60 @@ fn deliveries_go_as_claims() {
     w.as_is("XACK s g 1-1 2-1", "", 1);
     w.nothing("XACK s g 1-1 2-1");
 }
+
+/// A random call on two streams with two groups each.
+fn some_call(rng: &mut Rng, step: u64) -> String {
+    let mut pick = |items: &[&str]| items[rng.below(items.len() as u64) as usize].to_owned();
+    let (key, group) = (pick(&["s", "t"]), pick(&["g", "h"]));
+    let (consumer, near) = (pick(&["a", "b", "c"]), pick(&["1", "3", "7", "12", "20"]));
+    let id = step.saturating_sub(near.parse().expect("a number"));
+    match pick(&["add", "add", "add", "add", "read", "read", "group", "claim", "end"]).as_str() {
+        "add" => {
+            let mut option = pick(&["", "", "", "MAXLEN ~ 9 ", "MAXLEN 7 ", "MINID ~ "]);
+            if option.starts_with("MINID") {
+                option += &format!("{id} ");
+            }
+            let seq = pick(&["*", "1", "2"]);
+            format!("XADD {key} {option}{step}-{seq} {}", pick(&["f v", "f 1 g 2"]))
+        }
+        "read" => {
+            let (option, from) = (pick(&["", "NOACK ", "COUNT 2 "]), pick(&[">", ">", "0"]));
+            format!("XREADGROUP GROUP {group} {consumer} {option}STREAMS {key} {from}")
+        }
+        "group" => match pick(&["create", "set", "consumer", "gone", "out"]).as_str() {
+            "create" => format!("XGROUP CREATE {key} {group} 0 MKSTREAM"),
+            "set" => format!("XGROUP SETID {key} {group} {id} ENTRIESREAD {near}"),
+            "consumer" => format!("XGROUP CREATECONSUMER {key} {group} {consumer}"),
+            "gone" => format!("XGROUP DELCONSUMER {key} {group} {consumer}"),
+            _ => format!("XGROUP DESTROY {key} {group}"),
+        },
+        "claim" => match pick(&["claim", "last", "auto", "ack"]).as_str() {
+            "claim" => {
+                let option = pick(&["", " FORCE", " JUSTID"]);
+                format!("XCLAIM {key} {group} {consumer} 0 {id}-1 {id}-2{option}")
+            }
+            "last" => format!("XCLAIM {key} {group} {consumer} 0 {id}-1 LASTID {id}-1"),
+            "auto" => format!("XAUTOCLAIM {key} {group} {consumer} 0 0 COUNT 3"),
+            _ => format!("XACK {key} {group} {id}-0 {id}-1 {id}-2"),
+        },
+        _ => match pick(&["del", "del", "trim", "setid"]).as_str() {
+            "del" => format!("XDEL {key} {id}-0 {id}-1 {id}-2"),
+            "trim" => format!("XTRIM {key} {}", pick(&["MAXLEN ~ 4", "MAXLEN 12"])),
+            _ => format!("XSETID {key} {step}-0 ENTRIESADDED {}", step + 100),
+        },
+    }
+}
+
+#[test]
+fn what_is_propagated_makes_the_same_streams() {
+    for seed in 0..4 {
+        let (mut live, mut replayed, mut rng) = (World::new(), World::new(), Rng::seeded(seed));
+        for step in 1..600 {
+            let call = some_call(&mut rng, step);
+            for propagated in live.run(&call).0 {
+                replayed.run(&propagated);
+            }
+            assert!(live.space.digest() == replayed.space.digest(), "seed {seed}: {call}");
+        }
+    }
+}
