@@ -4,13 +4,20 @@
 mod support;
 
 mod family {
+    mod bitmap;
+    mod client;
+    mod config;
     mod connection;
+    mod debug;
     mod expire;
     mod generic;
     mod hash;
+    mod hll;
+    mod info;
     mod object;
     mod protocol;
     mod scan;
+    mod set;
     mod stream;
     mod stream_group;
     mod string;

@@ -215,6 +215,10 @@ impl Engine {
         self.limits.max_string_len = config.proto_max_bulk_len;
         self.limits.hash_max_listpack_entries = config.hash_max_listpack_entries as usize;
         self.limits.hash_max_listpack_value = config.hash_max_listpack_value as usize;
+        self.limits.set_max_intset_entries = config.set_max_intset_entries as usize;
+        self.limits.set_max_listpack_entries = config.set_max_listpack_entries as usize;
+        self.limits.set_max_listpack_value = config.set_max_listpack_value as usize;
+        self.limits.hll_sparse_max_bytes = config.hll_sparse_max_bytes as usize;
         self.limits.stream_node_max_bytes = config.stream_node_max_bytes as usize;
         self.limits.stream_node_max_entries = config.stream_node_max_entries;
         let access = &mut self.keyspace.access;
@@ -298,7 +302,7 @@ impl Engine {
     pub fn read_closed(&mut self, id: ClientId) {
         let Some(client) = self.clients.get_mut(&id) else { return };
         client.read_closed = true;
-        if client.blocked.is_some() {
+        if client.blocked.is_some() || client.postponed {
             // Nobody is left to answer to; what it would take stays for others.
             client.close = CloseWish::Now;
             self.mark_dirty(id);

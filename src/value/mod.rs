@@ -2,12 +2,14 @@
 
 pub mod hash;
 pub mod limits;
+pub mod set;
 pub mod stream;
 pub mod string;
 
 use crate::ds::listpack::Item;
 use crate::resp::reply::Reply;
 use hash::Hash;
+use set::Set;
 use stream::Stream;
 use string::BigStr;
 
@@ -18,6 +20,8 @@ pub enum Value {
     Str(BigStr),
     /// A hash.
     Hash(Hash),
+    /// A set.
+    Set(Set),
     /// A stream.
     Stream(Box<Stream>),
 }
@@ -104,6 +108,7 @@ impl Value {
         match self {
             Value::Str(_) => "string",
             Value::Hash(_) => "hash",
+            Value::Set(_) => "set",
             Value::Stream(_) => "stream",
         }
     }
@@ -113,6 +118,7 @@ impl Value {
         match self {
             Value::Str(_) => "raw",
             Value::Hash(hash) => hash.encoding(),
+            Value::Set(set) => set.as_ref().encoding(),
             Value::Stream(_) => "stream",
         }
     }
@@ -122,6 +128,7 @@ impl Value {
         match self {
             Value::Str(s) => Value::Str(s.duplicate()),
             Value::Hash(hash) => Value::Hash(hash.duplicate()),
+            Value::Set(set) => Value::Set(set.duplicate()),
             Value::Stream(s) => Value::Stream(Box::new(s.duplicate())),
         }
     }
@@ -132,6 +139,7 @@ impl Value {
             + match self {
                 Value::Str(s) => s.heap_bytes(),
                 Value::Hash(hash) => hash.heap_bytes(),
+                Value::Set(set) => set.heap_bytes(),
                 Value::Stream(s) => s.bytes(),
             }
     }
@@ -141,6 +149,7 @@ impl Value {
         match self {
             Value::Str(_) => {}
             Value::Hash(hash) => hash.check(),
+            Value::Set(set) => set.check(),
             Value::Stream(stream) => stream.check(),
         }
     }
