@@ -27,4 +27,5 @@ mod family {
     mod string;
     mod transaction;
     mod zset;
+    mod zset_long;
 }
