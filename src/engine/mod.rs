@@ -15,6 +15,7 @@ pub mod exec;
 pub mod frame;
 pub mod gate;
 pub mod info;
+pub mod key_search;
 pub mod keyspec;
 pub mod lookahead;
 pub mod pubsub;
@@ -85,6 +86,8 @@ pub struct Engine {
     pub run_id: String,
     /// Monotonic microseconds of the start.
     pub started_us: u64,
+    /// Wall time of the last save, seconds since 1970; that of the start when there was none.
+    pub last_save_s: i64,
     /// Whether DEBUG stopped the deletion of keys that nobody looks at.
     pub cron_paused: bool,
     /// Bytes of the propagation stream so far.
@@ -129,6 +132,7 @@ impl Engine {
             limits: Limits::default(),
             run_id,
             started_us: now_us,
+            last_save_s: now_ms / 1000,
             cron_paused: false,
             repl_offset: 0,
             table,
