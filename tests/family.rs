@@ -4,6 +4,8 @@
 mod support;
 
 mod family {
+    mod alone;
+    mod command;
     mod connection;
     mod expire;
     mod generic;
