@@ -9,6 +9,7 @@ pub mod debug;
 pub mod docs;
 pub mod expire;
 pub mod generic;
+pub mod hash;
 pub mod lolwut;
 pub mod module;
 pub mod object;
@@ -17,6 +18,7 @@ pub mod replication;
 pub mod scan;
 pub mod server;
 pub mod string;
+pub mod transaction;
 
 use crate::base::error::Error;
 use crate::engine::config::types::Allow;
@@ -27,6 +29,7 @@ use std::sync::LazyLock;
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
     Table::new(&[
         string::SPECS,
+        hash::SPECS,
         generic::SPECS,
         expire::SPECS,
         scan::SPECS,
@@ -34,6 +37,7 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
         connection::SPECS,
         client::SPECS,
         pubsub::SPECS,
+        transaction::SPECS,
         server::SPECS,
         config::SPECS,
         debug::SPECS,

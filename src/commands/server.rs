@@ -1,4 +1,4 @@
-//! The server as a whole: INFO and SHUTDOWN.
+//! The server as a whole: INFO, MONITOR and SHUTDOWN.
 
 use crate::base::error::Error;
 use crate::engine::args::Args;
@@ -18,6 +18,10 @@ pub const SPECS: &[Spec] = &[
         .acl(cat::ADMIN | cat::DANGEROUS)
         .group("server")
         .summary("Tells when the data set was last saved."),
+    Spec::engine("monitor", 1, monitor)
+        .flags(ADMIN | NOSCRIPT | LOADING | STALE)
+        .group("server")
+        .summary("Shows every command the server runs."),
     Spec::engine("shutdown", -1, shutdown)
         .flags(ADMIN | NOSCRIPT | LOADING | STALE | NO_MULTI | ALLOW_BUSY)
         .group("server")
@@ -34,6 +38,16 @@ fn info_command(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
 
 fn lastsave(cx: &mut EngineCx<'_>, _: &mut Args<'_>) -> CmdResult {
     cx.out.int(cx.engine.last_save_s);
+    Ok(Outcome::Unchanged)
+}
+
+fn monitor(cx: &mut EngineCx<'_>, _: &mut Args<'_>) -> CmdResult {
+    let Some(id) = cx.session.may_wait() else {
+        return Err(Error::fixed("ERR MONITOR isn't allowed for DENY BLOCKING client"));
+    };
+    if cx.engine.monitor(id) {
+        cx.out.ok();
+    }
     Ok(Outcome::Unchanged)
 }
 

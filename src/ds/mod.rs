@@ -3,3 +3,4 @@
 pub mod deadlines;
 pub mod dict;
 pub mod listpack;
+pub mod pair;

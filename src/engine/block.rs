@@ -255,7 +255,7 @@ impl Engine {
     }
 
     /// A parked client goes on with what it has sent meanwhile.
-    fn unpark(&mut self, id: ClientId) {
+    pub(super) fn unpark(&mut self, id: ClientId) {
         if let Some(client) = self.clients.get_mut(&id) {
             client.parked = false;
         }

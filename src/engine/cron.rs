@@ -86,7 +86,7 @@ impl Engine {
         let mut close: Vec<ClientId> = Vec::new();
         for client in self.clients.values_mut() {
             let quiet_us = now.saturating_sub(client.active_us);
-            let subscribed = client.subscriptions() > 0;
+            let subscribed = !client.subscriptions.is_empty();
             let Some(live) = &mut client.live else { continue };
             if quiet_us >= SHRINK_AFTER_US {
                 client.inbuf.shrink_if_idle();

@@ -3,6 +3,7 @@
 use super::Engine;
 use super::block::Block;
 use super::session::Session;
+use super::work::Work;
 use crate::base::error::Error;
 use crate::base::rng::Rng;
 use crate::keyspace::keys::Keys;
@@ -46,8 +47,8 @@ pub enum Outcome {
     Changed(Propagate),
     /// Nothing was found: the client waits for its keys.
     Block(Block),
-    /// Long work goes on in slices.
-    Enter(super::frame::Frame),
+    /// It takes long and goes on in slices.
+    Enter(Box<dyn Work>),
 }
 
 /// How a call ended.

@@ -2,10 +2,8 @@
 
 use super::Engine;
 use super::args::Args;
-use super::budget::Budget;
 use super::client::{Client, ClientId, CloseWish, Live, ReplyMode};
 use super::cx::{Called, CmdResult, DataCx, EngineCx, Outcome, Propagate};
-use super::frame::{Frame, Step};
 use super::gate;
 use super::session::Session;
 use super::spec::{Run, Spec};
@@ -163,9 +161,13 @@ impl Engine {
             if let Some(client) = session.origin.client().and_then(|id| self.clients.get_mut(&id)) {
                 client.last_command = spec.name;
             }
+            if Engine::is_kept(session, spec) {
+                Engine::keep(session, spec, out, args);
+                return Ok(());
+            }
             match self.call(spec, session, out, args)? {
                 Called::Done => {}
-                Called::Blocked(block) => match session.origin.client() {
+                Called::Blocked(block) => match session.may_wait() {
                     Some(id) => self.block(id, session.db, spec, (block, args.to_argv())),
                     None => (block.on_timeout)(out),
                 },
@@ -174,6 +176,9 @@ impl Engine {
         });
         if let Err(error) = result {
             out.truncate(mark);
+            if let Some(txn) = &mut session.txn {
+                txn.aborted = true;
+            }
             self.write_error(&error, out);
         }
     }
@@ -217,24 +222,26 @@ impl Engine {
         out: &mut Reply,
         args: &mut Args<'_>,
     ) -> Result<Called, Error> {
-        let logged = self.keyspace.effects.interest.propagate.then(|| args.to_argv());
+        self.settle_leases(spec, session, args);
         let result = match spec.run {
             Run::Data(run) => self.call_data(run, session, out, args),
             Run::Engine(run) => run(&mut EngineCx { engine: self, session, out }, args),
             Run::Container => Err(Error::Syntax),
         };
+        self.show_to_monitors(spec, session, args);
         match result? {
             Outcome::Unchanged | Outcome::Changed(Propagate::Nothing) => {}
             Outcome::Changed(Propagate::Verbatim) => {
-                if let Some(argv) = logged {
-                    self.keyspace.effects.propagate(session.db, || argv);
-                }
+                self.keyspace.effects.propagate(session.db, || args.to_argv());
             }
             Outcome::Changed(Propagate::As(argv)) => {
                 self.keyspace.effects.propagate(session.db, || argv);
             }
             Outcome::Block(block) => return Ok(Called::Blocked(block)),
-            Outcome::Enter(frame) => self.enter(frame, session, out),
+            Outcome::Enter(work) => {
+                let logged = self.keyspace.effects.interest.propagate.then(|| args.to_argv());
+                self.enter(work, session, out, logged)?;
+            }
         }
         Ok(Called::Done)
     }
@@ -257,47 +264,6 @@ impl Engine {
             now: self.now_ms,
         };
         run(&mut cx, args)
-    }
-
-    /// Takes long work on: a first slice at once, the rest between other requests.
-    fn enter(&mut self, mut frame: Frame, session: &Session, out: &mut Reply) {
-        let clock = self.env.clock.as_ref();
-        let client = session.origin.client();
-        let mut budget = match client {
-            Some(_) => Budget::slice(clock, self.now_ms, super::budget::SLICE_US),
-            None => Budget::endless(clock, self.now_ms),
-        };
-        if frame.step(&mut self.keyspace, out, &mut budget) == Step::Done {
-            return;
-        }
-        let id = client.expect("only a client's work is cut into slices");
-        if let Some(client) = self.clients.get_mut(&id) {
-            client.parked = true;
-        }
-        self.frames.push_back((id, frame));
-    }
-
-    /// Goes on with the long work that waits longest, for one slice.
-    pub fn resume(&mut self) {
-        let Some((id, mut frame)) = self.frames.pop_front() else { return };
-        let Some(mut live) = self.clients.get_mut(&id).and_then(|c| c.live.take()) else {
-            frame.cancel(&mut self.keyspace);
-            return;
-        };
-        let clock = self.env.clock.as_ref();
-        let mut budget = Budget::slice(clock, self.now_ms, super::budget::SLICE_US);
-        let step = frame.step(&mut self.keyspace, &mut live.out, &mut budget);
-        if let Some(client) = self.clients.get_mut(&id) {
-            client.live = Some(live);
-            client.parked = step == Step::Pending;
-        }
-        match step {
-            Step::Pending => self.frames.push_back((id, frame)),
-            Step::Done => {
-                self.mark_dirty(id);
-                self.make_ready(id);
-            }
-        }
     }
 
     /// Runs a kept command outside any client, as a log being replayed does.

@@ -161,13 +161,13 @@ impl KeySpec {
     pub const fn delete(self) -> KeySpec {
         self.with(kflag::DELETE)
     }
+    /// Not a key, but what leads a cluster to the node, as a shard channel does.
+    pub const fn not_key(self) -> KeySpec {
+        self.with(kflag::NOT_KEY)
+    }
     /// The flags above depend on the arguments.
     pub const fn variable(self) -> KeySpec {
         self.with(kflag::VARIABLE_FLAGS)
-    }
-    /// Routed like a key, but none.
-    pub const fn not_key(self) -> KeySpec {
-        self.with(kflag::NOT_KEY)
     }
     /// There may be keys that the spec does not find.
     pub const fn incomplete(self) -> KeySpec {

@@ -48,8 +48,6 @@ pub mod flag {
     pub const MAY_REPLICATE: u32 = 1 << 17;
     /// Its keys are optional.
     pub const NO_MANDATORY_KEYS: u32 = 1 << 18;
-    /// Its arguments may hold secrets and never reach a log.
-    pub const PROTECTED: u32 = 1 << 19;
     /// Asked of a cluster's master while it redirects.
     pub const ASKING: u32 = 1 << 20;
     /// May be sent in subscribed mode of RESP2.
@@ -181,6 +179,8 @@ pub struct Spec {
     pub keys: &'static [KeySpec],
     /// Finds the keys of a call for which the specs are not enough.
     pub finder: Option<Finder>,
+    /// Tells whether an argument may be a secret, which no log and no monitor is to show.
+    pub secrets: Option<fn(&Args<'_>, usize) -> bool>,
     /// Subcommands of a container.
     pub subcommands: &'static [Spec],
     /// First Redis version that had it.
@@ -201,6 +201,7 @@ impl Spec {
             acl: cat::SLOW,
             keys: &[],
             finder: None,
+            secrets: None,
             subcommands: &[],
             since: "1.0.0",
             group: "generic",
@@ -307,6 +308,12 @@ impl Spec {
     /// Declares who finds the keys of a call when the specs cannot, or not with true flags.
     pub const fn finder(mut self, finder: Finder) -> Spec {
         self.finder = Some(finder);
+        self
+    }
+
+    /// Declares which arguments may be secrets.
+    pub const fn secrets(mut self, is_secret: fn(&Args<'_>, usize) -> bool) -> Spec {
+        self.secrets = Some(is_secret);
         self
     }
 

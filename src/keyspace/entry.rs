@@ -414,6 +414,12 @@ pub fn view_of<'a>(entry: &Ref<'a, Entry>) -> View<'a> {
     unsafe { std::mem::transmute::<View<'_>, View<'a>>(view) }
 }
 
+/// The same for a reference that was just looked up and is not kept.
+#[inline]
+pub fn view_in(entry: Ref<'_, Entry>) -> View<'_> {
+    view_of(&entry)
+}
+
 impl Drop for Entry {
     fn drop(&mut self) {
         drop(self.take_boxed());

@@ -45,7 +45,7 @@ impl Keyspace {
         }
         match target.take(hash, key) {
             Some(entry) => {
-                self.discard(entry);
+                self.discard(db, entry);
                 self.ready(db, key);
                 true
             }

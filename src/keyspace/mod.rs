@@ -8,7 +8,8 @@ pub mod effects;
 pub mod entry;
 pub mod expire;
 pub mod keys;
-pub mod waiting;
+pub mod lease;
+pub mod register;
 pub mod walk;
 
 use crate::base::hash::Seed;
@@ -18,7 +19,7 @@ use crate::env::Garbage;
 use access::AccessPolicy;
 use db::Db;
 use effects::{Effects, Event, class};
-use waiting::Waiting;
+use register::Register;
 use walk::{Names, Walks};
 
 /// What happens to a key that is past its deadline when somebody looks.
@@ -56,8 +57,12 @@ pub struct Keyspace {
     pub access: AccessPolicy,
     /// What happens to expired keys.
     pub expiry: ExpiryPolicy,
+    /// What long work holds on to.
+    pub leases: lease::Leases,
     /// Keys that blocked clients wait for.
-    pub waiting: Waiting,
+    pub waiting: Register,
+    /// Keys under WATCH.
+    pub watched: Register,
     scratch: Vec<u8>,
     garbage: Vec<Box<dyn Garbage>>,
     hints: keys::Hints,
@@ -80,7 +85,9 @@ impl Keyspace {
             walks: Walks::default(),
             access: AccessPolicy::default(),
             expiry: ExpiryPolicy::default(),
-            waiting: Waiting::default(),
+            leases: lease::Leases::default(),
+            waiting: Register::default(),
+            watched: Register::default(),
             scratch: Vec::new(),
             garbage: Vec::new(),
             hints: keys::Hints::default(),
@@ -92,6 +99,8 @@ impl Keyspace {
 
     /// Exchanges two databases; walks go on with their tables.
     pub fn swap_db(&mut self, a: usize, b: usize) {
+        self.touch_watched(a, Some(b));
+        self.touch_watched(b, Some(a));
         self.dbs.swap(a, b);
         self.effects.dirty += 1;
         self.all_ready(a);
@@ -104,7 +113,9 @@ impl Keyspace {
         if keys == 0 {
             return 0;
         }
+        self.touch_watched(db, None);
         self.next_table += 1;
+        self.hand_over_table(db);
         let (table, contents) = self.dbs[db].take_all(self.next_table);
         if let Some(contents) = self.walks.adopt(table, contents) {
             self.garbage.push(Box::new(contents));
@@ -136,7 +147,7 @@ impl Keyspace {
         let awaited = !self.waiting.is_empty();
         let name = if announce || awaited { entry.key().to_vec() } else { Vec::new() };
         match self.dbs[db].put(hash, entry) {
-            Some(old) => self.discard(old),
+            Some(old) => self.discard(db, old),
             None if announce => self.effects.announce(db, &name, Event::new(class::NEW, "new")),
             None => {}
         }
@@ -152,7 +163,23 @@ impl Keyspace {
         (!entry.expired(now)).then(|| entry.type_name())
     }
 
-    fn discard(&mut self, entry: entry::Entry) {
+    /// Whether a key is there but past its deadline.
+    pub fn is_overdue(&self, db: usize, key: &[u8], now: i64) -> bool {
+        let hash = self.dbs[db].dict.hash(key);
+        self.dbs[db].peek(hash, key).is_some_and(|entry| entry.expired(now))
+    }
+
+    /// An entry left database `db`.
+    fn discard(&mut self, db: usize, entry: entry::Entry) {
+        if self.leases.is_empty() {
+            self.free(entry);
+        } else if let Some(entry) = self.hand_over(self.dbs[db].table, entry) {
+            self.free(entry);
+        }
+    }
+
+    /// Frees an entry, off the loop when it is large.
+    fn free(&mut self, entry: entry::Entry) {
         if entry.bytes() >= FREE_ELSEWHERE {
             self.garbage.push(Box::new(entry));
         }

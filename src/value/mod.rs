@@ -1,10 +1,12 @@
 //! Types and their encodings. Nothing here knows a key, a client or a reply's protocol version.
 
+pub mod hash;
 pub mod limits;
 pub mod string;
 
 use crate::ds::listpack::Item;
 use crate::resp::reply::Reply;
+use hash::Hash;
 use string::BigStr;
 
 /// A value too large or too structured to live inside its entry.
@@ -12,6 +14,8 @@ use string::BigStr;
 pub enum Value {
     /// A string.
     Str(BigStr),
+    /// A hash.
+    Hash(Hash),
 }
 
 /// The encodings of small collections, whose bytes may live inside their entry.
@@ -59,6 +63,11 @@ impl PackedKind {
 /// A collection type as the keyspace handles it: taken out of its entry to be edited, put back as
 /// packed bytes or as a boxed value.
 pub trait Collection: Default + Sized {
+    /// An empty one, which may take this empty buffer to grow in.
+    fn growing_in(_buffer: &mut Vec<u8>) -> Self {
+        Self::default()
+    }
+
     /// The collection in a boxed value; `None` when that is of another type.
     fn of(value: &mut Value) -> Option<&mut Self>;
 
@@ -88,6 +97,7 @@ impl Value {
     pub fn type_name(&self) -> &'static str {
         match self {
             Value::Str(_) => "string",
+            Value::Hash(_) => "hash",
         }
     }
 
@@ -95,6 +105,7 @@ impl Value {
     pub fn encoding(&self) -> &'static str {
         match self {
             Value::Str(_) => "raw",
+            Value::Hash(hash) => hash.encoding(),
         }
     }
 
@@ -102,6 +113,7 @@ impl Value {
     pub fn duplicate(&self) -> Value {
         match self {
             Value::Str(s) => Value::Str(s.duplicate()),
+            Value::Hash(hash) => Value::Hash(hash.duplicate()),
         }
     }
 
@@ -110,7 +122,16 @@ impl Value {
         std::mem::size_of::<Value>()
             + match self {
                 Value::Str(s) => s.heap_bytes(),
+                Value::Hash(hash) => hash.heap_bytes(),
             }
+    }
+
+    /// Asserts every invariant.
+    pub fn check(&self) {
+        match self {
+            Value::Str(_) => {}
+            Value::Hash(hash) => hash.check(),
+        }
     }
 }
 

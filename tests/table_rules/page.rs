@@ -52,14 +52,11 @@ const MISSING: &[(&str, &str)] = &[
     ("bitmap", "there are no bit operations yet"),
     ("dump", "there is no RDB encoding yet"),
     ("geo", "there are no geographic indexes yet"),
-    ("hash", "there are no hashes yet"),
     ("hyperloglog", "there are no HyperLogLogs yet"),
     ("latency", "latencies are not recorded yet"),
     ("list", "there are no lists yet"),
     ("memory", "memory is not reported key by key yet"),
     ("migrate", "there is no RDB encoding yet"),
-    ("monitor", "there is no MONITOR yet"),
-    ("pubsub", "there are no shard channels yet"),
     ("restore", "there is no RDB encoding yet"),
     ("restore-asking", "there is no RDB encoding yet"),
     ("save", "there are no snapshots yet"),
@@ -70,7 +67,6 @@ const MISSING: &[(&str, &str)] = &[
     ("sort_ro", "there are no collections to sort yet"),
     ("sorted-set", "there are no sorted sets yet"),
     ("stream", "there are no streams yet"),
-    ("transactions", "there are no transactions yet"),
 ];
 
 /// Whether files of the source may be brought up to date.
@@ -91,7 +87,7 @@ pub fn save(page: &str) {
 /// The page as it should be.
 pub fn written() -> String {
     let page = read();
-    let by_hand = page.split(MARKER).next().unwrap_or_default();
+    let by_hand = page.split(MARKER).next().unwrap_or_default().trim_end();
     let recorded = recorded();
     let records = recorded.as_object().expect("a table by name");
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
@@ -105,7 +101,7 @@ pub fn written() -> String {
     }
     let counts: Vec<String> = counts.iter().map(|(what, n)| format!("{n} {what}")).collect();
     format!(
-        "{by_hand}{MARKER}\n## Commands\n\nOf the {} commands of Redis 7.2: {}.\n\n\
+        "{by_hand}\n\n{MARKER}\n## Commands\n\nOf the {} commands of Redis 7.2: {}.\n\n\
          | Command | Standing | Remark |\n| --- | --- | --- |\n{rows}",
         records.len(),
         counts.join(", ")

@@ -26,6 +26,8 @@ use encode::{END, Encoded, length_width, read, read_length};
 const HEADER: usize = 6;
 /// The count that says nothing.
 const MANY: u16 = u16::MAX;
+/// A listpack without elements.
+const EMPTY: [u8; HEADER + 1] = [HEADER as u8 + 1, 0, 0, 0, 0, 0, END];
 /// Bytes above which a listpack is not to grow; far below what its header can tell.
 const SAFE_MAX: usize = 1 << 30;
 /// Buffers up to this size are not given back when their content shrinks, bytes.
@@ -226,7 +228,10 @@ impl<'a> Packed<'a> {
         loop {
             let (item, mut next) = self.element(at);
             let hit = match item {
-                Item::Bytes(bytes) => bytes == text,
+                // Names that are compared often begin alike: their ends tell sooner.
+                Item::Bytes(bytes) => {
+                    bytes.len() == text.len() && bytes.last() == text.last() && bytes == text
+                }
                 Item::Int(n) => number == Some(n),
             };
             if hit {
@@ -308,20 +313,23 @@ impl DoubleEndedIterator for Iter<'_> {
     }
 }
 
-/// An owned listpack. Its buffer grows to what the content needs and no further.
-#[derive(Clone, Debug)]
+/// An owned listpack. Its buffer grows to what the content needs and no further. One that never
+/// held anything has no buffer, so that a place holder costs nothing.
+#[derive(Clone, Debug, Default)]
 pub struct Listpack(Vec<u8>);
-
-impl Default for Listpack {
-    fn default() -> Self {
-        Listpack::new()
-    }
-}
 
 impl Listpack {
     /// An empty one.
+    #[inline]
     pub fn new() -> Listpack {
-        Listpack(vec![HEADER as u8 + 1, 0, 0, 0, 0, 0, END])
+        Listpack(Vec::new())
+    }
+
+    /// An empty one that has a buffer already, whatever that held.
+    #[inline]
+    pub fn growing_in(mut buffer: Vec<u8>) -> Listpack {
+        buffer.clear();
+        Listpack(buffer)
     }
 
     /// Adopts bytes that are known to be a listpack.
@@ -330,7 +338,7 @@ impl Listpack {
         Listpack(bytes)
     }
 
-    /// The buffer.
+    /// The buffer: the bytes, or nothing at all when there never was an element.
     #[inline]
     pub fn into_bytes(self) -> Vec<u8> {
         self.0
@@ -339,13 +347,13 @@ impl Listpack {
     /// The same, borrowed.
     #[inline]
     pub fn as_packed(&self) -> Packed<'_> {
-        Packed(&self.0)
+        Packed(if self.0.is_empty() { &EMPTY } else { &self.0 })
     }
 
     /// Bytes of the content, header and end included.
     #[inline]
     pub fn byte_len(&self) -> usize {
-        self.0.len()
+        self.as_packed().0.len()
     }
 
     /// Bytes of the buffer.
@@ -357,19 +365,19 @@ impl Listpack {
     /// Whether it may take so many further bytes.
     #[inline]
     pub fn may_grow(&self, more: usize) -> bool {
-        self.0.len().saturating_add(more) <= SAFE_MAX
+        self.byte_len().saturating_add(more) <= SAFE_MAX
     }
 
     /// Adds an element at the end.
     #[inline]
     pub fn push(&mut self, text: &[u8]) {
-        self.insert_at(self.0.len() - 1, &Encoded::text(text));
+        self.insert_at(self.byte_len() - 1, &Encoded::text(text));
     }
 
     /// Adds a number at the end.
     #[inline]
     pub fn push_int(&mut self, n: i64) {
-        self.insert_at(self.0.len() - 1, &Encoded::int(n));
+        self.insert_at(self.byte_len() - 1, &Encoded::int(n));
     }
 
     /// Adds an element at the beginning.
@@ -422,7 +430,7 @@ impl Listpack {
             gone += 1;
         }
         let all = end == packed.end() && pos.at() == HEADER;
-        let count = count_of(&self.0);
+        let count = count_of(packed.0);
         self.splice(pos.at(), end - pos.at(), None);
         if all {
             self.set_count(0);
@@ -447,12 +455,15 @@ impl Listpack {
     /// Replaces `old` bytes at an offset by an element, or by nothing.
     #[inline]
     fn splice(&mut self, at: usize, old: usize, new: Option<&Encoded<'_>>) {
-        let len = self.0.len();
+        let len = self.byte_len();
         let more = new.map_or(0, Encoded::total);
         let target = len - old + more;
         let total = u32::try_from(target).expect("callers keep a listpack below 4 GB");
         if target > len {
             self.reserve(target);
+            if self.0.is_empty() {
+                self.0.extend_from_slice(&EMPTY);
+            }
             self.0.resize(target, 0);
             self.0.copy_within(at + old..len, at + more);
         } else if target < len {
@@ -472,6 +483,11 @@ impl Listpack {
         if target > self.0.capacity() {
             self.0.reserve_exact(size_class(target) - self.0.len());
         }
+    }
+
+    /// Gives back what a borrowed buffer has too much.
+    pub fn fit(&mut self) {
+        self.0.shrink_to(size_class(self.byte_len()));
     }
 
     #[inline]

@@ -63,7 +63,8 @@ impl Keys<'_> {
         let space = &mut *self.space;
         let found = if absent { None } else { space.dbs[db].dict.find(hash, key) };
         let Some(entry) = found else {
-            return Ok(Edit { space, db, hash, key, now, home: Home::New, value: T::default() });
+            let value = T::growing_in(&mut space.scratch);
+            return Ok(Edit { space, db, hash, key, now, home: Home::New, value });
         };
         if stamp {
             entry.set_access(space.access.accessed(entry.access(), now, &mut space.rng));

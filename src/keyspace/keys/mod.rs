@@ -6,6 +6,7 @@
 //! counter, WATCH, notifications and tracking.
 
 mod edit;
+mod hashes;
 mod hints;
 mod look;
 mod strings;

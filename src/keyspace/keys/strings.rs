@@ -129,7 +129,7 @@ impl Keys<'_> {
         self.space.dbs[self.db].change(hash, key, |mut entry| {
             let mut bytes = match entry.boxed_mut() {
                 Some(Value::Str(s)) => std::mem::take(s).into_vec(),
-                None => Str::view(entry.view())
+                _ => Str::view(entry.view())
                     .map_or_else(|_| Vec::new(), |s| s.with_bytes(<[u8]>::to_vec)),
             };
             result = Some(f(&mut bytes));

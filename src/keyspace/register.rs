@@ -1,23 +1,25 @@
-//! Keys that blocked clients wait for. The keyspace only knows that somebody waits; who, and what
+//! Registers of keys that somebody outside the keyspace has an eye on: those that blocked clients
+//! wait for, and those under WATCH. The keyspace only knows that there is somebody; who, and what
 //! for, is the engine's business.
 
 use super::Keyspace;
+use super::effects::Event;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 
-/// The register: how many wait for which key of which database.
+/// How many have an eye on which key of which database.
 #[derive(Debug, Default)]
-pub struct Waiting {
+pub struct Register {
     keys: BTreeMap<(usize, Bytes), usize>,
 }
 
-impl Waiting {
-    /// One more waits for the key.
+impl Register {
+    /// One more for the key.
     pub fn add(&mut self, db: usize, key: &Bytes) {
         *self.keys.entry((db, key.clone())).or_default() += 1;
     }
 
-    /// One fewer waits for the key.
+    /// One fewer for the key.
     pub fn remove(&mut self, db: usize, key: &Bytes) {
         let place = (db, key.clone());
         if let Some(n) = self.keys.get_mut(&place) {
@@ -28,13 +30,13 @@ impl Waiting {
         }
     }
 
-    /// Whether nobody waits for anything.
+    /// Whether there is nobody.
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
 
-    /// Keys somebody waits for, databases taken together.
+    /// Keys in the register, all databases taken together.
     pub fn len(&self) -> usize {
         self.keys.len()
     }
@@ -45,10 +47,8 @@ impl Waiting {
     }
 
     fn in_database(&self, db: usize) -> impl Iterator<Item = &Bytes> {
-        self.keys
-            .range((db, Bytes::new())..)
-            .take_while(move |((d, _), _)| *d == db)
-            .map(|(k, _)| &k.1)
+        let from = self.keys.range((db, Bytes::new())..);
+        from.take_while(move |((d, _), _)| *d == db).map(|((_, key), _)| key)
     }
 }
 
@@ -68,10 +68,23 @@ impl Keyspace {
         }
     }
 
-    /// A whole database changed.
+    /// A whole database is about to be replaced by another one, or by nothing: the keys under
+    /// WATCH that exist on either side change.
+    pub(super) fn touch_watched(&mut self, db: usize, replaced_by: Option<usize>) {
+        let Keyspace { watched, dbs, effects, .. } = self;
+        for key in watched.in_database(db) {
+            let exists = |db: usize| dbs[db].peek(dbs[db].dict.hash(key), key).is_some();
+            if exists(db) || replaced_by.is_some_and(exists) {
+                effects.touched_n(db, key, Event::silent(), 0);
+            }
+        }
+    }
+
+    /// A whole database was replaced: whoever waits for one of its keys is to look again.
     pub(super) fn all_ready(&mut self, db: usize) {
-        for key in self.waiting.in_database(db) {
-            self.effects.ready(db, key.clone());
+        let Keyspace { waiting, effects, .. } = self;
+        for key in waiting.in_database(db) {
+            effects.ready(db, key.clone());
         }
     }
 }
