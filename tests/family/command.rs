@@ -39,7 +39,8 @@ case!(info_in_resp3_has_sets_and_maps, |c| {
          +@write\r\n+@slow\r\n~2\r\n$26\r\nrequest_policy:multi_shard\r\n\
          $23\r\nresponse_policy:agg_sum\r\n~1\r\n%3\r\n$5\r\nflags\r\n~2\r\n+RM\r\n+delete\r\n\
          $12\r\nbegin_search\r\n%2\r\n$4\r\ntype\r\n$5\r\nindex\r\n$4\r\nspec\r\n%1\r\n\
-         $5\r\nindex\r\n:1\r\n$9\r\nfind_keys\r\n%2\r\n$4\r\ntype\r\n$5\r\nrange\r\n$4\r\nspec\r\n%3\r\n\
+         $5\r\nindex\r\n:1\r\n$9\r\nfind_keys\r\n%2\r\n\
+         $4\r\ntype\r\n$5\r\nrange\r\n$4\r\nspec\r\n%3\r\n\
          $7\r\nlastkey\r\n:-1\r\n$7\r\nkeystep\r\n:1\r\n$5\r\nlimit\r\n:0\r\n~0\r\n_\r\n",
     );
 });
