@@ -18,6 +18,7 @@ pub mod replication;
 pub mod scan;
 pub mod server;
 pub mod string;
+pub mod tracking;
 pub mod transaction;
 
 use crate::base::error::Error;

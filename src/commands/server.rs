@@ -37,7 +37,7 @@ fn info_command(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
 }
 
 fn lastsave(cx: &mut EngineCx<'_>, _: &mut Args<'_>) -> CmdResult {
-    cx.out.int(cx.engine.last_save_s);
+    cx.out.int(cx.engine.started_ms / 1000);
     Ok(Outcome::Unchanged)
 }
 

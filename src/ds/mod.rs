@@ -2,5 +2,6 @@
 
 pub mod deadlines;
 pub mod dict;
+pub mod histogram;
 pub mod listpack;
 pub mod pair;

@@ -64,6 +64,7 @@ pub fn patience_millis(word: &[u8]) -> Result<Patience, Error> {
     patience(parse_i64(word).ok_or(NOT_AN_INTEGER)?)
 }
 
+const UNBLOCKED: Error = Error::fixed("UNBLOCKED client unblocked via CLIENT UNBLOCK");
 const OUT_OF_RANGE: Error = Error::fixed("ERR timeout is out of range");
 
 fn patience(millis: i64) -> Result<Patience, Error> {
@@ -113,6 +114,20 @@ impl Blocking {
     /// Blocked clients.
     pub fn clients(&self) -> usize {
         self.clients
+    }
+
+    /// Blocked clients whose patience ends.
+    pub fn deadlines(&self) -> usize {
+        self.deadlines.len()
+    }
+
+    /// Keys at which somebody waits who wants to hear that they are gone, too.
+    pub fn group_keys(&self, clients: &super::client::Clients) -> usize {
+        let group = |id: &ClientId| {
+            let blocked = clients.get(id).and_then(|client| client.blocked.as_ref());
+            blocked.is_some_and(|blocked| blocked.waits == Waits::Group)
+        };
+        self.lines.values().filter(|line| line.values().any(group)).count()
     }
 
     /// Monotonic microseconds at which the first of them has waited long enough.
@@ -228,10 +243,10 @@ impl Engine {
         else {
             return;
         };
-        self.running_proto = Some(live.out.proto);
+        self.running = Some((id, live.out.proto));
         let mark = live.out.mark();
         let mut args = Args::new(blocked.argv.raw());
-        let called = self.call(blocked.spec, &mut live.session, &mut live.out, &mut args);
+        let called = self.timed_call(blocked.spec, &mut live.session, &mut live.out, &mut args);
         let still = match called {
             Ok(Called::Blocked(_)) => true,
             Ok(Called::Done) => false,
@@ -243,7 +258,7 @@ impl Engine {
         };
         self.unit_end();
         self.append_deferred(id, &mut live.out);
-        self.running_proto = None;
+        self.running = None;
         let Some(client) = self.clients.get_mut(&id) else { return };
         client.live = Some(live);
         if still {
@@ -270,9 +285,13 @@ impl Engine {
         if let Some(live) = &mut client.live {
             match how {
                 Unblock::Timeout => (blocked.on_timeout)(&mut live.out),
-                Unblock::Error => live.out.error("UNBLOCKED client unblocked via CLIENT UNBLOCK"),
+                Unblock::Error => {
+                    self.stats.error(&UNBLOCKED);
+                    live.out.error(&UNBLOCKED.text());
+                }
             }
         }
+        self.gave_up(blocked.spec, how == Unblock::Error);
         self.leave_lines(id, &blocked);
         self.unpark(id);
         true
@@ -308,6 +327,11 @@ impl Blocked {
     /// Monotonic microseconds since when it waits.
     pub fn since_us(&self) -> u64 {
         self.since_us
+    }
+
+    /// Bytes of the call it waits with.
+    pub fn argv_bytes(&self) -> usize {
+        self.argv.iter().map(<[u8]>::len).sum()
     }
 
     /// The command it waits with.

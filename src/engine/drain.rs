@@ -33,9 +33,11 @@ impl Engine {
                 Effect::Touched { db, key, event, changed } => {
                     if changed && self.keyspace.effects.interest.changes {
                         self.watched_key_changed(db, &key);
+                        self.tracked_key_changed(&key);
                     }
                     self.notify(db, &key, event);
                 }
+                Effect::Emptied => self.tracked_all_changed(),
                 Effect::Ready { db, key } => self.blocking.mark_ready(db, key),
             }
         }

@@ -56,6 +56,12 @@ impl Subscriptions {
         }
     }
 
+    /// Memory of the names and the tree around them, estimated.
+    pub fn bytes(&self) -> usize {
+        const NODE: usize = 64;
+        self.0.iter().flatten().map(|name| NODE + name.len()).sum()
+    }
+
     /// Whether there is none of any kind.
     pub fn is_empty(&self) -> bool {
         self.0.iter().all(BTreeSet::is_empty)
@@ -219,13 +225,11 @@ impl Engine {
             }
             Some(live) => {
                 write(live.out.proto, &mut live.out);
-                if !client.dirty {
-                    client.dirty = true;
-                    self.dirty.push(id);
-                }
+                self.watch_output(id);
+                self.mark_dirty(id);
             }
             None => {
-                let proto = self.running_proto.unwrap_or(Proto::V2);
+                let proto = self.running.map_or(Proto::V2, |(_, proto)| proto);
                 let mut out = Reply::new(proto);
                 write(proto, &mut out);
                 self.deferred.push((id, out));

@@ -54,6 +54,8 @@ pub mod flag {
     pub const IN_SUBSCRIBED: u32 = 1 << 21;
     /// Changes the keyspace as a whole and names no keys.
     pub const TOUCHES_ARBITRARY_KEYS: u32 = 1 << 22;
+    /// Takes no longer than a reading of the clock is worth; the table finds out itself.
+    pub const BRIEF: u32 = 1 << 31;
 
     /// Those that `COMMAND INFO` shows, in its order; the others are for our own use.
     pub const NAMES: &[(u32, &str)] = &[
@@ -189,6 +191,10 @@ pub struct Spec {
     pub group: &'static str,
     /// One sentence.
     pub summary: &'static str,
+    /// Place in the vectors that hold something for each command; set when a table is made.
+    pub index: u16,
+    /// Name with the container's in front (`client|list`); set when a table is made.
+    pub full_name: &'static str,
 }
 
 impl Spec {
@@ -206,6 +212,8 @@ impl Spec {
             since: "1.0.0",
             group: "generic",
             summary: "",
+            index: 0,
+            full_name: name,
         }
     }
 

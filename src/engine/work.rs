@@ -126,10 +126,10 @@ impl Engine {
             held.work.end(&mut self.keyspace);
             return;
         }
-        let running = self.running_proto;
+        let running = self.running;
         let done = match live {
             Some(mut live) => {
-                self.running_proto = Some(live.out.proto);
+                self.running = Some((id, live.out.proto));
                 let done = self.finish_slice(&mut held, &mut live, us);
                 self.append_deferred(id, &mut live.out);
                 if let Some(client) = self.clients.get_mut(&id) {
@@ -144,7 +144,7 @@ impl Engine {
                 self.slice(&mut held, &mut out, us).unwrap_or(true)
             }
         };
-        self.running_proto = running;
+        self.running = running;
         if !done {
             self.works.push_back(held);
             return;

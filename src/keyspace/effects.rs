@@ -82,6 +82,8 @@ pub enum Effect {
         /// The key itself changed, rather than an event being told about it.
         changed: bool,
     },
+    /// A database was emptied.
+    Emptied,
     /// A key that a blocked client waits for may serve it now.
     Ready {
         /// Its database.
@@ -139,6 +141,13 @@ impl Effects {
     #[cold]
     fn record(&mut self, db: usize, key: &[u8], event: Event, changed: bool) {
         self.log.push(Effect::Touched { db, key: Bytes::copy_from_slice(key), event, changed });
+    }
+
+    /// A database was emptied.
+    pub fn emptied(&mut self) {
+        if self.interest.changes {
+            self.log.push(Effect::Emptied);
+        }
     }
 
     /// A key that somebody waits for may serve now.

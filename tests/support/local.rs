@@ -118,12 +118,13 @@ impl Inner {
             while let Some(done) = self.sim.take_finished() {
                 self.engine.job_done(done);
             }
+            self.engine.wakes();
             self.engine.run_ready();
             let next = self.engine.tick();
+            self.engine.sleeps();
             for request in self.engine.requests() {
-                if let NetRequest::Shutdown { exit_code } = request {
-                    self.exit_code = Some(exit_code);
-                }
+                let NetRequest::Shutdown { exit_code } = request;
+                self.exit_code = Some(exit_code);
             }
             self.engine.take_dirty(&mut dirty);
             if dirty.is_empty() && !self.engine.has_ready() && next != Some(0) {

@@ -1,17 +1,15 @@
 //! COMMAND DOCS of one command: a map of what there is to say.
 
-use super::full_name;
 use crate::commands::docs::{self, Argument, Doc};
 use crate::engine::spec::Spec;
 use crate::resp::reply::Reply;
 
 /// The name of a command and its documentation, subcommands included.
-pub(super) fn write(out: &mut Reply, container: Option<&Spec>, spec: &Spec) {
-    let name = full_name(container, spec);
+pub(super) fn write(out: &mut Reply, spec: &Spec) {
     // A command of our own that Redis does not have is still documented by its spec.
     let bare = Doc::default();
-    let doc = docs::find(&name).unwrap_or(&bare);
-    out.bulk(name.as_bytes());
+    let doc = docs::find(spec.full_name).unwrap_or(&bare);
+    out.bulk(spec.full_name.as_bytes());
     let present = [
         doc.complexity.is_some(),
         !doc.flags.is_empty(),
@@ -46,7 +44,7 @@ pub(super) fn write(out: &mut Reply, container: Option<&Spec>, spec: &Spec) {
     if !spec.subcommands.is_empty() {
         out.bulk(b"subcommands");
         out.map(spec.subcommands.len());
-        spec.subcommands.iter().for_each(|sub| write(out, Some(spec), sub));
+        spec.subcommands.iter().for_each(|sub| write(out, sub));
     }
 }
 

@@ -1,18 +1,17 @@
 //! COMMAND INFO of one command: ten things in a row, old clients' before newer ones'.
 
-use super::{full_name, write_flags};
+use super::write_flags;
 use crate::commands::docs::{self, Doc};
 use crate::engine::keyspec::{Begin, Find, KeySpec, kflag, legacy_range};
 use crate::engine::spec::{Spec, cat, flag};
 use crate::resp::reply::Reply;
 
 /// Describes a command, and its subcommands.
-pub(super) fn write(out: &mut Reply, container: Option<&Spec>, spec: &Spec) {
-    let name = full_name(container, spec);
-    let doc = docs::find(&name);
+pub(super) fn write(out: &mut Reply, spec: &Spec) {
+    let doc = docs::find(spec.full_name);
     let (first, last, step) = legacy_range(spec.keys);
     out.array(10);
-    out.bulk(name.as_bytes());
+    out.bulk(spec.full_name.as_bytes());
     out.int(i64::from(spec.arity));
     write_flags(out, spec.flags, flag::NAMES, "");
     out.int(first);
@@ -31,7 +30,7 @@ pub(super) fn write(out: &mut Reply, container: Option<&Spec>, spec: &Spec) {
         return;
     }
     out.array(spec.subcommands.len());
-    spec.subcommands.iter().for_each(|sub| write(out, Some(spec), sub));
+    spec.subcommands.iter().for_each(|sub| write(out, sub));
 }
 
 fn note(doc: &Doc, place: usize) -> Option<&'static str> {

@@ -45,27 +45,18 @@ const fn sub(
     Spec::engine(name, arity, run).flags(LOADING | STALE).acl(cat::CONNECTION).group("server")
 }
 
-/// The name under which a command is known to clients.
-fn full_name(container: Option<&Spec>, spec: &Spec) -> String {
-    match container {
-        Some(container) => format!("{}|{}", container.name, spec.name),
-        None => spec.name.to_owned(),
+/// A command or subcommand by its full name.
+fn lookup(table: &Table, name: &[u8]) -> Option<&'static Spec> {
+    match name.iter().position(|byte| *byte == b'|') {
+        Some(bar) => table.find(&name[..bar])?.subcommand(&name[bar + 1..]),
+        None => table.find(name),
     }
-}
-
-/// A command by its full name, with the container when it is a subcommand.
-fn lookup(table: &Table, name: &[u8]) -> Option<(Option<&'static Spec>, &'static Spec)> {
-    let Some(bar) = name.iter().position(|byte| *byte == b'|') else {
-        return table.find(name).map(|spec| (None, spec));
-    };
-    let container = table.find(&name[..bar])?;
-    container.subcommand(&name[bar + 1..]).map(|spec| (Some(container), spec))
 }
 
 fn command(cx: &mut EngineCx<'_>, _: &mut Args<'_>) -> CmdResult {
     let table = cx.engine.table;
     cx.out.array(table.specs().count());
-    table.specs().for_each(|spec| info::write(cx.out, None, spec));
+    table.specs().for_each(|spec| info::write(cx.out, spec));
     Ok(Outcome::Unchanged)
 }
 
@@ -81,7 +72,7 @@ fn info(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
     cx.out.array(args.len() - 2);
     for name in args.iter().skip(2) {
         match lookup(cx.engine.table, name) {
-            Some((container, spec)) => info::write(cx.out, container, spec),
+            Some(spec) => info::write(cx.out, spec),
             None => cx.out.null(),
         }
     }
@@ -92,13 +83,13 @@ fn docs(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
     let table = cx.engine.table;
     if args.len() == 2 {
         cx.out.map(table.specs().count());
-        table.specs().for_each(|spec| docs::write(cx.out, None, spec));
+        table.specs().for_each(|spec| docs::write(cx.out, spec));
         return Ok(Outcome::Unchanged);
     }
     let slot = cx.out.open_map();
     let mut known = 0;
-    for (container, spec) in args.iter().skip(2).filter_map(|name| lookup(table, name)) {
-        docs::write(cx.out, container, spec);
+    for spec in args.iter().skip(2).filter_map(|name| lookup(table, name)) {
+        docs::write(cx.out, spec);
         known += 1;
     }
     cx.out.close(slot, known);
@@ -115,12 +106,12 @@ enum Filter<'a> {
 }
 
 impl Filter<'_> {
-    fn lets_through(&self, name: &str, spec: &Spec) -> bool {
+    fn lets_through(&self, spec: &Spec) -> bool {
         match self {
             Filter::All => true,
             Filter::Module => false,
             Filter::Category(bits) => spec.acl & bits != 0,
-            Filter::Pattern(pattern) => glob::matches(pattern, name.as_bytes(), true),
+            Filter::Pattern(pattern) => glob::matches(pattern, spec.full_name.as_bytes(), true),
         }
     }
 }
@@ -143,16 +134,15 @@ fn list(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
     let filter = filter(args)?;
     let slot = cx.out.open_array();
     let mut shown = 0;
-    let mut show = |container, spec: &Spec| {
-        let name = full_name(container, spec);
-        if filter.lets_through(&name, spec) {
-            cx.out.bulk(name.as_bytes());
+    let mut show = |spec: &Spec| {
+        if filter.lets_through(spec) {
+            cx.out.bulk(spec.full_name.as_bytes());
             shown += 1;
         }
     };
     for spec in cx.engine.table.specs() {
-        show(None, spec);
-        spec.subcommands.iter().for_each(|sub| show(Some(spec), sub));
+        show(spec);
+        spec.subcommands.iter().for_each(&mut show);
     }
     cx.out.close(slot, shown);
     Ok(Outcome::Unchanged)

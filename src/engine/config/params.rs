@@ -89,7 +89,7 @@ declare! {
     /// Number of databases.
     "databases", databases: usize = "16", int(1, INT), IMM, Works;
     /// Draw the logo at the start also when the log is no terminal.
-    "always-show-logo", always_show_logo: bool = "no", BOOL, IMM, NoEffect("there is no logo");
+    "always-show-logo", always_show_logo: bool = "no", BOOL, IMM, Works;
     /// What to do on SIGINT.
     "shutdown-on-sigint", shutdown_on_sigint: u32 = "default",
         Kind::ShutdownFlags, MUT | MULTI, Works;
@@ -245,13 +245,13 @@ declare! {
         int(0, LONG), MUT, NoEffect("there is no latency monitor yet");
     /// Keep a histogram of latencies for each command.
     "latency-tracking", latency_tracking: bool = "yes",
-        BOOL, MUT, NoEffect("there are no latency histograms yet");
+        BOOL, MUT, Works;
     /// Percentiles INFO latencystats shows.
     "latency-tracking-info-percentiles", latency_tracking_info_percentiles: Vec<f64> = "50 99 99.9",
-        Kind::Percentiles, MUT | MULTI, NoEffect("there are no latency histograms yet");
+        Kind::Percentiles, MUT | MULTI, Works;
     /// Classes of events that are published.
     "notify-keyspace-events", notify_keyspace_events: u32 = "",
-        Kind::Events, MUT, NoEffect("there is no publish and subscribe yet");
+        Kind::Events, MUT, Works;
     /// Keys the server remembers for client-side caches.
     "tracking-table-max-keys", tracking_table_max_keys: u64 = "1000000",
         int(0, LONG), MUT, NoEffect("there is no client tracking yet");
