@@ -17,6 +17,7 @@ pub mod exec;
 pub mod gate;
 pub mod gauges;
 pub mod info;
+pub mod key_search;
 pub mod keyspec;
 pub mod kill;
 pub mod limits;
