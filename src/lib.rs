@@ -18,6 +18,7 @@
 
 pub mod alloc;
 pub mod base;
+pub mod cli;
 pub mod commands;
 pub mod ds;
 pub mod engine;

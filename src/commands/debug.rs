@@ -15,6 +15,10 @@ pub const SPECS: &[Spec] = &[Spec::engine("debug", -2, debug)
     .summary("Does what only tests need.")];
 
 const HELP: &[&str] = &[
+    "PANIC",
+    "    End the server as a failed check of its own would.",
+    "SEGFAULT",
+    "    End the server by touching memory that is not there.",
     "SET-ACTIVE-EXPIRE <0|1>",
     "    Stop or go on deleting keys that nobody looks at.",
     "SLEEP <seconds>",
@@ -28,6 +32,10 @@ fn debug(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
     } else if args.is(1, "set-active-expire") && args.len() == 3 {
         cx.engine.cron_paused = args.int(2)? == 0;
         cx.out.ok();
+    } else if args.is(1, "panic") && args.len() == 2 {
+        panic!("called by DEBUG PANIC");
+    } else if args.is(1, "segfault") && args.len() == 2 {
+        crate::sys::crash::segfault();
     } else if args.is(1, "sleep") && args.len() == 3 {
         let seconds = parse_f64(args.get(2)).unwrap_or(0.0).clamp(0.0, 3600.0);
         crate::sys::sleep_us((seconds * 1e6) as u64);

@@ -22,6 +22,7 @@ pub mod shutdown;
 pub mod spec;
 pub mod stats;
 pub mod table;
+pub mod title;
 
 use crate::base::error::Error;
 use crate::base::hash::Seed;
@@ -68,6 +69,8 @@ const BACKLOG_MAX: usize = 64 * 1024;
 pub struct Engine {
     /// The configuration in force.
     pub config: Config,
+    /// The program's name as it was started, for the process title.
+    pub program: String,
     /// Absolute path of the configuration file, when one was given.
     pub config_file: Option<std::path::PathBuf>,
     /// The world.
@@ -120,6 +123,7 @@ impl Engine {
         let (now_ms, now_us) = (env.clock.wall_us() / 1000, env.clock.mono_us());
         let mut engine = Engine {
             config,
+            program: String::new(),
             config_file: None,
             keyspace,
             stats: Stats::default(),

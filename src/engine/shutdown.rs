@@ -17,6 +17,7 @@ impl Engine {
     /// Ends the server; the network sends what is left and goes.
     pub fn shut_down(&mut self, reason: &str) {
         tracing::warn!("{reason}");
+        crate::sys::supervise::stopping();
         tracing::warn!("Redis is now ready to exit, bye bye...");
         self.requests.push(NetRequest::Shutdown { exit_code: 0 });
     }
@@ -29,6 +30,13 @@ impl Engine {
         }
         if changed.contains(&"loglevel") {
             crate::log::set_level(self.config.loglevel.name());
+        }
+        if changed.contains(&"proc-title-template") {
+            self.show_title();
+        }
+        let config = &self.config;
+        if changed.iter().any(|name| ["crash-log-enabled", "use-exit-on-panic"].contains(name)) {
+            crate::sys::crash::configure(config.crash_log_enabled, config.use_exit_on_panic);
         }
     }
 
