@@ -7,8 +7,10 @@ mod family {
     mod connection;
     mod expire;
     mod generic;
+    mod hash;
     mod object;
     mod protocol;
     mod scan;
     mod string;
+    mod transaction;
 }

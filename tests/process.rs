@@ -216,7 +216,7 @@ fn a_fault_is_reported_and_the_signal_is_the_end() {
         "------ INFO OUTPUT ------",
         "process_id:",
         "------ STACK TRACE ------",
-        "debug::debug",
+        "sys::crash::caught",
         "=== REDIS BUG REPORT END",
     ] {
         assert!(log.contains(part), "no `{part}` in\n{log}");

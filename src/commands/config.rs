@@ -39,11 +39,19 @@ const SUBCOMMANDS: &[Spec] = &[
         .group("server")
         .summary("Writes the values in force into the configuration file."),
     Spec::engine("set", -4, set)
-        .flags(ADMINS | PROTECTED)
+        .flags(ADMINS)
+        .secrets(is_password)
         .since("2.0.0")
         .group("server")
         .summary("Changes parameters, all of them or none."),
 ];
+
+/// The value behind the name of a parameter that holds a secret.
+fn is_password(args: &Args<'_>, i: usize) -> bool {
+    const SECRET: &[&str] =
+        &["requirepass", "masterauth", "tls-key-file-pass", "tls-client-key-file-pass"];
+    i >= 3 && i % 2 == 1 && SECRET.iter().any(|name| args.is(i - 1, name))
+}
 
 const HELP: &[&str] = &[
     "GET <pattern>",

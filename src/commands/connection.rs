@@ -15,9 +15,10 @@ const EARLY: u32 = NOSCRIPT | LOADING | STALE | FAST | NO_AUTH | ALLOW_BUSY;
 /// The family.
 pub const SPECS: &[Spec] = &[
     Spec::engine("auth", -2, auth)
-        .flags(EARLY | PROTECTED)
+        .flags(EARLY)
         .acl(cat::CONNECTION)
         .group("connection")
+        .secrets(|_, i| i > 0)
         .summary("Proves who the client is."),
     Spec::engine("echo", 2, echo)
         .flags(LOADING | STALE | FAST)
@@ -25,10 +26,11 @@ pub const SPECS: &[Spec] = &[
         .group("connection")
         .summary("Answers with its argument."),
     Spec::engine("hello", -1, hello)
-        .flags(EARLY | PROTECTED)
+        .flags(EARLY)
         .acl(cat::CONNECTION)
         .since("6.0.0")
         .group("connection")
+        .secrets(is_password_of_hello)
         .summary("Chooses the protocol version and tells about the server."),
     Spec::engine("ping", -1, ping)
         .flags(FAST | IN_SUBSCRIBED)
@@ -203,13 +205,21 @@ fn quit(cx: &mut EngineCx<'_>, _: &mut Args<'_>) -> CmdResult {
     Ok(Outcome::Unchanged)
 }
 
+/// The two words behind AUTH.
+fn is_password_of_hello(args: &Args<'_>, i: usize) -> bool {
+    (1..=2).any(|back| i >= 2 + back && args.is(i - back, "auth"))
+}
+
 fn reset(cx: &mut EngineCx<'_>, _: &mut Args<'_>) -> CmdResult {
     cx.session.db = 0;
+    cx.session.txn = None;
     cx.session.authenticated = cx.engine.config.requirepass.is_empty();
     cx.out.set_silent(false);
     cx.out.proto = Proto::V2;
     if let Some(id) = cx.session.origin.client() {
         cx.engine.unsubscribe_all(id);
+        cx.engine.unwatch(id);
+        cx.engine.stop_monitoring(id);
         if let Some(client) = cx.engine.client_mut(id) {
             client.name = Bytes::new();
             client.no_touch = false;

@@ -10,7 +10,7 @@ use crate::engine::keyspec::KeySpec;
 use crate::engine::spec::{Spec, cat, flag};
 use crate::keyspace::ExpiryPolicy;
 use crate::keyspace::effects::{Event, class};
-use crate::keyspace::keys::{EntryRef, Keys};
+use crate::keyspace::keys::Keys;
 use crate::resp::request::Argv;
 
 const UPDATED_KEY: &[KeySpec] = &[KeySpec::at(1).rw().update()];
@@ -153,30 +153,6 @@ pub(super) fn rewritten(keys: &mut Keys<'_>, words: &[&[u8]]) -> Outcome {
     })
 }
 
-/// A further event of a change that `touch` has counted already.
-pub(super) fn notify(keys: &mut Keys<'_>, key: &[u8], event: Event) {
-    let db = keys.db_index();
-    keys.space().effects.notify(db, key, event);
-}
-
-/// A read that counts as hit or miss but does not renew the access stamp: asking about a key is
-/// not using it.
-pub(super) fn look<R>(
-    keys: &mut Keys<'_>,
-    key: &[u8],
-    f: impl FnOnce(EntryRef<'_>) -> R,
-) -> Option<R> {
-    let found = keys.entry_quiet(key).map(f);
-    match found {
-        Some(_) => keys.space().counters.hits += 1,
-        None => {
-            keys.space().counters.misses += 1;
-            notify(keys, key, Event::new(class::KEY_MISS, "keymiss"));
-        }
-    }
-    found
-}
-
 /// Deletes a key whose new deadline has passed.
 pub(super) fn delete_overdue(keys: &mut Keys<'_>, key: &[u8]) -> Outcome {
     keys.delete(key);
@@ -312,7 +288,7 @@ fn pexpiretime(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
 }
 
 fn tell(cx: &mut DataCx<'_>, args: &Args<'_>, f: impl FnOnce(i64) -> i64) -> CmdResult {
-    let answer = match look(&mut cx.keys, args.get(1), |entry| entry.deadline()) {
+    let answer = match cx.keys.ask(args.get(1)).map(|entry| entry.deadline()) {
         None => -2,
         Some(None) => -1,
         Some(Some(at)) => f(at),

@@ -1,6 +1,6 @@
 //! Commands on keys of any type and on whole databases.
 
-use super::expire::{DEL, look};
+use super::expire::DEL;
 use crate::base::error::Error;
 use crate::base::num::parse_i64;
 use crate::engine::args::Args;
@@ -124,7 +124,7 @@ fn exists(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
     prepare_rest(&mut cx.keys, args);
     let mut found = 0;
     for key in args.iter().skip(1) {
-        found += i64::from(look(&mut cx.keys, key, |_| ()).is_some());
+        found += i64::from(cx.keys.ask(key).is_some());
     }
     cx.out.int(found);
     Ok(Outcome::Unchanged)
@@ -141,7 +141,7 @@ fn touch(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
 }
 
 fn type_of(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
-    let name = look(&mut cx.keys, args.get(1), |entry| entry.type_name());
+    let name = cx.keys.ask(args.get(1)).map(|entry| entry.type_name());
     cx.out.simple(name.unwrap_or("none").as_bytes());
     Ok(Outcome::Unchanged)
 }
@@ -196,8 +196,7 @@ fn move_key(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
 /// One change that shows at two keys; the counter of changes grows by one.
 fn touch_both(keys: &mut Keys<'_>, from: (&[u8], Event), to: (usize, &[u8], Event)) {
     keys.touch(from.0, from.1);
-    keys.touch_in(to.0, to.1, to.2);
-    keys.space().effects.dirty -= 1;
+    keys.touch_in(to.0, to.1, to.2, 0);
 }
 
 fn copy(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
@@ -220,7 +219,7 @@ fn copy(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
     let copied = cx.keys.entry(from).is_some() && (!cx.keys.exists_in(to_db, to) || replace);
     if copied {
         cx.keys.copy(from, to_db, to);
-        cx.keys.touch_in(to_db, to, generic("copy_to"));
+        cx.keys.touch_in(to_db, to, generic("copy_to"), 1);
     }
     cx.out.int(i64::from(copied));
     Ok(changed_if(copied))

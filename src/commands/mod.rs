@@ -6,11 +6,13 @@ pub mod connection;
 pub mod debug;
 pub mod expire;
 pub mod generic;
+pub mod hash;
 pub mod object;
 pub mod pubsub;
 pub mod scan;
 pub mod server;
 pub mod string;
+pub mod transaction;
 
 use crate::engine::table::Table;
 use std::sync::LazyLock;
@@ -18,6 +20,7 @@ use std::sync::LazyLock;
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
     Table::new(&[
         string::SPECS,
+        hash::SPECS,
         generic::SPECS,
         expire::SPECS,
         scan::SPECS,
@@ -25,6 +28,7 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
         connection::SPECS,
         client::SPECS,
         pubsub::SPECS,
+        transaction::SPECS,
         server::SPECS,
         config::SPECS,
         debug::SPECS,

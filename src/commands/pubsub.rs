@@ -5,6 +5,7 @@ use crate::base::error::Error;
 use crate::engine::args::Args;
 use crate::engine::client::ClientId;
 use crate::engine::cx::{CmdResult, EngineCx, Outcome, Propagate};
+use crate::engine::keyspec::KeySpec;
 use crate::engine::pubsub::Kind;
 use crate::engine::spec::{Spec, flag::*};
 use crate::resp::reply::Reply;
@@ -33,11 +34,29 @@ pub const SPECS: &[Spec] = &[
         .since("2.0.0")
         .group("pubsub")
         .summary("Stops listening to patterns."),
+    Spec::engine("spublish", 3, spublish)
+        .flags(PUBSUB | LOADING | STALE | FAST | MAY_REPLICATE)
+        .keys(CHANNEL)
+        .since("7.0.0")
+        .group("pubsub")
+        .summary("Sends a message to a shard channel."),
+    Spec::engine("ssubscribe", -2, ssubscribe)
+        .flags(LISTEN)
+        .keys(CHANNELS)
+        .since("7.0.0")
+        .group("pubsub")
+        .summary("Listens to shard channels."),
     Spec::engine("subscribe", -2, subscribe)
         .flags(LISTEN)
         .since("2.0.0")
         .group("pubsub")
         .summary("Listens to channels."),
+    Spec::engine("sunsubscribe", -1, sunsubscribe)
+        .flags(LISTEN)
+        .keys(CHANNELS)
+        .since("7.0.0")
+        .group("pubsub")
+        .summary("Stops listening to shard channels."),
     Spec::engine("unsubscribe", -1, unsubscribe)
         .flags(LISTEN)
         .since("2.0.0")
@@ -68,16 +87,32 @@ const SUBCOMMANDS: &[Spec] = &[
         .since("2.8.0")
         .group("pubsub")
         .summary("Counts the listeners of channels."),
+    Spec::engine("shardchannels", -2, shardchannels)
+        .flags(ASK)
+        .since("7.0.0")
+        .group("pubsub")
+        .summary("Lists shard channels with listeners."),
+    Spec::engine("shardnumsub", -2, shardnumsub)
+        .flags(ASK)
+        .since("7.0.0")
+        .group("pubsub")
+        .summary("Counts the listeners of shard channels."),
 ];
+
+const CHANNEL: &[KeySpec] = &[KeySpec::at(1).not_key()];
+const CHANNELS: &[KeySpec] = &[KeySpec::range(1, -1, 1).not_key()];
 
 const HELP: &[&str] = &[
     "CHANNELS [<pattern>]",
-    "    Return the currently active channels matching a <pattern> (default: '*').",
+    "    The channels somebody listens to, those matching <pattern> when it is given.",
     "NUMPAT",
-    "    Return number of subscriptions to patterns.",
+    "    How many patterns are listened to.",
     "NUMSUB [<channel> ...]",
-    "    Return the number of subscribers for the specified channels, excluding",
-    "    pattern subscriptions(default: no channels).",
+    "    How many clients listen to each of the channels by its name.",
+    "SHARDCHANNELS [<pattern>]",
+    "    The shard channels somebody listens to.",
+    "SHARDNUMSUB [<shardchannel> ...]",
+    "    How many clients listen to each of the shard channels.",
 ];
 
 fn caller(cx: &EngineCx<'_>) -> Result<ClientId, Error> {
@@ -112,7 +147,7 @@ fn leave(cx: &mut EngineCx<'_>, args: &mut Args<'_>, kind: Kind, word: &[u8]) ->
         cx.engine.subscriptions_of(id, kind)
     };
     if names.is_empty() {
-        let count = cx.engine.client(id).map_or(0, |c| c.subscriptions());
+        let count = cx.engine.client(id).map_or(0, |c| c.subscriptions.count(kind));
         confirm(cx.out, word, None, count);
     }
     for name in names {
@@ -138,20 +173,44 @@ fn punsubscribe(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
     leave(cx, args, Kind::Pattern, b"punsubscribe")
 }
 
+fn ssubscribe(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
+    listen(cx, args, Kind::Shard, b"ssubscribe")
+}
+
+fn sunsubscribe(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
+    leave(cx, args, Kind::Shard, b"sunsubscribe")
+}
+
 fn publish(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
-    let count = cx.engine.publish(args.get(1), args.get(2));
+    send(cx, args, Kind::Channel)
+}
+
+fn spublish(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
+    send(cx, args, Kind::Shard)
+}
+
+fn send(cx: &mut EngineCx<'_>, args: &Args<'_>, kind: Kind) -> CmdResult {
+    let count = cx.engine.publish(kind, args.get(1), args.get(2));
     cx.out.int(count as i64);
     Ok(Outcome::Changed(Propagate::Nothing))
 }
 
 fn channels(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
+    list(cx, args, Kind::Channel, "pubsub|channels")
+}
+
+fn shardchannels(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
+    list(cx, args, Kind::Shard, "pubsub|shardchannels")
+}
+
+fn list(cx: &mut EngineCx<'_>, args: &Args<'_>, kind: Kind, name: &str) -> CmdResult {
     if args.len() > 3 {
-        return Err(Error::WrongArity("pubsub|channels".to_owned()));
+        return Err(Error::WrongArity(name.to_owned()));
     }
     let pattern = (args.len() == 3).then(|| args.get(2));
     let slot = cx.out.open_array();
     let mut count = 0;
-    for channel in cx.engine.listened_channels(pattern) {
+    for channel in cx.engine.pubsub().names(kind, pattern) {
         cx.out.bulk(channel);
         count += 1;
     }
@@ -160,15 +219,23 @@ fn channels(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
 }
 
 fn numpat(cx: &mut EngineCx<'_>, _: &mut Args<'_>) -> CmdResult {
-    cx.out.int(cx.engine.listened_patterns() as i64);
+    cx.out.int(cx.engine.pubsub().count(Kind::Pattern) as i64);
     Ok(Outcome::Unchanged)
 }
 
 fn numsub(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
-    cx.out.map(args.len() - 2);
+    count_each(cx, args, Kind::Channel)
+}
+
+fn shardnumsub(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
+    count_each(cx, args, Kind::Shard)
+}
+
+fn count_each(cx: &mut EngineCx<'_>, args: &Args<'_>, kind: Kind) -> CmdResult {
+    cx.out.array((args.len() - 2) * 2);
     for i in 2..args.len() {
         cx.out.bulk(args.get(i));
-        cx.out.int(cx.engine.listeners(args.get(i)) as i64);
+        cx.out.int(cx.engine.pubsub().listeners(kind, args.get(i)) as i64);
     }
     Ok(Outcome::Unchanged)
 }

@@ -6,9 +6,15 @@
 use crate::base::error::Error;
 use crate::base::glob;
 use crate::engine::args::Args;
+use crate::engine::budget::Budget;
 use crate::engine::cx::{CmdResult, DataCx, Outcome};
-use crate::engine::frame::Frame;
 use crate::engine::spec::{Spec, cat, flag};
+use crate::engine::work::{LONG, Progress, Work};
+use crate::keyspace::Keyspace;
+use crate::keyspace::keys::Keys;
+use crate::keyspace::lease::Lease;
+use crate::resp::reply::{Proto, Reply};
+use std::borrow::Cow;
 
 /// The commands of this family.
 pub const SPECS: &[Spec] = &[
@@ -24,81 +30,191 @@ pub const SPECS: &[Spec] = &[
         .summary("Names all keys that match a pattern."),
 ];
 
-/// Cursors of the table are positions of 48 bits; what lies beyond is past its end.
-const CURSOR_END: u64 = 1 << 48;
+/// A call looks at no more than this many places for each element asked for, so that an almost
+/// empty table does not make it run for long.
+const PLACES_PER_ELEMENT: u64 = 10;
 
-/// A call looks at no more than this many places for each key asked for, so that an almost empty
-/// table does not make it run for long.
-const PLACES_PER_KEY: u64 = 10;
-
-struct Wanted<'a> {
+/// What SCAN and its relatives are asked for.
+pub(crate) struct ScanOptions<'a> {
     count: u64,
     pattern: Option<&'a [u8]>,
     type_name: Option<&'a [u8]>,
 }
 
-impl<'a> Wanted<'a> {
-    fn parse(args: &'a Args<'_>, first: usize) -> Result<Wanted<'a>, Error> {
-        let mut wanted = Wanted { count: 10, pattern: None, type_name: None };
-        let mut i = first;
-        while i < args.len() {
-            // Every option has a value; the last word cannot be one.
-            if i + 1 == args.len() {
-                return Err(Error::Syntax);
-            }
-            if args.is(i, "count") {
-                let count = args.int(i + 1)?;
-                wanted.count = u64::try_from(count).ok().filter(|n| *n > 0).ok_or(Error::Syntax)?;
-            } else if args.is(i, "match") {
-                wanted.pattern = Some(args.get(i + 1)).filter(|p| *p != b"*");
-            } else if args.is(i, "type") {
-                wanted.type_name = Some(args.get(i + 1));
-            } else {
-                return Err(Error::Syntax);
-            }
-            i += 2;
+/// Reads the options from place `first` on. Only SCAN itself may choose by type.
+pub(crate) fn scan_options<'a>(
+    args: &'a Args<'_>,
+    first: usize,
+    by_type: bool,
+) -> Result<ScanOptions<'a>, Error> {
+    let mut options = ScanOptions { count: 10, pattern: None, type_name: None };
+    let mut i = first;
+    while i < args.len() {
+        // Every option has a value; the last word cannot be one.
+        if i + 1 == args.len() {
+            return Err(Error::Syntax);
         }
-        Ok(wanted)
+        if args.is(i, "count") {
+            let count = args.int(i + 1)?;
+            options.count = u64::try_from(count).ok().filter(|n| *n > 0).ok_or(Error::Syntax)?;
+        } else if args.is(i, "match") {
+            options.pattern = Some(args.get(i + 1)).filter(|p| *p != b"*");
+        } else if by_type && args.is(i, "type") {
+            options.type_name = Some(args.get(i + 1));
+        } else {
+            return Err(Error::Syntax);
+        }
+        i += 2;
+    }
+    Ok(options)
+}
+
+impl ScanOptions<'_> {
+    /// Whether so many elements are wanted in one call that looking for them is long work.
+    pub(crate) fn is_long(&self) -> bool {
+        self.count >= LONG as u64
     }
 
-    fn takes(&self, key: &[u8], type_name: &str) -> bool {
-        self.type_name.is_none_or(|wanted| wanted.eq_ignore_ascii_case(type_name.as_bytes()))
-            && self.pattern.is_none_or(|pattern| glob::matches(pattern, key, false))
+    /// `run` in slices.
+    pub(crate) fn run_long(&self, cursor: u64, source: impl ScanSource + 'static) -> Outcome {
+        let pattern = self.pattern.map(|pattern| Cow::Owned(pattern.to_vec()));
+        let hunt = Hunt::new(self.count, cursor, pattern);
+        Outcome::Enter(Box::new(LongScan { hunt, source }))
+    }
+
+    /// Takes steps from `cursor` on until enough elements were seen, and answers with the next
+    /// cursor and those that match. A step shows its elements to `Found` and returns the cursor
+    /// behind it, 0 at the end.
+    pub(crate) fn run(
+        &self,
+        out: &mut Reply,
+        cursor: u64,
+        mut step: impl FnMut(u64, &mut Found<'_>) -> u64,
+    ) {
+        let mut hunt = Hunt::new(self.count, cursor, self.pattern.map(Cow::Borrowed));
+        while hunt.goes_on(&mut step) {}
+        hunt.answer(out);
+    }
+
+    fn is_type(&self, name: &str) -> bool {
+        self.type_name.is_none_or(|wanted| wanted.eq_ignore_ascii_case(name.as_bytes()))
+    }
+}
+
+/// One call of a scan on its way.
+struct Hunt<'a> {
+    count: u64,
+    cursor: u64,
+    places: u64,
+    found: Found<'a>,
+}
+
+impl<'a> Hunt<'a> {
+    fn new(count: u64, cursor: u64, pattern: Option<Cow<'a, [u8]>>) -> Hunt<'a> {
+        let found = Found { pattern, seen: 0, text: Vec::new(), ends: Vec::new() };
+        Hunt { count, cursor, places: count.saturating_mul(PLACES_PER_ELEMENT), found }
+    }
+
+    /// Takes one step; whether another one is to follow.
+    #[inline]
+    fn goes_on(&mut self, step: impl FnOnce(u64, &mut Found<'_>) -> u64) -> bool {
+        self.cursor = step(self.cursor, &mut self.found);
+        self.places -= 1;
+        self.cursor != 0 && self.places != 0 && self.found.seen < self.count
+    }
+
+    fn answer(&self, out: &mut Reply) {
+        out.array(2);
+        out.bulk(itoa::Buffer::new().format(self.cursor).as_bytes());
+        out.array(self.found.ends.len());
+        let mut start = 0;
+        for &end in &self.found.ends {
+            out.bulk(&self.found.text[start..end]);
+            start = end;
+        }
+    }
+}
+
+/// What a long scan walks over: a leased collection.
+pub(crate) trait ScanSource {
+    /// Shows the elements of one step and returns the cursor behind it, 0 at the end.
+    fn step(&mut self, keys: &mut Keys<'_>, cursor: u64, found: &mut Found<'_>) -> u64;
+
+    /// The lease, to be given back.
+    fn lease(&self) -> Lease;
+}
+
+struct LongScan<S> {
+    hunt: Hunt<'static>,
+    source: S,
+}
+
+impl<S: ScanSource> Work for LongScan<S> {
+    fn step(&mut self, cx: &mut DataCx<'_>, budget: &mut Budget<'_>) -> Result<Progress, Error> {
+        let source = &mut self.source;
+        while self.hunt.goes_on(|cursor, found| source.step(&mut cx.keys, cursor, found)) {
+            if !budget.more() {
+                return Ok(Progress::Pending);
+            }
+        }
+        self.hunt.answer(cx.out);
+        Ok(Progress::Done(Outcome::Unchanged))
+    }
+
+    fn changes(&self) -> bool {
+        false
+    }
+
+    fn end(&mut self, space: &mut Keyspace) {
+        space.release(self.source.lease());
+    }
+}
+
+/// What the steps of a scan came upon. The cursor stands before it in the reply and is known
+/// after it: one buffer and the ends of its texts.
+pub(crate) struct Found<'a> {
+    pattern: Option<Cow<'a, [u8]>>,
+    seen: u64,
+    text: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Found<'_> {
+    /// An element was seen: part of the reply when it matches, which is returned.
+    pub(crate) fn offer(&mut self, name: &[u8]) -> bool {
+        self.pass();
+        let pattern = self.pattern.as_deref();
+        let hit = pattern.is_none_or(|pattern| glob::matches(pattern, name, false));
+        if hit {
+            self.push(name);
+        }
+        hit
+    }
+
+    /// What belongs to the element just taken follows it in the reply.
+    pub(crate) fn push(&mut self, text: &[u8]) {
+        self.text.extend_from_slice(text);
+        self.ends.push(self.text.len());
+    }
+
+    /// An element was seen that nobody asked for.
+    fn pass(&mut self) {
+        self.seen += 1;
     }
 }
 
 fn scan(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
-    let mut cursor = parse_cursor(args.get(1))?;
-    let wanted = Wanted::parse(args, 2)?;
-    // Names follow the cursor in the reply and are known before it: one buffer and their ends.
-    let (mut names, mut ends) = (Vec::new(), Vec::new());
-    let mut seen = 0;
-    let mut places = wanted.count.saturating_mul(PLACES_PER_KEY);
-    if cursor >= CURSOR_END {
-        cursor = 0;
-    } else {
-        loop {
-            cursor = cx.keys.scan(cursor, &mut |key, entry| {
-                seen += 1;
-                if wanted.takes(key, entry.type_name()) {
-                    names.extend_from_slice(key);
-                    ends.push(names.len());
-                }
-            });
-            places -= 1;
-            if cursor == 0 || places == 0 || seen >= wanted.count {
-                break;
+    let cursor = parse_cursor(args.get(1))?;
+    let options = scan_options(args, 2, true)?;
+    options.run(cx.out, cursor, |cursor, found| {
+        cx.keys.scan(cursor, &mut |key, entry| {
+            if options.is_type(entry.type_name()) {
+                found.offer(key);
+            } else {
+                found.pass();
             }
-        }
-    }
-    cx.out.array(2);
-    cx.out.bulk(itoa::Buffer::new().format(cursor).as_bytes());
-    cx.out.array(ends.len());
-    let mut start = 0;
-    for end in ends {
-        cx.out.bulk(&names[start..end]);
-        start = end;
-    }
+        })
+    });
     Ok(Outcome::Unchanged)
 }
 
@@ -129,7 +245,41 @@ pub(super) fn parse_cursor(word: &[u8]) -> Result<u64, Error> {
 }
 
 fn keys(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
-    Ok(Outcome::Enter(Frame::keys_walk(cx.keys.db_index(), args.get(1).to_vec())))
+    let body = Reply::new(Proto::V2);
+    let db = cx.keys.db_index();
+    let walk = cx.keys.space().start_walk(db, args.get(1).to_vec(), cx.now);
+    Ok(Outcome::Enter(Box::new(KeysWalk { walk, count: 0, body })))
+}
+
+/// KEYS: names as of the moment the walk started.
+struct KeysWalk {
+    walk: u64,
+    count: usize,
+    body: Reply,
+}
+
+impl Work for KeysWalk {
+    fn step(&mut self, cx: &mut DataCx<'_>, budget: &mut Budget<'_>) -> Result<Progress, Error> {
+        let (names, done) = cx.keys.space().step_walk(self.walk, &mut || budget.more());
+        for name in names.iter() {
+            self.body.bulk(name);
+        }
+        self.count += names.len();
+        if !done {
+            return Ok(Progress::Pending);
+        }
+        cx.out.array(self.count);
+        cx.out.out().append(self.body.out());
+        Ok(Progress::Done(Outcome::Unchanged))
+    }
+
+    fn changes(&self) -> bool {
+        false
+    }
+
+    fn end(&mut self, space: &mut Keyspace) {
+        space.end_walk(self.walk);
+    }
 }
 
 #[cfg(test)]

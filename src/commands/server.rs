@@ -1,4 +1,4 @@
-//! The server as a whole: INFO and SHUTDOWN.
+//! The server as a whole: INFO, MONITOR and SHUTDOWN.
 
 use crate::base::error::Error;
 use crate::engine::args::Args;
@@ -13,6 +13,10 @@ pub const SPECS: &[Spec] = &[
         .acl(cat::DANGEROUS)
         .group("server")
         .summary("Tells the server's state, by sections."),
+    Spec::engine("monitor", 1, monitor)
+        .flags(ADMIN | NOSCRIPT | LOADING | STALE)
+        .group("server")
+        .summary("Shows every command the server runs."),
     Spec::engine("shutdown", -1, shutdown)
         .flags(ADMIN | NOSCRIPT | LOADING | STALE | NO_MULTI | ALLOW_BUSY)
         .group("server")
@@ -24,6 +28,16 @@ fn info_command(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
         args.iter().skip(1).map(|w| String::from_utf8_lossy(w).to_lowercase()).collect();
     let text = info::render(cx.engine, &wanted);
     cx.out.verbatim("txt", text.as_bytes());
+    Ok(Outcome::Unchanged)
+}
+
+fn monitor(cx: &mut EngineCx<'_>, _: &mut Args<'_>) -> CmdResult {
+    let Some(id) = cx.session.may_wait() else {
+        return Err(Error::fixed("ERR MONITOR isn't allowed for DENY BLOCKING client"));
+    };
+    if cx.engine.monitor(id) {
+        cx.out.ok();
+    }
     Ok(Outcome::Unchanged)
 }
 

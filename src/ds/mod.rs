@@ -2,3 +2,5 @@
 
 pub mod deadlines;
 pub mod dict;
+pub mod listpack;
+pub mod pair;

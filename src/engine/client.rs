@@ -3,11 +3,12 @@
 //! Session and reply are one pointer, moved out while a command of the client runs. An id is never
 //! used again, so a stale one finds nobody.
 
+use super::pubsub::Subscriptions;
 use super::session::{Origin, Session};
 use crate::resp::reply::{Proto, Reply};
 use crate::resp::request::InBuf;
 use bytes::Bytes;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 /// Identity of a client, counted from 1.
@@ -90,16 +91,24 @@ pub struct Client {
     pub read_closed: bool,
     /// A command of it runs in slices; its later requests wait.
     pub parked: bool,
+    /// The answer of its long work is being written: nothing may come in between.
+    pub replying: bool,
+    /// What is delivered behind that answer.
+    pub held_back: Option<Reply>,
+    /// What it waits with, when a command of it blocks.
+    pub blocked: Option<Box<super::block::Blocked>>,
     /// CLIENT NO-TOUCH.
     pub no_touch: bool,
     /// CLIENT NO-EVICT.
     pub no_evict: bool,
     /// CLIENT REPLY.
     pub reply_mode: ReplyMode,
-    /// Channels it listens to.
-    pub channels: BTreeSet<Bytes>,
-    /// Patterns it listens to.
-    pub patterns: BTreeSet<Bytes>,
+    /// What it listens to.
+    pub subscriptions: Subscriptions,
+    /// Keys under WATCH.
+    pub watched: Vec<super::watch::Watched>,
+    /// One of them changed: its EXEC will fail.
+    pub watch_failed: bool,
     /// Since when its output is over the soft limit, monotonic microseconds.
     pub soft_since_us: Option<u64>,
     pub(super) queued: bool,
@@ -108,7 +117,7 @@ pub struct Client {
 
 impl Client {
     pub(super) fn new(id: ClientId, peer: Peer, now_us: u64, authenticated: bool) -> Client {
-        let session = Session { db: 0, authenticated, origin: Origin::Client(id) };
+        let session = Session::new(Origin::Client(id), authenticated);
         Client {
             id,
             peer,
@@ -123,25 +132,24 @@ impl Client {
             close: CloseWish::No,
             read_closed: false,
             parked: false,
+            replying: false,
+            held_back: None,
+            blocked: None,
             no_touch: false,
             no_evict: false,
             reply_mode: ReplyMode::On,
-            channels: BTreeSet::new(),
-            patterns: BTreeSet::new(),
+            subscriptions: Subscriptions::default(),
+            watched: Vec::new(),
+            watch_failed: false,
             soft_since_us: None,
             queued: false,
             dirty: false,
         }
     }
 
-    /// Channels and patterns it listens to.
-    pub fn subscriptions(&self) -> usize {
-        self.channels.len() + self.patterns.len()
-    }
-
     /// Whether RESP2 allows it only the commands of subscribed mode.
     pub fn in_subscribed_mode(&self) -> bool {
-        self.subscriptions() > 0
+        !self.subscriptions.is_empty()
     }
 }
 

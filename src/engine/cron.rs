@@ -20,6 +20,8 @@ impl Engine {
     pub fn tick(&mut self) -> Option<u64> {
         self.refresh_clock();
         let more = self.expire_due();
+        self.time_out_blocked();
+        self.serve_ready();
         self.round_of_clients();
         let clock = self.env.clock.as_ref();
         let mut budget = Budget::slice(clock, self.now_ms, SLICE_US);
@@ -39,7 +41,9 @@ impl Engine {
         });
         let round = (!self.clients.is_empty())
             .then(|| self.cron.next_round_us.saturating_sub(self.now_us).max(1));
-        [expiry, round].into_iter().flatten().min()
+        let blocked = self.blocking.first_deadline_us();
+        let blocked = blocked.map(|at| at.saturating_sub(self.now_us));
+        [expiry, round, blocked].into_iter().flatten().min()
     }
 
     fn active_expiry(&self) -> bool {
@@ -82,7 +86,7 @@ impl Engine {
         let mut close: Vec<ClientId> = Vec::new();
         for client in self.clients.values_mut() {
             let quiet_us = now.saturating_sub(client.active_us);
-            let subscribed = client.subscriptions() > 0;
+            let subscribed = !client.subscriptions.is_empty();
             let Some(live) = &mut client.live else { continue };
             if quiet_us >= SHRINK_AFTER_US {
                 client.inbuf.shrink_if_idle();

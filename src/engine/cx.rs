@@ -1,7 +1,9 @@
 //! What a handler is handed, and what it hands back.
 
 use super::Engine;
+use super::block::Block;
 use super::session::Session;
+use super::work::Work;
 use crate::base::error::Error;
 use crate::base::rng::Rng;
 use crate::keyspace::keys::Keys;
@@ -43,8 +45,18 @@ pub enum Outcome {
     Unchanged,
     /// The keyspace changed, and this is how to say so to the log.
     Changed(Propagate),
-    /// Long work goes on in slices.
-    Enter(super::frame::Frame),
+    /// Nothing was found: the client waits for its keys.
+    Block(Block),
+    /// It takes long and goes on in slices.
+    Enter(Box<dyn Work>),
+}
+
+/// How a call ended.
+pub enum Called {
+    /// It is answered, or will be by a frame.
+    Done,
+    /// It wants to wait.
+    Blocked(Block),
 }
 
 /// How a change is written to the propagation stream.

@@ -1,6 +1,7 @@
 //! The end of a unit: the effect log becomes the propagation stream and notifications, in order.
 
 use super::Engine;
+use super::pubsub::Kind;
 use crate::keyspace::effects::{Effect, Event, class};
 use crate::resp::request::Argv;
 
@@ -29,7 +30,13 @@ impl Engine {
                     }
                     self.write_stream(&mut argv);
                 }
-                Effect::Touched { db, key, event } => self.notify(db, &key, event),
+                Effect::Touched { db, key, event, changed } => {
+                    if changed && self.keyspace.effects.interest.changes {
+                        self.watched_key_changed(db, &key);
+                    }
+                    self.notify(db, &key, event);
+                }
+                Effect::Ready { db, key } => self.blocking.mark_ready(db, key),
             }
         }
         if wrap {
@@ -67,11 +74,11 @@ impl Engine {
         if flags & class::KEYSPACE != 0 {
             let mut channel = format!("__keyspace@{db}__:").into_bytes();
             channel.extend_from_slice(key);
-            self.publish(&channel, event.name.as_bytes());
+            self.publish(Kind::Channel, &channel, event.name.as_bytes());
         }
         if flags & class::KEYEVENT != 0 {
             let channel = format!("__keyevent@{db}__:{}", event.name);
-            self.publish(channel.as_bytes(), key);
+            self.publish(Kind::Channel, channel.as_bytes(), key);
         }
     }
 }

@@ -2,10 +2,8 @@
 
 use super::Engine;
 use super::args::Args;
-use super::budget::Budget;
 use super::client::{Client, ClientId, CloseWish, Live, ReplyMode};
-use super::cx::{CmdResult, DataCx, EngineCx, Outcome, Propagate};
-use super::frame::{Frame, Step};
+use super::cx::{Called, CmdResult, DataCx, EngineCx, Outcome, Propagate};
 use super::gate;
 use super::session::Session;
 use super::spec::{Run, Spec};
@@ -143,6 +141,7 @@ impl Engine {
         if !self.deferred.is_empty() {
             self.append_deferred(id, &mut live.out);
         }
+        self.serve_ready();
         if self.clients.get(&id).is_some_and(|c| c.reply_mode != ReplyMode::On) {
             self.reply_mode_after(id, &mut live.out);
         }
@@ -162,15 +161,34 @@ impl Engine {
             if let Some(client) = session.origin.client().and_then(|id| self.clients.get_mut(&id)) {
                 client.last_command = spec.name;
             }
-            self.call(spec, session, out, args)
+            if Engine::is_kept(session, spec) {
+                Engine::keep(session, spec, out, args);
+                return Ok(());
+            }
+            match self.call(spec, session, out, args)? {
+                Called::Done => {}
+                Called::Blocked(block) => match session.may_wait() {
+                    Some(id) => self.block(id, session.db, spec, (block, args.to_argv())),
+                    None => (block.on_timeout)(out),
+                },
+            }
+            Ok(())
         });
         if let Err(error) = result {
             out.truncate(mark);
-            self.stats.error(&error);
-            match &error {
-                Error::Quoting(bytes) => out.error_bytes(bytes),
-                _ => out.error(&error.text()),
+            if let Some(txn) = &mut session.txn {
+                txn.aborted = true;
             }
+            self.write_error(&error, out);
+        }
+    }
+
+    /// Answers with an error and counts it.
+    pub(super) fn write_error(&mut self, error: &Error, out: &mut Reply) {
+        self.stats.error(error);
+        match error {
+            Error::Quoting(bytes) => out.error_bytes(bytes),
+            _ => out.error(&error.text()),
         }
     }
 
@@ -197,32 +215,35 @@ impl Engine {
     }
 
     /// Runs an admitted command and books its outcome.
-    fn call(
+    pub(super) fn call(
         &mut self,
         spec: &'static Spec,
         session: &mut Session,
         out: &mut Reply,
         args: &mut Args<'_>,
-    ) -> Result<(), Error> {
-        let logged = self.keyspace.effects.interest.propagate.then(|| args.to_argv());
+    ) -> Result<Called, Error> {
+        self.settle_leases(spec, session, args);
         let result = match spec.run {
             Run::Data(run) => self.call_data(run, session, out, args),
             Run::Engine(run) => run(&mut EngineCx { engine: self, session, out }, args),
             Run::Container => Err(Error::Syntax),
         };
+        self.show_to_monitors(spec, session, args);
         match result? {
             Outcome::Unchanged | Outcome::Changed(Propagate::Nothing) => {}
             Outcome::Changed(Propagate::Verbatim) => {
-                if let Some(argv) = logged {
-                    self.keyspace.effects.propagate(session.db, || argv);
-                }
+                self.keyspace.effects.propagate(session.db, || args.to_argv());
             }
             Outcome::Changed(Propagate::As(argv)) => {
                 self.keyspace.effects.propagate(session.db, || argv);
             }
-            Outcome::Enter(frame) => self.enter(frame, session, out),
+            Outcome::Block(block) => return Ok(Called::Blocked(block)),
+            Outcome::Enter(work) => {
+                let logged = self.keyspace.effects.interest.propagate.then(|| args.to_argv());
+                self.enter(work, session, out, logged)?;
+            }
         }
-        Ok(())
+        Ok(Called::Done)
     }
 
     #[inline]
@@ -245,47 +266,6 @@ impl Engine {
         run(&mut cx, args)
     }
 
-    /// Takes long work on: a first slice at once, the rest between other requests.
-    fn enter(&mut self, mut frame: Frame, session: &Session, out: &mut Reply) {
-        let clock = self.env.clock.as_ref();
-        let client = session.origin.client();
-        let mut budget = match client {
-            Some(_) => Budget::slice(clock, self.now_ms, super::budget::SLICE_US),
-            None => Budget::endless(clock, self.now_ms),
-        };
-        if frame.step(&mut self.keyspace, out, &mut budget) == Step::Done {
-            return;
-        }
-        let id = client.expect("only a client's work is cut into slices");
-        if let Some(client) = self.clients.get_mut(&id) {
-            client.parked = true;
-        }
-        self.frames.push_back((id, frame));
-    }
-
-    /// Goes on with the long work that waits longest, for one slice.
-    pub fn resume(&mut self) {
-        let Some((id, mut frame)) = self.frames.pop_front() else { return };
-        let Some(mut live) = self.clients.get_mut(&id).and_then(|c| c.live.take()) else {
-            frame.cancel(&mut self.keyspace);
-            return;
-        };
-        let clock = self.env.clock.as_ref();
-        let mut budget = Budget::slice(clock, self.now_ms, super::budget::SLICE_US);
-        let step = frame.step(&mut self.keyspace, &mut live.out, &mut budget);
-        if let Some(client) = self.clients.get_mut(&id) {
-            client.live = Some(live);
-            client.parked = step == Step::Pending;
-        }
-        match step {
-            Step::Pending => self.frames.push_back((id, frame)),
-            Step::Done => {
-                self.mark_dirty(id);
-                self.make_ready(id);
-            }
-        }
-    }
-
     /// Runs a kept command outside any client, as a log being replayed does.
     pub fn replay(&mut self, session: &mut Session, argv: &mut Argv) -> Vec<u8> {
         let mut out = Reply::new(Proto::V2);
@@ -295,7 +275,7 @@ impl Engine {
         out.out().to_vec()
     }
 
-    fn append_deferred(&mut self, id: ClientId, out: &mut Reply) {
+    pub(super) fn append_deferred(&mut self, id: ClientId, out: &mut Reply) {
         for (to, mut message) in std::mem::take(&mut self.deferred) {
             if to == id {
                 out.out().append(message.out());

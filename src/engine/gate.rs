@@ -30,7 +30,7 @@ pub struct Call<'a> {
 type Gate = fn(&Call<'_>) -> Admit;
 
 /// The checks, in order.
-const GATES: &[Gate] = &[auth, pubsub_mode];
+const GATES: &[Gate] = &[auth, no_multi, monitor_only, pubsub_mode];
 
 /// Runs all checks.
 #[inline]
@@ -54,10 +54,29 @@ fn auth(call: &Call<'_>) -> Admit {
     Admit::Refuse(Error::NoAuth)
 }
 
+#[inline]
+fn no_multi(call: &Call<'_>) -> Admit {
+    if call.session.txn.is_none() || !call.spec.has(flag::NO_MULTI) {
+        return Admit::Go;
+    }
+    Admit::Refuse(Error::fixed("ERR Command not allowed inside a transaction"))
+}
+
+/// Whoever monitors is treated as a replica, which only listens.
+#[inline]
+fn monitor_only(call: &Call<'_>) -> Admit {
+    const DATA: u32 = flag::READONLY | flag::WRITE | flag::MAY_REPLICATE;
+    let Some(id) = call.session.origin.client() else { return Admit::Go };
+    if call.spec.flags & DATA == 0 || !call.engine.is_monitor(id) {
+        return Admit::Go;
+    }
+    Admit::Refuse(Error::fixed("ERR Replica can't interact with the keyspace"))
+}
+
 /// RESP2 cannot tell a message from a reply, so a subscriber may only change its subscriptions.
 #[inline]
 fn pubsub_mode(call: &Call<'_>) -> Admit {
-    if call.proto == Proto::V3 || !call.engine.has_subscribers() {
+    if call.proto == Proto::V3 || call.engine.pubsub().is_empty() {
         return Admit::Go;
     }
     let client = call.session.origin.client().and_then(|id| call.engine.client(id));

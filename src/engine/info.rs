@@ -2,6 +2,7 @@
 
 use super::Engine;
 use super::config::REDIS_VERSION;
+use super::pubsub::Kind;
 use std::fmt::Write;
 
 type Section = (&'static str, &'static str, fn(&Engine, &mut String));
@@ -59,8 +60,8 @@ fn server(engine: &Engine, text: &mut String) {
 fn clients(engine: &Engine, text: &mut String) {
     line(text, "connected_clients", engine.clients.len());
     line(text, "maxclients", engine.config.maxclients);
-    line(text, "blocked_clients", engine.frames.len());
-    let listening = engine.clients.values().filter(|c| c.subscriptions() > 0).count();
+    line(text, "blocked_clients", engine.blocking.clients());
+    let listening = engine.pubsub.clients();
     line(text, "pubsub_clients", listening);
 }
 
@@ -84,8 +85,8 @@ fn stats(engine: &Engine, text: &mut String) {
     line(text, "expired_keys", keys.expired);
     line(text, "keyspace_hits", keys.hits);
     line(text, "keyspace_misses", keys.misses);
-    line(text, "pubsub_channels", engine.pubsub.channels(None).count());
-    line(text, "pubsub_patterns", engine.pubsub.patterns());
+    line(text, "pubsub_channels", engine.pubsub.count(Kind::Channel));
+    line(text, "pubsub_patterns", engine.pubsub.count(Kind::Pattern));
     line(text, "lazyfreed_objects", stats.lazyfreed);
     line(text, "total_error_replies", stats.errors);
     line(text, "client_output_buffer_limit_disconnections", stats.output_limit_hits);

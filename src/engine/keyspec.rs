@@ -135,6 +135,10 @@ impl KeySpec {
     pub const fn delete(self) -> KeySpec {
         self.with(kflag::DELETE)
     }
+    /// Not a key, but what leads a cluster to the node, as a shard channel does.
+    pub const fn not_key(self) -> KeySpec {
+        self.with(kflag::NOT_KEY)
+    }
     /// The flags above depend on the arguments.
     pub const fn variable(self) -> KeySpec {
         self.with(kflag::VARIABLE_FLAGS)

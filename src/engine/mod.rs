@@ -4,6 +4,7 @@
 //! `NetRequest` values. It names no handler: `main` hands it the command table.
 
 pub mod args;
+pub mod block;
 pub mod budget;
 pub mod client;
 pub mod config;
@@ -11,11 +12,11 @@ pub mod cron;
 pub mod cx;
 pub mod drain;
 pub mod exec;
-pub mod frame;
 pub mod gate;
 pub mod info;
 pub mod keyspec;
 pub mod lookahead;
+pub mod monitor;
 pub mod pubsub;
 pub mod session;
 pub mod shutdown;
@@ -23,6 +24,9 @@ pub mod spec;
 pub mod stats;
 pub mod table;
 pub mod title;
+pub mod transaction;
+pub mod watch;
+pub mod work;
 
 use crate::base::error::Error;
 use crate::base::hash::Seed;
@@ -35,7 +39,6 @@ use crate::resp::request::InBuf;
 use crate::value::limits::Limits;
 use client::{Client, ClientId, Clients, CloseWish, Peer};
 use config::Config;
-use frame::Frame;
 use pubsub::PubSub;
 use stats::Stats;
 use std::collections::VecDeque;
@@ -100,7 +103,10 @@ pub struct Engine {
     next_id: u64,
     ready: VecDeque<ClientId>,
     dirty: Vec<ClientId>,
-    frames: VecDeque<(ClientId, Frame)>,
+    works: VecDeque<work::Suspended>,
+    blocking: block::Blocking,
+    watchers: watch::Watchers,
+    monitors: Vec<ClientId>,
     deferred: Vec<(ClientId, Reply)>,
     running_proto: Option<Proto>,
     requests: Vec<NetRequest>,
@@ -128,7 +134,7 @@ impl Engine {
             keyspace,
             stats: Stats::default(),
             rng: Rng::seeded(word(24)),
-            limits: Limits::default(),
+            limits: Limits { seed, ..Limits::default() },
             run_id,
             started_us: now_us,
             cron_paused: false,
@@ -141,7 +147,10 @@ impl Engine {
             next_id: 0,
             ready: VecDeque::new(),
             dirty: Vec::new(),
-            frames: VecDeque::new(),
+            works: VecDeque::new(),
+            blocking: block::Blocking::default(),
+            watchers: watch::Watchers::default(),
+            monitors: Vec::new(),
             deferred: Vec::new(),
             running_proto: None,
             requests: Vec::new(),
@@ -160,6 +169,8 @@ impl Engine {
     pub fn configured(&mut self) {
         let config = &self.config;
         self.limits.max_string_len = config.proto_max_bulk_len;
+        self.limits.hash_max_listpack_entries = config.hash_max_listpack_entries as usize;
+        self.limits.hash_max_listpack_value = config.hash_max_listpack_value as usize;
         let access = &mut self.keyspace.access;
         access.lfu = matches!(
             config.maxmemory_policy,
@@ -223,6 +234,12 @@ impl Engine {
     pub fn read_closed(&mut self, id: ClientId) {
         let Some(client) = self.clients.get_mut(&id) else { return };
         client.read_closed = true;
+        if client.blocked.is_some() {
+            // Nobody is left to answer to; what it would take stays for others.
+            client.close = CloseWish::Now;
+            self.mark_dirty(id);
+            return;
+        }
         self.make_ready(id);
     }
 
@@ -237,7 +254,7 @@ impl Engine {
 
     /// Whether there is work that does not wait for time or the network.
     pub fn has_ready(&self) -> bool {
-        !self.ready.is_empty() || !self.frames.is_empty() || self.keyspace.has_garbage()
+        !self.ready.is_empty() || !self.works.is_empty() || self.keyspace.has_garbage()
     }
 
     /// A client's output.
@@ -282,24 +299,21 @@ impl Engine {
     pub fn reading_paused(&self, id: ClientId) -> bool {
         self.clients.get(&id).is_some_and(|c| {
             // Whoever sends faster than it is served waits in its socket, not in our memory.
-            let behind = c.queued && c.inbuf.len() >= BACKLOG_MAX;
-            c.parked || c.close != CloseWish::No || behind
+            let waits = c.queued || c.blocked.is_some();
+            let behind = waits && c.inbuf.len() >= BACKLOG_MAX;
+            // A blocked client is still read, or its end would not be noticed.
+            c.parked && c.blocked.is_none() || c.close != CloseWish::No || behind
         })
     }
 
     /// The network closed a client.
     pub fn gone(&mut self, id: ClientId) {
         self.unsubscribe_all(id);
-        if self.clients.remove(&id).is_none() {
-            return;
-        }
-        let (dead, alive) =
-            std::mem::take(&mut self.frames).into_iter().partition(|(owner, _)| *owner == id);
-        self.frames = alive;
-        let dead: VecDeque<(ClientId, Frame)> = dead;
-        for (_, frame) in dead {
-            frame.cancel(&mut self.keyspace);
-        }
+        self.forget_blocked(id);
+        self.unwatch(id);
+        self.stop_monitoring(id);
+        self.clients.remove(&id);
+        self.abandon_works(id);
     }
 
     /// A job off the loop ended.

@@ -1,99 +1,168 @@
-//! Who listens to which channel and pattern.
+//! Who listens to which channel, pattern and shard channel, and how a message reaches them.
+//!
+//! A message is encoded once for each protocol and appended to every listener's output. Messages
+//! of the same channel reach one listener in the order they were published.
 
 use super::Engine;
-use super::client::ClientId;
+use super::client::{Client, ClientId};
 use crate::base::glob;
 use crate::resp::reply::{Proto, Reply};
 use bytes::Bytes;
-use std::collections::BTreeMap;
+use smallvec::SmallVec;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// The register of subscriptions; each client also knows its own.
-#[derive(Default)]
-pub struct PubSub {
-    channels: BTreeMap<Bytes, Vec<ClientId>>,
-    patterns: BTreeMap<Bytes, Vec<ClientId>>,
-}
+/// Listeners of one name; most names have one.
+type Listeners = SmallVec<[ClientId; 2]>;
 
-/// A channel by its name, or all that match a pattern.
+/// What a name stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// SUBSCRIBE
     Channel,
-    /// PSUBSCRIBE
+    /// PSUBSCRIBE: all channels that match.
     Pattern,
+    /// SSUBSCRIBE
+    Shard,
 }
 
-impl PubSub {
-    fn map(&mut self, kind: Kind) -> &mut BTreeMap<Bytes, Vec<ClientId>> {
+impl Kind {
+    /// All of them, each at the place its discriminant names.
+    pub const ALL: [Kind; 3] = [Kind::Channel, Kind::Pattern, Kind::Shard];
+}
+
+/// The register of subscriptions; each client also knows its own.
+#[derive(Default)]
+pub struct PubSub {
+    names: [BTreeMap<Bytes, Listeners>; 3],
+    /// Clients with a subscription of any kind.
+    clients: usize,
+}
+
+/// What one client listens to, by kind.
+#[derive(Debug, Default)]
+pub struct Subscriptions([BTreeSet<Bytes>; 3]);
+
+impl Subscriptions {
+    /// How many there are of this kind.
+    pub fn of(&self, kind: Kind) -> usize {
+        self.0[kind as usize].len()
+    }
+
+    /// Channels and patterns: what replies count. Shard channels are counted apart.
+    pub fn count(&self, kind: Kind) -> usize {
         match kind {
-            Kind::Channel => &mut self.channels,
-            Kind::Pattern => &mut self.patterns,
+            Kind::Shard => self.of(Kind::Shard),
+            Kind::Channel | Kind::Pattern => self.of(Kind::Channel) + self.of(Kind::Pattern),
         }
     }
 
-    /// Channels with at least one subscriber that match `pattern`.
-    pub fn channels<'a>(&'a self, pattern: Option<&'a [u8]>) -> impl Iterator<Item = &'a Bytes> {
-        self.channels.keys().filter(move |c| pattern.is_none_or(|p| glob::matches(p, c, false)))
+    /// Whether there is none of any kind.
+    pub fn is_empty(&self) -> bool {
+        self.0.iter().all(BTreeSet::is_empty)
+    }
+}
+
+impl PubSub {
+    /// Names of a kind with at least one listener that match `pattern`.
+    pub fn names<'a>(
+        &'a self,
+        kind: Kind,
+        pattern: Option<&'a [u8]>,
+    ) -> impl Iterator<Item = &'a Bytes> {
+        let wanted =
+            move |name: &&Bytes| pattern.is_none_or(|p| p == b"*" || glob::matches(p, name, false));
+        self.names[kind as usize].keys().filter(wanted)
     }
 
-    /// Subscribers of one channel by its name.
-    pub fn count(&self, channel: &[u8]) -> usize {
-        self.channels.get(channel).map_or(0, Vec::len)
+    /// Listeners of one name.
+    pub fn listeners(&self, kind: Kind, name: &[u8]) -> usize {
+        self.names[kind as usize].get(name).map_or(0, SmallVec::len)
     }
 
-    /// Patterns somebody listens to.
-    pub fn patterns(&self) -> usize {
-        self.patterns.len()
+    /// How many names of a kind somebody listens to.
+    pub fn count(&self, kind: Kind) -> usize {
+        self.names[kind as usize].len()
+    }
+
+    /// Clients that listen to anything.
+    pub fn clients(&self) -> usize {
+        self.clients
     }
 
     /// Whether nobody listens to anything.
+    #[inline]
     pub fn is_empty(&self) -> bool {
-        self.channels.is_empty() && self.patterns.is_empty()
+        self.clients == 0
+    }
+}
+
+/// A message in both protocols, each encoded when the first listener needs it.
+struct Message<'m> {
+    kind: Kind,
+    pattern: Option<&'m [u8]>,
+    channel: &'m [u8],
+    text: &'m [u8],
+    encoded: [Option<Vec<u8>>; 2],
+}
+
+impl Message<'_> {
+    fn bytes(&mut self, proto: Proto) -> &[u8] {
+        let (pattern, channel, text) = (self.pattern, self.channel, self.text);
+        let word: &[u8] = match self.kind {
+            Kind::Channel => b"message",
+            Kind::Pattern => b"pmessage",
+            Kind::Shard => b"smessage",
+        };
+        self.encoded[(proto == Proto::V3) as usize].get_or_insert_with(|| {
+            let mut out = Reply::new(proto);
+            out.push(3 + usize::from(pattern.is_some()));
+            out.bulk(word);
+            if let Some(pattern) = pattern {
+                out.bulk(pattern);
+            }
+            out.bulk(channel);
+            out.bulk(text);
+            out.out().to_vec()
+        })
     }
 }
 
 impl Engine {
-    /// Whether anybody listens to anything.
-    #[inline]
-    pub fn has_subscribers(&self) -> bool {
-        !self.pubsub.is_empty()
+    /// The register of subscriptions.
+    pub fn pubsub(&self) -> &PubSub {
+        &self.pubsub
     }
 
     /// Adds a subscription; returns how many the client has.
     pub fn subscribe(&mut self, id: ClientId, kind: Kind, name: Bytes) -> usize {
         let Some(client) = self.clients.get_mut(&id) else { return 0 };
-        let own = match kind {
-            Kind::Channel => &mut client.channels,
-            Kind::Pattern => &mut client.patterns,
-        };
-        if own.insert(name.clone()) {
-            self.pubsub.map(kind).entry(name).or_default().push(id);
+        let first = client.subscriptions.is_empty();
+        if client.subscriptions.0[kind as usize].insert(name.clone()) {
+            self.pubsub.clients += usize::from(first);
+            self.pubsub.names[kind as usize].entry(name).or_default().push(id);
         }
-        client.subscriptions()
+        client.subscriptions.count(kind)
     }
 
     /// Takes a subscription back; returns how many the client has left.
     pub fn unsubscribe(&mut self, id: ClientId, kind: Kind, name: &[u8]) -> usize {
         let Some(client) = self.clients.get_mut(&id) else { return 0 };
-        let own = match kind {
-            Kind::Channel => &mut client.channels,
-            Kind::Pattern => &mut client.patterns,
-        };
-        if own.remove(name) {
-            let map = self.pubsub.map(kind);
-            if let Some(list) = map.get_mut(name) {
+        if client.subscriptions.0[kind as usize].remove(name) {
+            self.pubsub.clients -= usize::from(client.subscriptions.is_empty());
+            let names = &mut self.pubsub.names[kind as usize];
+            if let Some(list) = names.get_mut(name) {
                 list.retain(|other| *other != id);
                 if list.is_empty() {
-                    map.remove(name);
+                    names.remove(name);
                 }
             }
         }
-        client.subscriptions()
+        client.subscriptions.count(kind)
     }
 
     /// Takes all subscriptions of a client back.
     pub fn unsubscribe_all(&mut self, id: ClientId) {
-        for kind in [Kind::Channel, Kind::Pattern] {
+        for kind in Kind::ALL {
             for name in self.subscriptions_of(id, kind) {
                 self.unsubscribe(id, kind, &name);
             }
@@ -102,61 +171,63 @@ impl Engine {
 
     /// What a client listens to.
     pub fn subscriptions_of(&self, id: ClientId, kind: Kind) -> Vec<Bytes> {
-        self.clients.get(&id).map_or_else(Vec::new, |client| {
-            let own = match kind {
-                Kind::Channel => &client.channels,
-                Kind::Pattern => &client.patterns,
-            };
-            own.iter().cloned().collect()
-        })
+        let own = |client: &Client| client.subscriptions.0[kind as usize].iter().cloned().collect();
+        self.client(id).map_or_else(Vec::new, own)
     }
 
     /// Sends a message to all who listen; returns how many deliveries there were.
-    pub fn publish(&mut self, channel: &[u8], message: &[u8]) -> usize {
+    pub fn publish(&mut self, kind: Kind, channel: &[u8], text: &[u8]) -> usize {
         if self.pubsub.is_empty() {
             return 0;
         }
-        let mut targets: Vec<(ClientId, Option<Bytes>)> = Vec::new();
-        if let Some(list) = self.pubsub.channels.get(channel) {
-            targets.extend(list.iter().map(|id| (*id, None)));
+        let mut sent = 0;
+        if let Some(list) = self.pubsub.names[kind as usize].get(channel) {
+            let list = list.clone();
+            sent += list.len();
+            self.send(&list, Message { kind, pattern: None, channel, text, encoded: [None, None] });
         }
-        for (pattern, list) in &self.pubsub.patterns {
-            if glob::matches(pattern, channel, false) {
-                targets.extend(list.iter().map(|id| (*id, Some(pattern.clone()))));
+        if kind == Kind::Channel && self.pubsub.count(Kind::Pattern) > 0 {
+            for (pattern, list) in self.matching(channel) {
+                sent += list.len();
+                let (kind, pattern) = (Kind::Pattern, Some(&pattern[..]));
+                self.send(&list, Message { kind, pattern, channel, text, encoded: [None, None] });
             }
         }
-        for (id, pattern) in &targets {
-            self.deliver(*id, &|out| match pattern {
-                None => {
-                    out.push(3);
-                    out.bulk(b"message");
-                    out.bulk(channel);
-                    out.bulk(message);
-                }
-                Some(pattern) => {
-                    out.push(4);
-                    out.bulk(b"pmessage");
-                    out.bulk(pattern);
-                    out.bulk(channel);
-                    out.bulk(message);
-                }
-            });
+        sent
+    }
+
+    fn matching(&self, channel: &[u8]) -> Vec<(Bytes, Listeners)> {
+        let patterns = &self.pubsub.names[Kind::Pattern as usize];
+        let matching = patterns.iter().filter(|(p, _)| glob::matches(p, channel, false));
+        matching.map(|(pattern, list)| (pattern.clone(), list.clone())).collect()
+    }
+
+    fn send(&mut self, to: &[ClientId], mut message: Message<'_>) {
+        for id in to {
+            self.deliver(*id, &mut |proto, out| out.message(message.bytes(proto)));
         }
-        targets.len()
     }
 
     /// The one door for what a client did not ask for: behind its running command's reply when it
     /// is the caller, at the end of its output otherwise.
-    pub fn deliver(&mut self, id: ClientId, write: &dyn Fn(&mut Reply)) {
+    pub fn deliver(&mut self, id: ClientId, write: &mut dyn FnMut(Proto, &mut Reply)) {
         let Some(client) = self.clients.get_mut(&id) else { return };
         match &mut client.live {
+            Some(live) if client.replying => {
+                let proto = live.out.proto;
+                write(proto, client.held_back.get_or_insert_with(|| Reply::new(proto)));
+            }
             Some(live) => {
-                write(&mut live.out);
-                self.mark_dirty(id);
+                write(live.out.proto, &mut live.out);
+                if !client.dirty {
+                    client.dirty = true;
+                    self.dirty.push(id);
+                }
             }
             None => {
-                let mut out = Reply::new(self.running_proto.unwrap_or(Proto::V2));
-                write(&mut out);
+                let proto = self.running_proto.unwrap_or(Proto::V2);
+                let mut out = Reply::new(proto);
+                write(proto, &mut out);
                 self.deferred.push((id, out));
             }
         }

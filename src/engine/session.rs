@@ -2,6 +2,8 @@
 //! replay and scripts have a session and no client.
 
 use super::client::ClientId;
+use super::spec::Spec;
+use crate::resp::request::Argv;
 
 /// Who a command comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,8 +24,26 @@ impl Origin {
     }
 }
 
+/// A command kept by MULTI.
+pub struct Queued {
+    /// What it is.
+    pub spec: &'static Spec,
+    /// The call.
+    pub argv: Argv,
+}
+
+/// An open transaction.
+#[derive(Default)]
+pub struct Txn {
+    /// Its commands so far.
+    pub queue: Vec<Queued>,
+    /// A command was refused: EXEC will be too.
+    pub aborted: bool,
+    /// Bytes of the kept calls.
+    pub bytes: usize,
+}
+
 /// The state a command runs in; the protocol version lives in the reply.
-#[derive(Debug, Clone)]
 pub struct Session {
     /// Selected database.
     pub db: usize,
@@ -31,4 +51,20 @@ pub struct Session {
     pub authenticated: bool,
     /// Who it is.
     pub origin: Origin,
+    /// MULTI was called and neither EXEC nor DISCARD since.
+    pub txn: Option<Box<Txn>>,
+    /// EXEC is running its commands: nothing may wait or be cut into slices.
+    pub at_once: bool,
+}
+
+impl Session {
+    /// A session on database 0.
+    pub fn new(origin: Origin, authenticated: bool) -> Session {
+        Session { db: 0, authenticated, origin, txn: None, at_once: false }
+    }
+
+    /// The client that may be made to wait for the running command.
+    pub fn may_wait(&self) -> Option<ClientId> {
+        if self.at_once { None } else { self.origin.client() }
+    }
 }

@@ -39,22 +39,4 @@ impl Engine {
             crate::sys::crash::configure(config.crash_log_enabled, config.use_exit_on_panic);
         }
     }
-
-    /// Channels somebody listens to, those that match when a pattern is given.
-    pub fn listened_channels<'a>(
-        &'a self,
-        pattern: Option<&'a [u8]>,
-    ) -> impl Iterator<Item = &'a bytes::Bytes> {
-        self.pubsub.channels(pattern)
-    }
-
-    /// How many patterns are listened to.
-    pub fn listened_patterns(&self) -> usize {
-        self.pubsub.patterns()
-    }
-
-    /// How many clients listen to a channel by its name.
-    pub fn listeners(&self, channel: &[u8]) -> usize {
-        self.pubsub.count(channel)
-    }
 }

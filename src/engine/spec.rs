@@ -47,8 +47,6 @@ pub mod flag {
     pub const MAY_REPLICATE: u32 = 1 << 17;
     /// Its keys are optional.
     pub const NO_MANDATORY_KEYS: u32 = 1 << 18;
-    /// Its arguments may hold secrets and never reach a log.
-    pub const PROTECTED: u32 = 1 << 19;
     /// Asked of a cluster's master while it redirects.
     pub const ASKING: u32 = 1 << 20;
     /// May be sent in subscribed mode of RESP2.
@@ -130,6 +128,8 @@ pub struct Spec {
     pub acl: u32,
     /// Where the keys are.
     pub keys: &'static [KeySpec],
+    /// Tells whether an argument may be a secret, which no log and no monitor is to show.
+    pub secrets: Option<fn(&Args<'_>, usize) -> bool>,
     /// Subcommands of a container.
     pub subcommands: &'static [Spec],
     /// First Redis version that had it.
@@ -149,6 +149,7 @@ impl Spec {
             flags: 0,
             acl: cat::SLOW,
             keys: &[],
+            secrets: None,
             subcommands: &[],
             since: "1.0.0",
             group: "generic",
@@ -233,6 +234,12 @@ impl Spec {
     /// Declares where the keys are.
     pub const fn keys(mut self, keys: &'static [KeySpec]) -> Spec {
         self.keys = keys;
+        self
+    }
+
+    /// Declares which arguments may be secrets.
+    pub const fn secrets(mut self, is_secret: fn(&Args<'_>, usize) -> bool) -> Spec {
+        self.secrets = Some(is_secret);
         self
     }
 

@@ -3,7 +3,7 @@
 //! Invariant: the index holds exactly one item for each entry with a deadline. Nothing here has
 //! side effects on counters, events or access stamps; that is `keys.rs`.
 
-use super::entry::Entry;
+use super::entry::{Entry, View};
 use crate::base::hash::Seed;
 use crate::ds::deadlines::Deadlines;
 use crate::ds::dict::{Dict, Ref, Thin};
@@ -148,6 +148,9 @@ impl Db {
         loop {
             cursor = self.dict.scan(cursor, &mut |e: &Entry| {
                 bytes += e.bytes();
+                if let View::Boxed(value) = e.view() {
+                    value.check();
+                }
                 timed += usize::from(e.deadline().is_some());
             });
             if cursor == 0 {

@@ -3,8 +3,10 @@
 
 use super::Keyspace;
 use super::entry::{Entry, View};
+use super::keys::ValueType;
 use crate::ds::dict::Thin;
 use crate::value::Value;
+use crate::value::hash::{Hash, HashRef};
 use sha2::{Digest, Sha256};
 
 impl Keyspace {
@@ -34,10 +36,35 @@ fn entry_digest(db: usize, entry: &Entry) -> [u8; 32] {
     hasher.update((entry.key().len() as u64).to_le_bytes());
     hasher.update(entry.key());
     hasher.update(entry.deadline().unwrap_or(-1).to_le_bytes());
+    if let Ok(hash) = Hash::view(entry.view()) {
+        hasher.update("hash");
+        hasher.update(hash_digest(hash));
+        return hasher.finalize().into();
+    }
     match entry.view() {
         View::Int(n) => hasher.update(itoa::Buffer::new().format(n)),
         View::Short(bytes, _) => hasher.update(bytes),
+        View::Packed(kind, bytes) => {
+            hasher.update(kind.type_name());
+            hasher.update(bytes);
+        }
         View::Boxed(Value::Str(s)) => hasher.update(s.bytes()),
+        View::Boxed(Value::Hash(_)) => unreachable!("seen above"),
     }
     hasher.finalize().into()
+}
+
+/// The same whatever the encoding and the order of the fields.
+fn hash_digest(hash: HashRef<'_>) -> [u8; 32] {
+    let mut sum = [0u8; 32];
+    for (field, value) in hash.iter() {
+        let mut hasher = Sha256::new();
+        for item in [field, value] {
+            hasher.update((item.len() as u64).to_le_bytes());
+            item.with_text(|text| hasher.update(text));
+        }
+        let digest: [u8; 32] = hasher.finalize().into();
+        sum.iter_mut().zip(digest).for_each(|(s, d)| *s ^= d);
+    }
+    sum
 }

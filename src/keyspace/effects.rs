@@ -79,6 +79,15 @@ pub enum Effect {
         key: Bytes,
         /// What happened.
         event: Event,
+        /// The key itself changed, rather than an event being told about it.
+        changed: bool,
+    },
+    /// A key that a blocked client waits for may serve it now.
+    Ready {
+        /// Its database.
+        db: usize,
+        /// The key.
+        key: Bytes,
     },
 }
 
@@ -89,6 +98,8 @@ pub struct Interest {
     pub propagate: bool,
     /// Classes of notification that are wanted.
     pub notify: u32,
+    /// Somebody wants every changed key: WATCH or tracking.
+    pub changes: bool,
 }
 
 /// The log of the running unit, and the counter of changes.
@@ -105,16 +116,34 @@ impl Effects {
     /// A key changed.
     #[inline]
     pub fn touched(&mut self, db: usize, key: &[u8], event: Event) {
-        self.dirty += 1;
-        self.notify(db, key, event);
+        self.touched_n(db, key, event, 1);
     }
 
-    /// An event that is no change, such as a miss.
+    /// A key went through `n` changes that are told as one event.
     #[inline]
-    pub fn notify(&mut self, db: usize, key: &[u8], event: Event) {
-        if self.interest.notify & event.class != 0 {
-            self.log.push(Effect::Touched { db, key: Bytes::copy_from_slice(key), event });
+    pub fn touched_n(&mut self, db: usize, key: &[u8], event: Event, n: u64) {
+        self.dirty += n;
+        if self.interest.changes || self.interest.notify & event.class != 0 {
+            self.record(db, key, event, true);
         }
+    }
+
+    /// An event without a change of its own, such as a miss.
+    #[inline]
+    pub fn announce(&mut self, db: usize, key: &[u8], event: Event) {
+        if self.interest.notify & event.class != 0 {
+            self.record(db, key, event, false);
+        }
+    }
+
+    #[cold]
+    fn record(&mut self, db: usize, key: &[u8], event: Event, changed: bool) {
+        self.log.push(Effect::Touched { db, key: Bytes::copy_from_slice(key), event, changed });
+    }
+
+    /// A key that somebody waits for may serve now.
+    pub fn ready(&mut self, db: usize, key: Bytes) {
+        self.log.push(Effect::Ready { db, key });
     }
 
     /// A command for the stream.

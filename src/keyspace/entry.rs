@@ -8,29 +8,36 @@
 //!  +-------+-------+--------+-------+-------+----------------+-----------+----------------------+
 //! ```
 //!
-//! The value is an integer (8 bytes), the bytes of a string of up to [`SHORT_MAX`], or a pointer to
-//! a boxed `Value`. The size of the allocation follows from the header alone, rounded up to 8, so
-//! nothing else stores it. A million integers under 16-byte keys fit jemalloc's 32-byte class.
+//! The value is an integer (8 bytes), the bytes of a string of up to [`SHORT_MAX`] or of a small
+//! collection of up to [`PACKED_MAX`], or a pointer to a boxed `Value`. The size of the allocation
+//! follows from the header alone, rounded up to 8, so nothing else stores it. A million integers
+//! under 16-byte keys fit jemalloc's 32-byte class.
 //!
 //! Epoch and access stamp change under a shared reference: the object is never `Sync`.
 #![allow(unsafe_code)]
 
 use crate::ds::dict::{Ref, Thin};
-use crate::value::Value;
+use crate::value::{PackedKind, Value};
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::ptr::NonNull;
 
 /// Longest string that lives inside the entry.
 pub const SHORT_MAX: usize = 8192;
 
+/// Largest packed collection that lives inside the entry, bytes: a change copies it out and back,
+/// so it is kept to a few cache lines.
+pub const PACKED_MAX: usize = 1024;
+
 const HEADER: usize = 8;
-const KIND: u8 = 0b0011;
+const KIND: u8 = 0b0000_1111;
 const INT: u8 = 0;
 const EMBSTR: u8 = 1;
 const RAW: u8 = 2;
 const BOXED: u8 = 3;
-const TIMED: u8 = 0b0100;
-const LONG: u8 = 0b1000;
+/// The first of the packed kinds, which follow in the order of [`PackedKind`].
+const PACKED: u8 = 4;
+const TIMED: u8 = 0b0001_0000;
+const LONG: u8 = 0b0010_0000;
 
 /// What a new entry holds.
 pub enum New<'v> {
@@ -38,6 +45,8 @@ pub enum New<'v> {
     Int(i64),
     /// A string of up to [`SHORT_MAX`] bytes; `raw` tells its encoding name.
     Short(&'v [u8], bool),
+    /// A small collection of up to [`PACKED_MAX`] bytes.
+    Packed(PackedKind, &'v [u8]),
     /// Any other value.
     Boxed(Box<Value>),
 }
@@ -49,6 +58,8 @@ pub enum View<'a> {
     Int(i64),
     /// A short string and whether its encoding is `raw`.
     Short(&'a [u8], bool),
+    /// A small collection.
+    Packed(PackedKind, &'a [u8]),
     /// A boxed value.
     Boxed(&'a Value),
 }
@@ -89,6 +100,10 @@ impl Entry {
                 assert!(bytes.len() <= SHORT_MAX);
                 (if *raw { RAW } else { EMBSTR }, bytes.len(), bytes.len())
             }
+            New::Packed(kind, bytes) => {
+                assert!(bytes.len() <= PACKED_MAX);
+                (PACKED + *kind as u8, bytes.len(), bytes.len())
+            }
             New::Boxed(_) => (BOXED, 8, 8),
         };
         let mut flags = kind;
@@ -120,7 +135,9 @@ impl Entry {
             let at = p.add(start + key.len());
             match value {
                 New::Int(n) => at.cast::<i64>().write_unaligned(n),
-                New::Short(bytes, _) => at.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()),
+                New::Short(bytes, _) | New::Packed(_, bytes) => {
+                    at.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
+                }
                 New::Boxed(v) => at.cast::<*mut Value>().write_unaligned(Box::into_raw(v)),
             }
         }
@@ -230,8 +247,23 @@ impl Entry {
             match self.flags() & KIND {
                 INT => View::Int(at.cast::<i64>().read_unaligned()),
                 BOXED => View::Boxed(&*at.cast::<*mut Value>().read_unaligned()),
-                kind => View::Short(std::slice::from_raw_parts(at, self.vlen()), kind == RAW),
+                kind @ (EMBSTR | RAW) => {
+                    View::Short(std::slice::from_raw_parts(at, self.vlen()), kind == RAW)
+                }
+                kind => View::Packed(
+                    PackedKind::ALL[(kind - PACKED) as usize],
+                    std::slice::from_raw_parts(at, self.vlen()),
+                ),
             }
+        }
+    }
+
+    /// The type's name, as `TYPE` prints it.
+    pub fn type_name(&self) -> &'static str {
+        match self.view() {
+            View::Int(_) | View::Short(..) => "string",
+            View::Packed(kind, _) => kind.type_name(),
+            View::Boxed(value) => value.type_name(),
         }
     }
 
@@ -263,11 +295,25 @@ impl Entry {
         if kind != EMBSTR && kind != RAW || bytes.len() > SHORT_MAX {
             return false;
         }
+        self.overwrite_bytes(bytes, if raw { RAW } else { EMBSTR })
+    }
+
+    /// Overwrites a packed collection by one that needs an allocation of the same size; false when
+    /// it does not fit.
+    #[inline]
+    pub fn overwrite_packed(&mut self, kind: PackedKind, bytes: &[u8]) -> bool {
+        if self.flags() & KIND < PACKED || bytes.len() > PACKED_MAX {
+            return false;
+        }
+        self.overwrite_bytes(bytes, PACKED + kind as u8)
+    }
+
+    #[inline]
+    fn overwrite_bytes(&mut self, bytes: &[u8], kind: u8) -> bool {
         let (start, len) = self.key_span();
         if (start + len + bytes.len()).next_multiple_of(8) != self.size() {
             return false;
         }
-        let kind = if raw { RAW } else { EMBSTR };
         // SAFETY: the allocation has room, as just computed; the layout stays the same.
         unsafe {
             let p = self.0.as_ptr();
@@ -290,6 +336,11 @@ impl Entry {
         }
         let boxed = self.take_boxed();
         self.rebuilt(boxed, self.key(), deadline, self.epoch(), self.access())
+    }
+
+    /// The same key, deadline and stamp with another value.
+    pub fn with_value(self, value: New<'_>) -> Entry {
+        Entry::new(self.key(), value, self.deadline(), self.epoch(), self.access())
     }
 
     /// The same value, deadline and stamp under another key, born in `epoch`.
@@ -319,6 +370,7 @@ impl Entry {
             (Some(value), _) => New::Boxed(value),
             (None, View::Int(n)) => New::Int(n),
             (None, View::Short(bytes, raw)) => New::Short(bytes, raw),
+            (None, View::Packed(kind, bytes)) => New::Packed(kind, bytes),
             (None, View::Boxed(_)) => unreachable!("a boxed value is always passed in"),
         };
         Entry::new(key, value, deadline, epoch, access)
@@ -341,11 +393,15 @@ impl Entry {
 
     /// Bytes this key takes: the allocation and what its value holds.
     pub fn bytes(&self) -> usize {
-        let boxed = match self.view() {
+        self.size() + self.boxed_bytes()
+    }
+
+    /// Bytes of the boxed value, when it has one.
+    pub fn boxed_bytes(&self) -> usize {
+        match self.view() {
             View::Boxed(value) => value.bytes(),
             _ => 0,
-        };
-        self.size() + boxed
+        }
     }
 }
 
@@ -356,6 +412,12 @@ pub fn view_of<'a>(entry: &Ref<'a, Entry>) -> View<'a> {
     // SAFETY: the view points into the heap object the table owns, which lives unchanged for 'a,
     // not into the reference that was passed.
     unsafe { std::mem::transmute::<View<'_>, View<'a>>(view) }
+}
+
+/// The same for a reference that was just looked up and is not kept.
+#[inline]
+pub fn view_in(entry: Ref<'_, Entry>) -> View<'_> {
+    view_of(&entry)
 }
 
 impl Drop for Entry {

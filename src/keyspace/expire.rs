@@ -45,7 +45,8 @@ impl Keyspace {
         }
         match target.take(hash, key) {
             Some(entry) => {
-                self.discard(entry);
+                self.discard(db, entry);
+                self.ready(db, key);
                 true
             }
             None => false,

@@ -8,14 +8,18 @@ pub mod effects;
 pub mod entry;
 pub mod expire;
 pub mod keys;
+pub mod lease;
+pub mod register;
 pub mod walk;
 
 use crate::base::hash::Seed;
 use crate::base::rng::Rng;
+use crate::ds::dict::Thin;
 use crate::env::Garbage;
 use access::AccessPolicy;
 use db::Db;
-use effects::Effects;
+use effects::{Effects, Event, class};
+use register::Register;
 use walk::{Names, Walks};
 
 /// What happens to a key that is past its deadline when somebody looks.
@@ -53,6 +57,13 @@ pub struct Keyspace {
     pub access: AccessPolicy,
     /// What happens to expired keys.
     pub expiry: ExpiryPolicy,
+    /// What long work holds on to.
+    pub leases: lease::Leases,
+    /// Keys that blocked clients wait for.
+    pub waiting: Register,
+    /// Keys under WATCH.
+    pub watched: Register,
+    scratch: Vec<u8>,
     garbage: Vec<Box<dyn Garbage>>,
     hints: keys::Hints,
     next_table: u64,
@@ -74,6 +85,10 @@ impl Keyspace {
             walks: Walks::default(),
             access: AccessPolicy::default(),
             expiry: ExpiryPolicy::default(),
+            leases: lease::Leases::default(),
+            waiting: Register::default(),
+            watched: Register::default(),
+            scratch: Vec::new(),
             garbage: Vec::new(),
             hints: keys::Hints::default(),
             next_table: databases as u64,
@@ -84,8 +99,12 @@ impl Keyspace {
 
     /// Exchanges two databases; walks go on with their tables.
     pub fn swap_db(&mut self, a: usize, b: usize) {
+        self.touch_watched(a, Some(b));
+        self.touch_watched(b, Some(a));
         self.dbs.swap(a, b);
         self.effects.dirty += 1;
+        self.all_ready(a);
+        self.all_ready(b);
     }
 
     /// Empties one database; returns how many keys it had.
@@ -94,12 +113,15 @@ impl Keyspace {
         if keys == 0 {
             return 0;
         }
+        self.touch_watched(db, None);
         self.next_table += 1;
+        self.hand_over_table(db);
         let (table, contents) = self.dbs[db].take_all(self.next_table);
         if let Some(contents) = self.walks.adopt(table, contents) {
             self.garbage.push(Box::new(contents));
         }
         self.effects.dirty += keys as u64;
+        self.all_ready(db);
         keys
     }
 
@@ -119,7 +141,45 @@ impl Keyspace {
         !self.garbage.is_empty()
     }
 
-    fn discard(&mut self, entry: entry::Entry) {
+    /// Puts an entry into a database, over whatever has its key.
+    fn place(&mut self, db: usize, hash: u64, entry: entry::Entry) {
+        let announce = self.effects.interest.notify & class::NEW != 0;
+        let awaited = !self.waiting.is_empty();
+        let name = if announce || awaited { entry.key().to_vec() } else { Vec::new() };
+        match self.dbs[db].put(hash, entry) {
+            Some(old) => self.discard(db, old),
+            None if announce => self.effects.announce(db, &name, Event::new(class::NEW, "new")),
+            None => {}
+        }
+        if awaited {
+            self.ready(db, &name);
+        }
+    }
+
+    /// The type's name of what a key holds, looked at without any effect.
+    pub fn type_of(&self, db: usize, key: &[u8], now: i64) -> Option<&'static str> {
+        let hash = self.dbs[db].dict.hash(key);
+        let entry = self.dbs[db].peek(hash, key)?;
+        (!entry.expired(now)).then(|| entry.type_name())
+    }
+
+    /// Whether a key is there but past its deadline.
+    pub fn is_overdue(&self, db: usize, key: &[u8], now: i64) -> bool {
+        let hash = self.dbs[db].dict.hash(key);
+        self.dbs[db].peek(hash, key).is_some_and(|entry| entry.expired(now))
+    }
+
+    /// An entry left database `db`.
+    fn discard(&mut self, db: usize, entry: entry::Entry) {
+        if self.leases.is_empty() {
+            self.free(entry);
+        } else if let Some(entry) = self.hand_over(self.dbs[db].table, entry) {
+            self.free(entry);
+        }
+    }
+
+    /// Frees an entry, off the loop when it is large.
+    fn free(&mut self, entry: entry::Entry) {
         if entry.bytes() >= FREE_ELSEWHERE {
             self.garbage.push(Box::new(entry));
         }

@@ -72,12 +72,11 @@ impl RawArgs<'_> {
         resolve(self.bytes, self.big, self.spans[index])
     }
 
-    /// Argument `index` to keep: a large one is handed over (and reads as empty from then on),
-    /// a small one is copied.
+    /// Argument `index` to keep: a large one is shared, a small one is copied.
     pub fn take(&mut self, index: usize) -> Bytes {
         let span = self.spans[index];
         if span.is_big() {
-            std::mem::take(&mut self.big[span.len as usize])
+            self.big[span.len as usize].clone()
         } else {
             Bytes::copy_from_slice(span.of(self.bytes))
         }

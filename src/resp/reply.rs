@@ -304,6 +304,16 @@ impl Reply {
         }
     }
 
+    /// A whole message that is no answer, encoded in this protocol. RESP3 tells it from answers, so
+    /// there it comes through although answers are silenced.
+    pub fn message(&mut self, encoded: &[u8]) {
+        if self.overflowed || self.silent && !self.v3() || !self.fits(encoded.len()) {
+            return;
+        }
+        self.out.push_bytes(encoded);
+        self.settle();
+    }
+
     #[inline]
     fn v3(&self) -> bool {
         self.proto == Proto::V3

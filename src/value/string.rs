@@ -128,6 +128,7 @@ impl Value {
         match self {
             Value::Str(BigStr::Owned(v)) => Ok(StrRef::Bytes(v)),
             Value::Str(BigStr::Shared(b)) => Ok(StrRef::Shared(b)),
+            _ => Err(Error::WrongType),
         }
     }
 }

@@ -2,9 +2,7 @@
 
 use super::{SET, as_set, rebuilt, store, verbatim};
 use crate::base::error::Error;
-use crate::commands::expire::{
-    DEL, EXPIRE, PERSIST, Wording, delete_overdue, notify, overdue, rewritten,
-};
+use crate::commands::expire::{DEL, EXPIRE, PERSIST, Wording, delete_overdue, overdue, rewritten};
 use crate::engine::args::Args;
 use crate::engine::cx::{CmdResult, DataCx, Outcome};
 use crate::keyspace::keys::Ttl;
@@ -153,7 +151,7 @@ fn set_until(
     let taken = store(&mut cx.keys, args, 1, value, Ttl::At(at));
     let (key, taken) = (args.get(1), taken.as_slice());
     cx.keys.touch(key, SET);
-    notify(&mut cx.keys, key, EXPIRE);
+    cx.keys.announce(key, EXPIRE);
     Outcome::Changed(if as_is {
         verbatim(&mut cx.keys, args, taken)
     } else {

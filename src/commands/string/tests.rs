@@ -22,7 +22,8 @@ struct World {
 impl World {
     fn new() -> World {
         let mut space = Keyspace::new(2, Seed { k0: 1, k1: 2 }, Rng::seeded(3));
-        space.effects.interest = Interest { propagate: true, notify: !class::KEY_MISS };
+        space.effects.interest =
+            Interest { propagate: true, notify: !class::KEY_MISS, changes: false };
         World { space, rng: Rng::seeded(4), limits: Limits::default() }
     }
 
@@ -46,7 +47,7 @@ impl World {
             Outcome::Changed(Propagate::Verbatim) => args.to_argv(),
             Outcome::Changed(Propagate::As(argv)) => argv,
             Outcome::Changed(Propagate::Nothing) | Outcome::Unchanged => Argv::new(),
-            Outcome::Enter(_) => panic!("no frames here"),
+            Outcome::Enter(_) | Outcome::Block(_) => panic!("nothing here waits"),
         };
         let stream: Vec<_> = stream.iter().map(String::from_utf8_lossy).collect();
         let mut events = Vec::new();

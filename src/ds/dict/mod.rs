@@ -155,6 +155,11 @@ impl<E: Thin> Dict<E> {
         }
     }
 
+    /// The secret of its hashes.
+    pub fn seed(&self) -> Seed {
+        self.seed
+    }
+
     /// Hash of a key, as the other functions want it.
     #[inline]
     pub fn hash(&self, key: &[u8]) -> u64 {

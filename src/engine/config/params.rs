@@ -259,10 +259,10 @@ declare! {
     // Compact encodings.
     /// Fields of a compact hash.
     "hash-max-listpack-entries" "hash-max-ziplist-entries", hash_max_listpack_entries: u64 = "512",
-        int(0, LONG), MUT, NO_TYPE;
+        int(0, LONG), MUT, Works;
     /// Bytes of an element of a compact hash.
     "hash-max-listpack-value" "hash-max-ziplist-value", hash_max_listpack_value: u64 = "64",
-        mem(0, LONG), MUT, NO_TYPE;
+        mem(0, LONG), MUT, Works;
     /// Entries (positive) or size class (negative) of a list node.
     "list-max-listpack-size" "list-max-ziplist-size", list_max_listpack_size: i32 = "-2",
         int(i32::MIN as i128, INT), MUT, NO_TYPE;

@@ -5,18 +5,23 @@
 //! renewed; a walk is handed what is about to go. `touch` is the single call for the change
 //! counter, WATCH, notifications and tracking.
 
-use super::access::{AccessPolicy, idle_ms};
+mod edit;
+mod hashes;
+mod hints;
+mod look;
+mod strings;
+
 use super::db::Db;
 use super::effects::{Event, class};
-use super::entry::{Entry, New, SHORT_MAX, View, view_of};
+use super::entry::{Entry, View, view_of};
 use super::{ExpiryPolicy, Keyspace};
 use crate::base::error::Error;
-use crate::base::num::parse_i64;
 use crate::ds::dict::{Ref, Thin};
 use crate::resp::request::Argv;
-use crate::value::Value;
-use crate::value::string::{BigStr, EMBSTR_MAX, SHARED_MIN, Str, StrRef};
-use bytes::Bytes;
+pub use edit::Edit;
+pub use hints::Hints;
+pub use look::EntryRef;
+pub use strings::{NewStr, Ttl};
 
 /// A value type as handlers name it.
 pub trait ValueType {
@@ -25,84 +30,6 @@ pub trait ValueType {
     type Ref<'a>;
     /// The value, when it is of this type.
     fn view(view: View<'_>) -> Result<Self::Ref<'_>, Error>;
-}
-
-impl ValueType for Str {
-    type Ref<'a> = StrRef<'a>;
-
-    #[inline]
-    fn view(view: View<'_>) -> Result<StrRef<'_>, Error> {
-        match view {
-            View::Int(n) => Ok(StrRef::Int(n)),
-            View::Short(bytes, _) => Ok(StrRef::Bytes(bytes)),
-            View::Boxed(value) => value.as_string(),
-        }
-    }
-}
-
-/// A string to be stored.
-pub enum NewStr<'v> {
-    /// These bytes, in the encoding Redis would choose.
-    Bytes(&'v [u8]),
-    /// These bytes as text, also when they read as an integer.
-    Text(&'v [u8]),
-    /// An integer.
-    Int(i64),
-    /// A large buffer, adopted as it is.
-    Taken(Bytes),
-    /// Bytes that keep the encoding `raw`.
-    Raw(Vec<u8>),
-}
-
-/// What becomes of the deadline of an overwritten key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ttl {
-    /// It goes.
-    Clear,
-    /// It stays.
-    Keep,
-    /// It becomes this one, milliseconds since 1970.
-    At(i64),
-}
-
-/// Hashes computed ahead of their use, by the address of the key they belong to: one for the first
-/// argument of the running command, and those of a command with many keys. Only ever a hint: the
-/// argument buffers do not move while a command runs, and all are dropped after it.
-#[derive(Default)]
-pub struct Hints {
-    first: (usize, usize, u64),
-    list: Vec<(usize, usize, u64)>,
-    next: usize,
-}
-
-impl Hints {
-    /// Forgets all.
-    #[inline]
-    pub fn clear(&mut self) {
-        self.first = (0, 0, 0);
-        self.list.clear();
-        self.next = 0;
-    }
-
-    /// Remembers the hash of the running command's first argument, if it was computed.
-    #[inline]
-    pub fn expect_first(&mut self, key: &[u8], hash: Option<u64>) {
-        self.first = hash.map_or((0, 0, 0), |hash| (key.as_ptr().addr(), key.len(), hash));
-    }
-
-    #[inline]
-    fn find(&mut self, key: &[u8]) -> Option<u64> {
-        let (addr, len) = (key.as_ptr().addr(), key.len());
-        if (self.first.0, self.first.1) == (addr, len) {
-            return Some(self.first.2);
-        }
-        let known = self.list.get(self.next)?;
-        if (known.0, known.1) != (addr, len) {
-            return None;
-        }
-        self.next += 1;
-        Some(known.2)
-    }
 }
 
 /// The selected database, with the unit's frozen time.
@@ -158,7 +85,7 @@ impl<'a> Keys<'a> {
 
     /// Looks a key up for reading: counts, stamps, announces a miss.
     #[inline]
-    fn find_read(&mut self, key: &[u8]) -> Option<Ref<'_, Entry>> {
+    fn find_read(&mut self, key: &[u8], stamp: bool) -> Option<Ref<'_, Entry>> {
         let hash = self.hash(key);
         let absent = self.gone(hash, key);
         let space = &mut *self.space;
@@ -166,20 +93,34 @@ impl<'a> Keys<'a> {
         match &found {
             Some(entry) => {
                 space.counters.hits += 1;
-                if self.stamp {
+                if stamp {
                     let stamp = space.access.accessed(entry.access(), self.now, &mut space.rng);
                     entry.set_access(stamp);
                 }
             }
             None => {
                 space.counters.misses += 1;
-                space.effects.notify(self.db, key, Event::new(class::KEY_MISS, "keymiss"));
+                space.effects.announce(self.db, key, Event::new(class::KEY_MISS, "keymiss"));
             }
         }
         found
     }
 
-    /// Looks a key up before a write, or without any effect on counters and stamps.
+    /// Looks a key up before a write: stamped, but neither hit nor miss.
+    #[inline]
+    fn find_write(&mut self, key: &[u8]) -> Option<Ref<'_, Entry>> {
+        let hash = self.hash(key);
+        let absent = self.gone(hash, key);
+        let space = &mut *self.space;
+        let found = if absent { None } else { space.dbs[self.db].dict.find(hash, key) };
+        if let (Some(entry), true) = (&found, self.stamp) {
+            let stamp = space.access.accessed(entry.access(), self.now, &mut space.rng);
+            entry.set_access(stamp);
+        }
+        found
+    }
+
+    /// Looks a key up without any effect on counters and stamps.
     #[inline]
     fn find_quiet(&mut self, key: &[u8]) -> Option<Ref<'_, Entry>> {
         let hash = self.hash(key);
@@ -192,7 +133,7 @@ impl<'a> Keys<'a> {
     /// Reads a value of type `T`; an error when the key holds another type.
     #[inline]
     pub fn read<T: ValueType>(&mut self, key: &[u8]) -> Result<Option<T::Ref<'_>>, Error> {
-        match self.find_read(key) {
+        match self.find_read(key, self.stamp) {
             Some(entry) => T::view(view_of(&entry)).map(Some),
             None => Ok(None),
         }
@@ -201,16 +142,22 @@ impl<'a> Keys<'a> {
     /// The value of type `T` that a write is going to change; not counted as a read.
     #[inline]
     pub fn for_write<T: ValueType>(&mut self, key: &[u8]) -> Result<Option<T::Ref<'_>>, Error> {
-        match self.find_quiet(key) {
+        match self.find_write(key) {
             Some(entry) => T::view(view_of(&entry)).map(Some),
             None => Ok(None),
         }
     }
 
+    /// A key of any type, counted as a read but not stamped: asking about a key is no use of it.
+    pub fn ask(&mut self, key: &[u8]) -> Option<EntryRef<'_>> {
+        let access = self.space.access;
+        self.find_read(key, false).map(|entry| EntryRef::new(view_of(&entry), &entry, access))
+    }
+
     /// A key of any type, as a read: counted and stamped.
     pub fn entry(&mut self, key: &[u8]) -> Option<EntryRef<'_>> {
         let access = self.space.access;
-        self.find_read(key).map(|entry| EntryRef::new(view_of(&entry), &entry, access))
+        self.find_read(key, self.stamp).map(|entry| EntryRef::new(view_of(&entry), &entry, access))
     }
 
     /// A key of any type, without counting or stamping.
@@ -239,117 +186,11 @@ impl<'a> Keys<'a> {
         for key in keys {
             let hash = dict.hash(key);
             dict.prefetch_bucket(hash);
-            hints.list.push((key.as_ptr().addr(), key.len(), hash));
+            hints.expect_next(key, hash);
         }
-        for (_, _, hash) in &hints.list {
-            dict.prefetch_entry(*hash);
+        for hash in hints.expected() {
+            dict.prefetch_entry(hash);
         }
-    }
-
-    /// Creates or overwrites a key, whatever it held, by a string.
-    pub fn set_string(&mut self, key: &[u8], value: NewStr<'_>, ttl: Ttl) {
-        let hash = self.hash(key);
-        self.gone(hash, key);
-        if self.overwrite_in_place(hash, key, &value, ttl) {
-            return;
-        }
-        let space = &mut *self.space;
-        let stamp = space.access.born(self.now);
-        let target = &mut space.dbs[self.db];
-        let (deadline, epoch) = match target.peek(hash, key) {
-            Some(old) => (old.deadline(), old.epoch()),
-            None => (None, space.walks.epoch),
-        };
-        let deadline = match ttl {
-            Ttl::Clear => None,
-            Ttl::Keep => deadline,
-            Ttl::At(at) => Some(at),
-        };
-        let new = match value {
-            NewStr::Int(n) => New::Int(n),
-            NewStr::Bytes(b) => match parse_i64(b) {
-                Some(n) => New::Int(n),
-                None => text(b),
-            },
-            NewStr::Text(b) => text(b),
-            NewStr::Taken(b) if b.len() >= SHARED_MIN => boxed(BigStr::Shared(b)),
-            NewStr::Taken(b) => boxed(BigStr::Owned(b.to_vec())),
-            NewStr::Raw(v) => boxed(BigStr::Owned(v)),
-        };
-        let entry = Entry::new(key, new, deadline, epoch, stamp);
-        self.place(self.db, hash, entry);
-    }
-
-    /// Puts an entry into a database, over whatever has its key.
-    fn place(&mut self, db: usize, hash: u64, entry: Entry) {
-        let space = &mut *self.space;
-        let announce = space.effects.interest.notify & class::NEW != 0;
-        let name = if announce { entry.key().to_vec() } else { Vec::new() };
-        match space.dbs[db].put(hash, entry) {
-            Some(old) => space.discard(old),
-            None if announce => {
-                space.effects.notify(db, &name, Event::new(class::NEW, "new"));
-            }
-            None => {}
-        }
-    }
-
-    /// The common case of SET on a key of the same kind and size: no allocation, one lookup.
-    #[inline]
-    fn overwrite_in_place(&mut self, hash: u64, key: &[u8], v: &NewStr<'_>, ttl: Ttl) -> bool {
-        let space = &mut *self.space;
-        let Some(mut slot) = space.dbs[self.db].dict.find_mut(hash, key) else { return false };
-        let fits = match (ttl, slot.deadline()) {
-            (Ttl::Clear, None) | (Ttl::Keep, _) => true,
-            (Ttl::At(at), Some(was)) => at == was,
-            _ => false,
-        };
-        if !fits {
-            return false;
-        }
-        let done = match v {
-            NewStr::Int(n) => slot.overwrite_int(*n),
-            NewStr::Bytes(b) => match parse_i64(b) {
-                Some(n) => slot.overwrite_int(n),
-                None => slot.overwrite_short(b, b.len() > EMBSTR_MAX),
-            },
-            NewStr::Text(b) => slot.overwrite_short(b, b.len() > EMBSTR_MAX),
-            NewStr::Taken(_) | NewStr::Raw(_) => false,
-        };
-        if done {
-            slot.set_access(space.access.born(self.now));
-        }
-        done
-    }
-
-    /// Changes the bytes of a string, which starts empty when the key is missing. The caller made
-    /// sure that it holds a string.
-    pub fn edit_string<R>(&mut self, key: &[u8], f: impl FnOnce(&mut Vec<u8>) -> R) -> R {
-        let hash = self.hash(key);
-        self.gone(hash, key);
-        if self.space.dbs[self.db].peek(hash, key).is_none() {
-            let mut bytes = Vec::new();
-            let result = f(&mut bytes);
-            self.set_string(key, NewStr::Raw(bytes), Ttl::Clear);
-            return result;
-        }
-        let mut result = None;
-        self.space.dbs[self.db].change(hash, key, |mut entry| {
-            let mut bytes = match entry.boxed_mut() {
-                Some(Value::Str(s)) => std::mem::take(s).into_vec(),
-                None => Str::view(entry.view())
-                    .map_or_else(|_| Vec::new(), |s| s.with_bytes(<[u8]>::to_vec)),
-            };
-            result = Some(f(&mut bytes));
-            let bytes = BigStr::Owned(bytes);
-            if let Some(Value::Str(s)) = entry.boxed_mut() {
-                *s = bytes;
-                return entry;
-            }
-            let raw = New::Boxed(Box::new(Value::Str(bytes)));
-            Entry::new(entry.key(), raw, entry.deadline(), entry.epoch(), entry.access())
-        });
-        result.expect("the key was just seen")
     }
 
     /// Deletes a key; false when there was none.
@@ -417,7 +258,7 @@ impl<'a> Keys<'a> {
     fn replace(&mut self, db: usize, entry: Entry) {
         let hash = self.space.dbs[db].dict.hash(entry.key());
         self.space.remove(db, hash, entry.key());
-        self.place(db, hash, entry);
+        self.space.place(db, hash, entry);
     }
 
     /// Number of the selected database.
@@ -436,9 +277,21 @@ impl<'a> Keys<'a> {
         self.space.effects.touched(self.db, key, event);
     }
 
-    /// A key of database `db` changed.
-    pub fn touch_in(&mut self, db: usize, key: &[u8], event: Event) {
-        self.space.effects.touched(db, key, event);
+    /// A key of the selected database went through `n` changes that are told as one event.
+    #[inline]
+    pub fn touch_n(&mut self, key: &[u8], event: Event, n: u64) {
+        self.space.effects.touched_n(self.db, key, event, n);
+    }
+
+    /// An event that is told without counting as a change, such as the `del` that follows the
+    /// removal of the last element.
+    pub fn announce(&mut self, key: &[u8], event: Event) {
+        self.space.effects.announce(self.db, key, event);
+    }
+
+    /// A key of database `db` went through `n` changes; 0 when they were counted elsewhere.
+    pub fn touch_in(&mut self, db: usize, key: &[u8], event: Event, n: u64) {
+        self.space.effects.touched_n(db, key, event, n);
     }
 
     /// A further command for the propagation stream.
@@ -496,75 +349,5 @@ impl<'a> Keys<'a> {
             self.gone_slow(self.db, hash, &key);
         }
         next
-    }
-}
-
-fn text(bytes: &[u8]) -> New<'_> {
-    match bytes.len() {
-        0..=SHORT_MAX => New::Short(bytes, bytes.len() > EMBSTR_MAX),
-        _ => boxed(BigStr::Owned(bytes.to_vec())),
-    }
-}
-
-fn boxed<'v>(value: BigStr) -> New<'v> {
-    New::Boxed(Box::new(Value::Str(value)))
-}
-
-/// A look at one key, whatever its type.
-pub struct EntryRef<'a> {
-    view: View<'a>,
-    deadline: Option<i64>,
-    stamp: u32,
-    bytes: usize,
-    access: AccessPolicy,
-}
-
-impl<'a> EntryRef<'a> {
-    fn new(view: View<'a>, entry: &Entry, access: AccessPolicy) -> EntryRef<'a> {
-        let (deadline, stamp, bytes) = (entry.deadline(), entry.access(), entry.bytes());
-        EntryRef { view, deadline, stamp, bytes, access }
-    }
-
-    /// The type's name, as `TYPE` prints it.
-    pub fn type_name(&self) -> &'static str {
-        match self.view {
-            View::Boxed(value) => value.type_name(),
-            View::Int(_) | View::Short(..) => "string",
-        }
-    }
-
-    /// The encoding's name, as `OBJECT ENCODING` prints it.
-    pub fn encoding(&self) -> &'static str {
-        match self.view {
-            View::Int(_) => "int",
-            View::Short(_, false) => "embstr",
-            View::Short(_, true) => "raw",
-            View::Boxed(value) => value.encoding(),
-        }
-    }
-
-    /// Milliseconds since 1970 at which the key is due.
-    pub fn deadline(&self) -> Option<i64> {
-        self.deadline
-    }
-
-    /// Milliseconds since the last access, in steps of the LRU clock.
-    pub fn idle_ms(&self, now: i64) -> i64 {
-        idle_ms(self.stamp, now)
-    }
-
-    /// The LFU counter.
-    pub fn freq(&self, now: i64) -> u8 {
-        self.access.decayed(self.stamp, now)
-    }
-
-    /// Whether accesses are counted (LFU) rather than dated (LRU).
-    pub fn counts_accesses(&self) -> bool {
-        self.access.lfu
-    }
-
-    /// Bytes of the entry and its value.
-    pub fn bytes(&self) -> usize {
-        self.bytes
     }
 }

@@ -1,0 +1,80 @@
+//! MULTI and EXEC: commands are kept, then run one after the other with nobody in between.
+
+use super::Engine;
+use super::args::Args;
+use super::cx::{Called, CmdResult, Outcome};
+use super::session::{Queued, Session, Txn};
+use super::spec::Spec;
+use crate::base::error::Error;
+use crate::resp::reply::Reply;
+
+/// Commands that act on the transaction rather than becoming part of it.
+const NEVER_KEPT: &[&str] = &["exec", "discard", "multi", "watch", "quit", "reset"];
+
+impl Engine {
+    /// Whether an admitted command is to be kept for EXEC.
+    #[inline]
+    pub(super) fn is_kept(session: &Session, spec: &Spec) -> bool {
+        session.txn.is_some() && !NEVER_KEPT.contains(&spec.name)
+    }
+
+    /// Keeps a command for EXEC.
+    pub(super) fn keep(
+        session: &mut Session,
+        spec: &'static Spec,
+        out: &mut Reply,
+        args: &Args<'_>,
+    ) {
+        let Some(txn) = &mut session.txn else { return };
+        // A transaction that cannot succeed keeps nothing: it would be memory for nothing.
+        if !txn.aborted {
+            let argv = args.to_argv();
+            txn.bytes += argv.heap_bytes() + size_of::<Queued>();
+            txn.queue.push(Queued { spec, argv });
+        }
+        out.simple(b"QUEUED");
+    }
+
+    /// Runs the kept commands.
+    pub fn exec(&mut self, session: &mut Session, out: &mut Reply) -> CmdResult {
+        let Some(txn) = session.txn.take() else {
+            return Err(Error::fixed("ERR EXEC without MULTI"));
+        };
+        let client = session.origin.client();
+        let broken = client.is_some_and(|id| self.watch_broken(id));
+        if let Some(id) = client {
+            self.unwatch(id);
+        }
+        if txn.aborted {
+            return Err(Error::fixed(
+                "EXECABORT Transaction discarded because of previous errors.",
+            ));
+        }
+        if broken {
+            out.null_array();
+            return Ok(Outcome::Unchanged);
+        }
+        self.finish_works();
+        let Txn { queue, .. } = *txn;
+        out.array(queue.len());
+        session.at_once = true;
+        for queued in queue {
+            self.run_kept(queued, session, out);
+        }
+        session.at_once = false;
+        Ok(Outcome::Unchanged)
+    }
+
+    fn run_kept(&mut self, mut queued: Queued, session: &mut Session, out: &mut Reply) {
+        let mark = out.mark();
+        let mut args = Args::new(queued.argv.raw());
+        match self.call(queued.spec, session, out, &mut args) {
+            Ok(Called::Done) => {}
+            Ok(Called::Blocked(block)) => (block.on_timeout)(out),
+            Err(error) => {
+                out.truncate(mark);
+                self.write_error(&error, out);
+            }
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! Long work: a command over a huge value hands it back instead of running, and the engine takes it
+//! in slices between other clients' requests. It stays one atomic command: what it reads is leased,
+//! and what it writes appears when it is done.
+
+use super::Engine;
+use super::args::Args;
+use super::budget::{Budget, SLICE_US};
+use super::client::{ClientId, Live};
+use super::cx::{DataCx, Outcome, Propagate};
+use super::keyspec::kflag;
+use super::session::Session;
+use super::spec::{Run, Spec, flag};
+use crate::base::error::Error;
+use crate::keyspace::Keyspace;
+use crate::resp::reply::Reply;
+use crate::resp::request::Argv;
+use std::collections::VecDeque;
+
+/// From this many elements on a command over a collection is cut into slices.
+pub const LONG: usize = 4096;
+
+/// How far a slice got.
+pub enum Progress {
+    /// There is more to do.
+    Pending,
+    /// That was all; the outcome is the command's.
+    Done(Outcome),
+}
+
+/// A command that goes on in slices.
+pub trait Work {
+    /// Goes on until the budget is spent. Time, as `cx` tells it, stands still from slice to slice.
+    fn step(&mut self, cx: &mut DataCx<'_>, budget: &mut Budget<'_>) -> Result<Progress, Error>;
+
+    /// Whether it goes on to its end when its client goes: it changes something.
+    fn changes(&self) -> bool;
+
+    /// Lets go of leases and walks; called once, done or not.
+    fn end(&mut self, space: &mut Keyspace);
+}
+
+/// Work between two slices.
+pub struct Suspended {
+    owner: ClientId,
+    db: usize,
+    now: i64,
+    argv: Option<Argv>,
+    work: Box<dyn Work>,
+}
+
+impl Engine {
+    /// Takes long work on: a first slice at once, the rest between other requests. Where nobody is
+    /// there to wait, it runs to its end.
+    pub(super) fn enter(
+        &mut self,
+        work: Box<dyn Work>,
+        session: &Session,
+        out: &mut Reply,
+        argv: Option<Argv>,
+    ) -> Result<(), Error> {
+        let owner = session.may_wait();
+        let id = owner.unwrap_or(ClientId(0));
+        let mut held = Suspended { owner: id, db: session.db, now: self.now_ms, argv, work };
+        let slice = owner.map(|_| SLICE_US);
+        if self.slice(&mut held, out, slice)? {
+            return Ok(());
+        }
+        if let Some(client) = self.clients.get_mut(&id) {
+            client.parked = true;
+            client.replying = true;
+        }
+        self.works.push_back(held);
+        Ok(())
+    }
+
+    /// One slice, without a bound when `us` is `None`; true when the work is done and booked.
+    fn slice(
+        &mut self,
+        held: &mut Suspended,
+        out: &mut Reply,
+        us: Option<u64>,
+    ) -> Result<bool, Error> {
+        let clock = self.env.clock.as_ref();
+        let mut budget = match us {
+            Some(us) => Budget::slice(clock, held.now, us),
+            None => Budget::endless(clock, held.now),
+        };
+        let mut cx = DataCx {
+            keys: self.keyspace.keys(held.db, held.now, true),
+            out,
+            rng: &mut self.rng,
+            limits: &self.limits,
+            now: held.now,
+        };
+        let progress = held.work.step(&mut cx, &mut budget);
+        if matches!(progress, Ok(Progress::Pending)) {
+            return Ok(false);
+        }
+        held.work.end(&mut self.keyspace);
+        match progress? {
+            Progress::Done(Outcome::Changed(Propagate::As(argv))) => {
+                self.keyspace.effects.propagate(held.db, || argv);
+            }
+            Progress::Done(Outcome::Changed(Propagate::Verbatim)) => {
+                if let Some(argv) = held.argv.take() {
+                    self.keyspace.effects.propagate(held.db, || argv);
+                }
+            }
+            Progress::Done(_) | Progress::Pending => {}
+        }
+        Ok(true)
+    }
+
+    /// Goes on with the work that waits longest, for one slice.
+    pub fn resume(&mut self) {
+        if let Some(held) = self.works.pop_front() {
+            self.go_on(held, Some(SLICE_US));
+        }
+    }
+
+    fn go_on(&mut self, mut held: Suspended, us: Option<u64>) {
+        let id = held.owner;
+        let live = self.clients.get_mut(&id).and_then(|c| c.live.take());
+        if live.is_none() && !held.work.changes() {
+            held.work.end(&mut self.keyspace);
+            return;
+        }
+        let running = self.running_proto;
+        let done = match live {
+            Some(mut live) => {
+                self.running_proto = Some(live.out.proto);
+                let done = self.finish_slice(&mut held, &mut live, us);
+                self.append_deferred(id, &mut live.out);
+                if let Some(client) = self.clients.get_mut(&id) {
+                    client.live = Some(live);
+                }
+                self.mark_dirty(id);
+                done
+            }
+            // Nobody reads the answer any more.
+            None => {
+                let mut out = Reply::new(crate::resp::reply::Proto::V2);
+                self.slice(&mut held, &mut out, us).unwrap_or(true)
+            }
+        };
+        self.running_proto = running;
+        if !done {
+            self.works.push_back(held);
+            return;
+        }
+        self.unit_end();
+        self.answered(id);
+    }
+
+    fn finish_slice(&mut self, held: &mut Suspended, live: &mut Live, us: Option<u64>) -> bool {
+        match self.slice(held, &mut live.out, us) {
+            Ok(done) => done,
+            Err(error) => {
+                self.write_error(&error, &mut live.out);
+                true
+            }
+        }
+    }
+
+    /// The answer of a client's long work is complete: what was held back follows it.
+    fn answered(&mut self, id: ClientId) {
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        client.replying = false;
+        if let (Some(mut late), Some(live)) = (client.held_back.take(), &mut client.live) {
+            live.out.out().append(late.out());
+        }
+        self.unpark(id);
+    }
+
+    /// Brings work to its end before a command that would disturb it.
+    #[inline]
+    pub(super) fn settle_leases(&mut self, spec: &Spec, session: &Session, args: &Args<'_>) {
+        if !self.keyspace.leases.is_empty() && self.disturbs(spec, session, args) {
+            self.finish_works();
+        }
+    }
+
+    /// Brings all work to its end.
+    #[cold]
+    pub(super) fn finish_works(&mut self) {
+        while let Some(held) = self.works.pop_front() {
+            self.go_on(held, None);
+        }
+    }
+
+    #[cold]
+    fn disturbs(&mut self, spec: &Spec, session: &Session, args: &Args<'_>) -> bool {
+        const MAY_DO_ANYTHING: u32 = flag::MOVABLEKEYS | flag::TOUCHES_ARBITRARY_KEYS;
+        let writes = spec.has(flag::WRITE);
+        if spec.flags & MAY_DO_ANYTHING != 0 || writes && spec.keys.is_empty() {
+            return true;
+        }
+        if let Run::Data(_) = spec.run {
+            let number = |i: usize| args.int(i).ok().and_then(|n| usize::try_from(n).ok());
+            let mut disturbed = false;
+            for key in spec.keys {
+                // Deleting and overwriting hand the value over.
+                let changes = writes && key.flags & (kflag::RO | kflag::OW | kflag::RM) == 0;
+                key.positions(args.len(), number, |at| {
+                    disturbed |= self.keyspace.lease_forbids(session.db, args.get(at), changes);
+                });
+            }
+            return disturbed;
+        }
+        false
+    }
+
+    /// A client has gone: its reading ends, its writing goes on without it.
+    pub(super) fn abandon_works(&mut self, id: ClientId) {
+        let (kept, ended) = std::mem::take(&mut self.works)
+            .into_iter()
+            .partition(|held| held.owner != id || held.work.changes());
+        self.works = kept;
+        let ended: VecDeque<Suspended> = ended;
+        for mut held in ended {
+            held.work.end(&mut self.keyspace);
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Strings through the door: created, overwritten in place where they fit, edited.
+
+use super::{Keys, ValueType};
+use crate::base::error::Error;
+use crate::base::num::parse_i64;
+use crate::ds::dict::Thin;
+use crate::keyspace::entry::{Entry, New, SHORT_MAX, View};
+use crate::value::Value;
+use crate::value::string::{BigStr, EMBSTR_MAX, SHARED_MIN, Str, StrRef};
+use bytes::Bytes;
+
+impl ValueType for Str {
+    type Ref<'a> = StrRef<'a>;
+
+    #[inline]
+    fn view(view: View<'_>) -> Result<StrRef<'_>, Error> {
+        match view {
+            View::Int(n) => Ok(StrRef::Int(n)),
+            View::Short(bytes, _) => Ok(StrRef::Bytes(bytes)),
+            View::Boxed(value) => value.as_string(),
+            View::Packed(..) => Err(Error::WrongType),
+        }
+    }
+}
+
+/// A string to be stored.
+pub enum NewStr<'v> {
+    /// These bytes, in the encoding Redis would choose.
+    Bytes(&'v [u8]),
+    /// These bytes as text, also when they read as an integer.
+    Text(&'v [u8]),
+    /// An integer.
+    Int(i64),
+    /// A large buffer, adopted as it is.
+    Taken(Bytes),
+    /// Bytes that keep the encoding `raw`.
+    Raw(Vec<u8>),
+}
+
+/// What becomes of the deadline of an overwritten key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ttl {
+    /// It goes.
+    Clear,
+    /// It stays.
+    Keep,
+    /// It becomes this one, milliseconds since 1970.
+    At(i64),
+}
+
+impl Keys<'_> {
+    /// Creates or overwrites a key, whatever it held, by a string.
+    pub fn set_string(&mut self, key: &[u8], value: NewStr<'_>, ttl: Ttl) {
+        let hash = self.hash(key);
+        self.gone(hash, key);
+        if self.overwrite_in_place(hash, key, &value, ttl) {
+            return;
+        }
+        let space = &mut *self.space;
+        let target = &mut space.dbs[self.db];
+        let (deadline, epoch, stamp) = match target.peek(hash, key) {
+            Some(old) => {
+                let stamp = space.access.accessed(old.access(), self.now, &mut space.rng);
+                (old.deadline(), old.epoch(), stamp)
+            }
+            None => (None, space.walks.epoch, space.access.born(self.now)),
+        };
+        let deadline = match ttl {
+            Ttl::Clear => None,
+            Ttl::Keep => deadline,
+            Ttl::At(at) => Some(at),
+        };
+        let new = match value {
+            NewStr::Int(n) => New::Int(n),
+            NewStr::Bytes(b) => match parse_i64(b) {
+                Some(n) => New::Int(n),
+                None => text(b),
+            },
+            NewStr::Text(b) => text(b),
+            NewStr::Taken(b) if b.len() >= SHARED_MIN => boxed(BigStr::Shared(b)),
+            NewStr::Taken(b) => boxed(BigStr::Owned(b.to_vec())),
+            NewStr::Raw(v) => boxed(BigStr::Owned(v)),
+        };
+        let entry = Entry::new(key, new, deadline, epoch, stamp);
+        self.space.place(self.db, hash, entry);
+    }
+
+    /// The common case of SET on a key of the same kind and size: no allocation, one lookup.
+    #[inline]
+    fn overwrite_in_place(&mut self, hash: u64, key: &[u8], v: &NewStr<'_>, ttl: Ttl) -> bool {
+        let space = &mut *self.space;
+        let Some(mut slot) = space.dbs[self.db].dict.find_mut(hash, key) else { return false };
+        let fits = match (ttl, slot.deadline()) {
+            (Ttl::Clear, None) | (Ttl::Keep, _) => true,
+            (Ttl::At(at), Some(was)) => at == was,
+            _ => false,
+        };
+        if !fits {
+            return false;
+        }
+        let done = match v {
+            NewStr::Int(n) => slot.overwrite_int(*n),
+            NewStr::Bytes(b) => match parse_i64(b) {
+                Some(n) => slot.overwrite_int(n),
+                None => slot.overwrite_short(b, b.len() > EMBSTR_MAX),
+            },
+            NewStr::Text(b) => slot.overwrite_short(b, b.len() > EMBSTR_MAX),
+            NewStr::Taken(_) | NewStr::Raw(_) => false,
+        };
+        if done {
+            let stamp = space.access.accessed(slot.access(), self.now, &mut space.rng);
+            slot.set_access(stamp);
+        }
+        done
+    }
+
+    /// Changes the bytes of a string, which starts empty when the key is missing. The caller made
+    /// sure that it holds a string.
+    pub fn edit_string<R>(&mut self, key: &[u8], f: impl FnOnce(&mut Vec<u8>) -> R) -> R {
+        let hash = self.hash(key);
+        self.gone(hash, key);
+        if self.space.dbs[self.db].peek(hash, key).is_none() {
+            let mut bytes = Vec::new();
+            let result = f(&mut bytes);
+            self.set_string(key, NewStr::Raw(bytes), Ttl::Clear);
+            return result;
+        }
+        let mut result = None;
+        self.space.dbs[self.db].change(hash, key, |mut entry| {
+            let mut bytes = match entry.boxed_mut() {
+                Some(Value::Str(s)) => std::mem::take(s).into_vec(),
+                _ => Str::view(entry.view())
+                    .map_or_else(|_| Vec::new(), |s| s.with_bytes(<[u8]>::to_vec)),
+            };
+            result = Some(f(&mut bytes));
+            let bytes = BigStr::Owned(bytes);
+            if let Some(Value::Str(s)) = entry.boxed_mut() {
+                *s = bytes;
+                return entry;
+            }
+            let raw = New::Boxed(Box::new(Value::Str(bytes)));
+            Entry::new(entry.key(), raw, entry.deadline(), entry.epoch(), entry.access())
+        });
+        result.expect("the key was just seen")
+    }
+}
+
+fn text(bytes: &[u8]) -> New<'_> {
+    match bytes.len() {
+        0..=SHORT_MAX => New::Short(bytes, bytes.len() > EMBSTR_MAX),
+        _ => boxed(BigStr::Owned(bytes.to_vec())),
+    }
+}
+
+fn boxed<'v>(value: BigStr) -> New<'v> {
+    New::Boxed(Box::new(Value::Str(value)))
+}

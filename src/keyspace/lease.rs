@@ -1,0 +1,137 @@
+//! Leases: long work over a large value takes many slices, and the value must stay as it was when
+//! the work began.
+//!
+//! A lease keeps nobody from reading. Whoever is about to change a leased value in place has the
+//! work finished first (the engine sees to that before a command starts); whoever deletes,
+//! overwrites or flushes it hands it over: the entry moves into the lease, and the key is free.
+//! An exclusive lease is that of work which changes its value slice by slice: nobody else may even
+//! look before it ends. Leases follow tables, so SWAPDB does not concern them.
+
+use super::Keyspace;
+use super::entry::{Entry, view_in};
+use super::keys::{Keys, ValueType};
+use crate::ds::dict::Thin;
+
+/// The right to a value as it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lease(u64);
+
+struct Held {
+    table: u64,
+    hash: u64,
+    key: Box<[u8]>,
+    exclusive: bool,
+    users: Vec<u64>,
+    /// The entry, once it was handed over; the key then leads elsewhere.
+    entry: Option<Entry>,
+}
+
+/// All leases.
+#[derive(Default)]
+pub struct Leases {
+    held: Vec<Held>,
+    last: u64,
+}
+
+impl Leases {
+    /// Whether there is none: the common case, and all that most commands look at.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.held.is_empty()
+    }
+
+    fn attached(&mut self, table: u64, key: &[u8]) -> Option<&mut Held> {
+        self.held.iter_mut().find(|h| h.entry.is_none() && h.table == table && *h.key == *key)
+    }
+
+    fn of(&self, lease: Lease) -> Option<&Held> {
+        self.held.iter().find(|held| held.users.contains(&lease.0))
+    }
+}
+
+impl Keyspace {
+    /// Whether a command that names this key must wait for the work on it: always under an
+    /// exclusive lease, otherwise when it `changes` the value in place.
+    pub fn lease_forbids(&mut self, db: usize, key: &[u8], changes: bool) -> bool {
+        let table = self.dbs[db].table;
+        self.leases.attached(table, key).is_some_and(|held| changes || held.exclusive)
+    }
+
+    /// An entry left its table: to the lease on it, or back to be discarded.
+    pub(super) fn hand_over(&mut self, table: u64, entry: Entry) -> Option<Entry> {
+        match self.leases.attached(table, entry.key()) {
+            Some(held) => {
+                held.entry = Some(entry);
+                None
+            }
+            None => Some(entry),
+        }
+    }
+
+    /// A whole table is about to go: takes what is leased out of it.
+    pub(super) fn hand_over_table(&mut self, db: usize) {
+        let table = self.dbs[db].table;
+        for held in self.leases.held.iter_mut().filter(|h| h.table == table && h.entry.is_none()) {
+            held.entry = self.dbs[db].take(held.hash, &held.key);
+        }
+    }
+
+    /// Gives a lease back.
+    pub fn release(&mut self, lease: Lease) {
+        for held in &mut self.leases.held {
+            held.users.retain(|user| *user != lease.0);
+        }
+        let (gone, kept) =
+            std::mem::take(&mut self.leases.held).into_iter().partition(|h| h.users.is_empty());
+        self.leases.held = kept;
+        let gone: Vec<Held> = gone;
+        for entry in gone.into_iter().filter_map(|held| held.entry) {
+            self.free(entry);
+        }
+    }
+}
+
+impl Keys<'_> {
+    /// Leases the value of a key that exists.
+    pub fn lease(&mut self, key: &[u8], exclusive: bool) -> Lease {
+        let (db, space) = (self.db_index(), self.space());
+        let (table, hash) = (space.dbs[db].table, space.dbs[db].dict.hash(key));
+        let leases = &mut space.leases;
+        leases.last += 1;
+        let id = leases.last;
+        match leases.attached(table, key) {
+            Some(held) => {
+                held.users.push(id);
+                held.exclusive |= exclusive;
+            }
+            None => leases.held.push(Held {
+                table,
+                hash,
+                key: key.into(),
+                exclusive,
+                users: vec![id],
+                entry: None,
+            }),
+        }
+        Lease(id)
+    }
+
+    /// The value under a lease, without any effect on counters and stamps. `None` when the key
+    /// did not exist when the lease was taken, or holds another type.
+    pub fn leased<T: ValueType>(&mut self, lease: Lease) -> Option<T::Ref<'_>> {
+        let space = self.space();
+        let held = space.leases.of(lease)?;
+        match &held.entry {
+            Some(entry) => T::view(entry.view()).ok(),
+            None => {
+                let db = space.dbs.iter().find(|db| db.table == held.table)?;
+                T::view(view_in(db.peek(held.hash, &held.key)?)).ok()
+            }
+        }
+    }
+
+    /// Gives a lease back.
+    pub fn release(&mut self, lease: Lease) {
+        self.space().release(lease);
+    }
+}
