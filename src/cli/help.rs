@@ -6,7 +6,8 @@ use std::fmt::Write;
 pub const VERSION: &str = "7.2.4";
 
 /// Why there is no prompt.
-pub const NO_PROMPT: &str = "redis-cli: interactive use is not supported yet; give a command, or commands on standard input";
+pub const NO_PROMPT: &str =
+    "redis-cli: there is no interactive mode yet: give a command, or commands on standard input";
 
 /// Options that take no part yet, each of which asks for a mode of its own.
 pub const MODES: &[&str] = &[
@@ -78,6 +79,13 @@ const OPTIONS: &[(&str, &str)] = &[
     ("-v, --version", "The version."),
 ];
 
+const EXAMPLES: &[&str] = &[
+    "set greeting hello",
+    "-x set picture < picture.png",
+    "-r 60 -i 1 info stats",
+    "--csv lrange list 0 -1",
+];
+
 /// What `--version` prints.
 pub fn version() -> String {
     format!("redis-cli {VERSION}\n")
@@ -90,9 +98,11 @@ pub fn usage() -> String {
     for (option, meaning) in OPTIONS {
         let _ = writeln!(text, "  {option:<22} {meaning}");
     }
-    text += "\nWithout a command, commands are read from standard input, one a line.\n\n\
-             Examples:\n  redis-cli set greeting hello\n  redis-cli -x set picture < picture.png\n  \
-             redis-cli -r 60 -i 1 info stats\n  redis-cli --csv lrange list 0 -1\n";
+    text +=
+        "\nWithout a command, commands are read from standard input, one a line.\n\nExamples:\n";
+    for example in EXAMPLES {
+        let _ = writeln!(text, "  redis-cli {example}");
+    }
     text
 }
 

@@ -78,7 +78,7 @@ impl Link {
     }
 
     /// Waits for the next frame.
-    pub fn next(&mut self) -> Result<Frame, Broken> {
+    pub fn receive(&mut self) -> Result<Frame, Broken> {
         while !self.end.found_in(&self.bytes) {
             let len = self.bytes.len();
             self.bytes.resize(len + READ_BYTES, 0);

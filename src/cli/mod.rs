@@ -147,10 +147,12 @@ fn from_stdin(mut session: Session) -> Result<(), Stop> {
             session.move_to(&words[1], &words[2]);
             continue;
         }
-        // Preferences and the screen mean nothing without a terminal.
-        if first.first() == Some(&b':')
-            || (words.len() == 1 && first.eq_ignore_ascii_case(b"clear"))
-        {
+        if words.len() == 1 && first.eq_ignore_ascii_case(b"clear") {
+            print!("\x1b[H\x1b[2J");
+            continue;
+        }
+        // Preferences of the prompt mean nothing without one.
+        if first.first() == Some(&b':') {
             continue;
         }
         match session.issue(&words[skip..], repeat) {

@@ -82,7 +82,7 @@ impl Session {
 
     fn ask(&mut self, words: &[&[u8]]) -> Option<Frame> {
         let link = self.link.as_mut()?;
-        let answer = link.send(words).and_then(|()| link.next());
+        let answer = link.send(words).and_then(|()| link.receive());
         if answer.is_err() {
             eprintln!("\nI/O error");
             self.link = None;
@@ -206,7 +206,7 @@ impl Session {
     fn answer(&mut self, plain: bool, pushes: bool) -> Result<Option<Frame>, Stop> {
         let frame = loop {
             let Some(link) = self.link.as_mut() else { return Err(Stop::Failed(Broken::Closed)) };
-            match link.next() {
+            match link.receive() {
                 Ok(push @ Frame::Push(_)) if !pushes => self.push(&push),
                 Ok(frame) => break frame,
                 Err(_) if self.ending => {

@@ -28,8 +28,14 @@ const LAYERS: &[(&str, u32)] = &[
 
 /// Uses inside one height: the protocol and the world lean on number text and seeded randomness,
 /// and only the outermost files put the layers together.
-const NEIGHBOURS: &[(&str, &str)] =
-    &[("resp", "base"), ("env", "base"), ("log", "base"), ("main", "net"), ("log", "env")];
+const NEIGHBOURS: &[(&str, &str)] = &[
+    ("resp", "base"),
+    ("env", "base"),
+    ("log", "base"),
+    ("main", "net"),
+    ("main", "cli"),
+    ("log", "env"),
+];
 
 fn height(layer: &str) -> Option<u32> {
     LAYERS.iter().find(|(name, _)| *name == layer).map(|(_, height)| *height)
