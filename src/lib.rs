@@ -22,6 +22,7 @@ pub mod cli;
 pub mod commands;
 pub mod ds;
 pub mod engine;
+pub mod entrypoint;
 pub mod env;
 pub mod keyspace;
 pub mod log;

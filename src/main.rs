@@ -1,10 +1,11 @@
 //! The binary `redis-server`: command line, configuration, then the loop until it ends. Under the
-//! name `redis-cli` it is the client.
+//! name `redis-cli` it is the client, under `docker-entrypoint` what a container starts.
 
 // The one place that may look at the process it runs in.
 #![allow(clippy::disallowed_methods)]
 
 use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::process::exit;
 
@@ -14,13 +15,16 @@ use redstart::env::Disk;
 use redstart::env::real::{self, RealDisk, environment};
 use redstart::net::{listen, poll::Server};
 use redstart::sys::{crash, supervise};
-use redstart::{cli, commands, log, sys};
+use redstart::{cli, commands, entrypoint, log, sys};
 
 fn main() {
     let args: Vec<OsString> = std::env::args_os().collect();
     let name = args.first().and_then(|program| Path::new(program).file_name());
     if name.is_some_and(|name| name == "redis-cli") {
         exit(cli::run(args));
+    }
+    if name.is_some_and(entrypoint::is_named) {
+        exit(entrypoint::run(&args));
     }
     let directory = std::env::current_dir().unwrap_or_else(|error| {
         fail(format!("Can't find the working directory: {}", sys::error_text(&error)))
@@ -29,6 +33,7 @@ fn main() {
         read: &mut |path| RealDisk.read(path),
         list: &mut |path| RealDisk.list(path),
         stdin: &mut real::standard_input,
+        defaults: std::env::var_os("REDSTART_DEFAULTS").unwrap_or_default().into_vec(),
         directory,
     };
     match config::from_args(&args, &mut sources) {

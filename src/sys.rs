@@ -62,6 +62,23 @@ pub fn pid() -> u32 {
     std::process::id()
 }
 
+/// The user the process runs as.
+pub fn user_id() -> u32 {
+    // SAFETY: geteuid takes nothing and cannot fail.
+    unsafe { libc::geteuid() }
+}
+
+/// New files are for their owner alone, unless somebody chose another mask than the usual one.
+pub fn keep_files_private() {
+    // SAFETY: umask takes a plain number and cannot fail.
+    unsafe {
+        let mask = libc::umask(0o077);
+        if mask != 0o022 {
+            libc::umask(mask);
+        }
+    }
+}
+
 /// Bytes from the kernel's generator.
 pub fn random_bytes(bytes: &mut [u8]) -> io::Result<()> {
     let mut filled = 0;

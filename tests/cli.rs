@@ -5,6 +5,9 @@
 //! Redis's client made of them. Where that client is installed it is asked again, so the record
 //! stays true; `REDSTART_RECORD=1` writes it anew.
 
+// Processes, files and real time are what is tested here.
+#![allow(clippy::disallowed_methods)]
+
 mod support;
 
 use std::collections::BTreeMap;

@@ -1,6 +1,9 @@
 //! The server as a process: background, files, supervision, title, and what it leaves behind when
 //! it crashes.
 
+// Processes, files and real time are what is tested here.
+#![allow(clippy::disallowed_methods)]
+
 mod support;
 
 use std::io::Read;
@@ -103,7 +106,7 @@ fn notified(name: &str, listen: &UnixDatagram, mode: &str) -> (Vec<String>, Stri
         .stdin(Stdio::null())
         .spawn()
         .expect("the server can be started");
-    let mut next = || {
+    let next = || {
         let mut bytes = [0; 256];
         let count = listen.recv(&mut bytes).expect("a message comes");
         String::from_utf8_lossy(&bytes[..count]).into_owned()

@@ -12,6 +12,7 @@ const LAYERS: &[(&str, u32)] = &[
     ("main", 9),
     ("net", 9),
     ("cli", 9),
+    ("entrypoint", 9),
     ("commands", 8),
     ("engine", 7),
     ("keyspace", 6),
@@ -34,6 +35,7 @@ const NEIGHBOURS: &[(&str, &str)] = &[
     ("log", "base"),
     ("main", "net"),
     ("main", "cli"),
+    ("main", "entrypoint"),
     ("log", "env"),
 ];
 
