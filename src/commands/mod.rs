@@ -1,5 +1,7 @@
 //! One family a file: specs on top, handlers below. Nothing here touches a socket.
 
+pub mod bitfield;
+pub mod bitmap;
 pub mod client;
 pub mod cluster;
 pub mod command;
@@ -9,7 +11,10 @@ pub mod debug;
 pub mod docs;
 pub mod expire;
 pub mod generic;
+pub mod geo;
 pub mod hash;
+pub mod hll;
+pub mod list;
 pub mod lolwut;
 pub mod module;
 pub mod object;
@@ -17,9 +22,12 @@ pub mod pubsub;
 pub mod replication;
 pub mod scan;
 pub mod server;
+pub mod set;
+pub mod sort;
 pub mod string;
 pub mod tracking;
 pub mod transaction;
+pub mod zset;
 
 use crate::base::error::Error;
 use crate::engine::config::types::Allow;
@@ -30,7 +38,15 @@ use std::sync::LazyLock;
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
     Table::new(&[
         string::SPECS,
+        list::SPECS,
+        set::SPECS,
+        bitmap::SPECS,
+        bitfield::SPECS,
+        hll::SPECS,
         hash::SPECS,
+        sort::SPECS,
+        zset::SPECS,
+        geo::SPECS,
         generic::SPECS,
         expire::SPECS,
         scan::SPECS,
