@@ -23,6 +23,8 @@ mod family {
     mod scan;
     mod set;
     mod sort;
+    mod stream;
+    mod stream_group;
     mod string;
     mod transaction;
 }

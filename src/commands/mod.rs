@@ -24,6 +24,7 @@ pub mod scan;
 pub mod server;
 pub mod set;
 pub mod sort;
+pub mod stream;
 pub mod string;
 pub mod tracking;
 pub mod transaction;
@@ -44,6 +45,7 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
         bitfield::SPECS,
         hll::SPECS,
         hash::SPECS,
+        stream::SPECS,
         sort::SPECS,
         zset::SPECS,
         geo::SPECS,

@@ -57,7 +57,6 @@ const MISSING: &[(&str, &str)] = &[
     ("save", "there are no snapshots yet"),
     ("scripting", "there are no scripts and functions yet"),
     ("slowlog", "slow commands are not recorded yet"),
-    ("stream", "there are no streams yet"),
 ];
 
 /// Whether files of the source may be brought up to date.
