@@ -99,8 +99,13 @@ impl Keys<'_> {
     /// the key. Tells whether there was a key before.
     pub fn store<T: Collection>(&mut self, key: &[u8], value: T) -> bool {
         let hash = self.hash(key);
-        let existed = !self.gone(hash, key) && self.space.remove(self.db, hash, key);
+        let mut existed = !self.gone(hash, key);
         let (now, db) = (self.now, self.db);
+        if value.is_empty() {
+            existed &= self.space.remove(db, hash, key);
+        } else {
+            existed &= self.space.dbs[db].peek(hash, key).is_some();
+        }
         drop(Edit { space: &mut *self.space, db, hash, key, now, home: Home::New, value });
         existed
     }
@@ -143,7 +148,9 @@ impl<T: Collection> Edit<'_, T> {
 
     fn create(&mut self, value: T) {
         let stamp = self.space.access.born(self.now);
-        let epoch = self.space.walks.epoch;
+        // A key that is overwritten was there before, as far as walks are concerned.
+        let old = self.space.dbs[self.db].peek(self.hash, self.key);
+        let epoch = old.map_or(self.space.walks.epoch, |entry| entry.epoch());
         let entry = match value.as_packed() {
             Some((kind, bytes)) if bytes.len() <= PACKED_MAX => {
                 let entry = Entry::new(self.key, New::Packed(kind, bytes), None, epoch, stamp);
