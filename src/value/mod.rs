@@ -2,24 +2,32 @@
 
 pub mod hash;
 pub mod limits;
+pub mod list;
 pub mod set;
 pub mod string;
+pub mod zset;
 
 use crate::ds::listpack::Item;
 use crate::resp::reply::Reply;
 use hash::Hash;
+use list::List;
 use set::Set;
 use string::BigStr;
+use zset::ZSet;
 
 /// A value too large or too structured to live inside its entry.
 #[derive(Debug)]
 pub enum Value {
     /// A string.
     Str(BigStr),
+    /// A list.
+    List(List),
     /// A hash.
     Hash(Hash),
     /// A set.
     Set(Set),
+    /// A sorted set.
+    ZSet(ZSet),
 }
 
 /// The encodings of small collections, whose bytes may live inside their entry.
@@ -101,8 +109,10 @@ impl Value {
     pub fn type_name(&self) -> &'static str {
         match self {
             Value::Str(_) => "string",
+            Value::List(_) => "list",
             Value::Hash(_) => "hash",
             Value::Set(_) => "set",
+            Value::ZSet(_) => "zset",
         }
     }
 
@@ -110,8 +120,10 @@ impl Value {
     pub fn encoding(&self) -> &'static str {
         match self {
             Value::Str(_) => "raw",
+            Value::List(list) => list.encoding(),
             Value::Hash(hash) => hash.encoding(),
             Value::Set(set) => set.as_ref().encoding(),
+            Value::ZSet(set) => set.encoding(),
         }
     }
 
@@ -119,8 +131,10 @@ impl Value {
     pub fn duplicate(&self) -> Value {
         match self {
             Value::Str(s) => Value::Str(s.duplicate()),
+            Value::List(list) => Value::List(list.duplicate()),
             Value::Hash(hash) => Value::Hash(hash.duplicate()),
             Value::Set(set) => Value::Set(set.duplicate()),
+            Value::ZSet(set) => Value::ZSet(set.duplicate()),
         }
     }
 
@@ -129,8 +143,10 @@ impl Value {
         std::mem::size_of::<Value>()
             + match self {
                 Value::Str(s) => s.heap_bytes(),
+                Value::List(list) => list.heap_bytes(),
                 Value::Hash(hash) => hash.heap_bytes(),
                 Value::Set(set) => set.heap_bytes(),
+                Value::ZSet(set) => set.heap_bytes(),
             }
     }
 
@@ -138,8 +154,10 @@ impl Value {
     pub fn check(&self) {
         match self {
             Value::Str(_) => {}
+            Value::List(list) => list.check(),
             Value::Hash(hash) => hash.check(),
             Value::Set(set) => set.check(),
+            Value::ZSet(set) => set.check(),
         }
     }
 }

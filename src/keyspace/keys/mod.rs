@@ -8,9 +8,11 @@
 mod edit;
 mod hashes;
 mod hints;
+mod lists;
 mod look;
 mod sets;
 mod strings;
+mod zsets;
 
 use super::db::Db;
 use super::effects::{Event, class};
