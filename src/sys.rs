@@ -111,9 +111,12 @@ pub fn executable() -> &'static str {
 
 /// Bytes of physical memory of the machine.
 pub fn physical_memory() -> usize {
-    // SAFETY: sysconf takes no pointers.
-    let pages = unsafe { libc::sysconf(libc::_SC_PHYS_PAGES) };
-    usize::try_from(pages).unwrap_or(0) * page_size()
+    static BYTES: std::sync::OnceLock<usize> = std::sync::OnceLock::new();
+    *BYTES.get_or_init(|| {
+        // SAFETY: sysconf takes no pointers.
+        let pages = unsafe { libc::sysconf(libc::_SC_PHYS_PAGES) };
+        usize::try_from(pages).unwrap_or(0) * page_size()
+    })
 }
 
 /// The process id.

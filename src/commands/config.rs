@@ -93,15 +93,11 @@ fn resetstat(cx: &mut EngineCx<'_>, _: &mut Args<'_>) -> CmdResult {
 }
 
 fn rewrite(cx: &mut EngineCx<'_>, _: &mut Args<'_>) -> CmdResult {
-    let Some(path) = cx.engine.config_file.clone() else {
+    if cx.engine.config_file.is_none() {
         return Err(Error::err("The server is running without a config file"));
-    };
-    let engine = &mut *cx.engine;
-    let old = engine.env.disk.read(&path).unwrap_or_default();
-    let text = engine.config.rewrite(&String::from_utf8_lossy(&old));
-    if let Err(error) = engine.env.disk.replace(&path, text.as_bytes()) {
-        tracing::warn!("CONFIG REWRITE failed: {error}");
-        let reason = crate::sys::error_text(&error);
+    }
+    if let Err(reason) = cx.engine.rewrite_config(false) {
+        tracing::warn!("CONFIG REWRITE failed: {reason}");
         return Err(Error::err(format!("Rewriting config file: {reason}")));
     }
     tracing::warn!("CONFIG REWRITE executed with success.");

@@ -1,5 +1,7 @@
 //! One family a file: specs on top, handlers below. Nothing here touches a socket.
 
+pub mod bitfield;
+pub mod bitmap;
 pub mod client;
 pub mod config;
 pub mod connection;
@@ -8,6 +10,7 @@ pub mod expire;
 pub mod generic;
 pub mod geo;
 pub mod hash;
+pub mod hll;
 pub mod list;
 pub mod object;
 pub mod pubsub;
@@ -28,6 +31,9 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
         string::SPECS,
         list::SPECS,
         set::SPECS,
+        bitmap::SPECS,
+        bitfield::SPECS,
+        hll::SPECS,
         hash::SPECS,
         sort::SPECS,
         zset::SPECS,

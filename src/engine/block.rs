@@ -287,6 +287,7 @@ impl Engine {
         if let Some(client) = self.clients.get_mut(&id) {
             client.parked = false;
         }
+        self.watch_output(id);
         self.mark_dirty(id);
         self.make_ready(id);
     }

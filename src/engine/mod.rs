@@ -219,6 +219,10 @@ impl Engine {
         self.limits.list_compress_depth = config.list_compress_depth as usize;
         self.limits.zset_max_listpack_entries = config.zset_max_listpack_entries as usize;
         self.limits.zset_max_listpack_value = config.zset_max_listpack_value as usize;
+        self.limits.set_max_intset_entries = config.set_max_intset_entries as usize;
+        self.limits.set_max_listpack_entries = config.set_max_listpack_entries as usize;
+        self.limits.set_max_listpack_value = config.set_max_listpack_value as usize;
+        self.limits.hll_sparse_max_bytes = config.hll_sparse_max_bytes as usize;
         let access = &mut self.keyspace.access;
         access.lfu = matches!(
             config.maxmemory_policy,
@@ -300,7 +304,7 @@ impl Engine {
     pub fn read_closed(&mut self, id: ClientId) {
         let Some(client) = self.clients.get_mut(&id) else { return };
         client.read_closed = true;
-        if client.blocked.is_some() {
+        if client.blocked.is_some() || client.postponed {
             // Nobody is left to answer to; what it would take stays for others.
             client.close = CloseWish::Now;
             self.mark_dirty(id);

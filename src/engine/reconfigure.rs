@@ -80,6 +80,18 @@ impl Engine {
         })
     }
 
+    /// Writes the values in force into the configuration file, those that have their default only
+    /// when `all` says so; the error says why not.
+    pub fn rewrite_config(&mut self, all: bool) -> Result<(), String> {
+        let Some(path) = self.config_file.clone() else {
+            return Err("The server is running without a config file".to_owned());
+        };
+        let old = self.env.disk.read(&path).unwrap_or_default();
+        let old = String::from_utf8_lossy(&old);
+        let text = if all { self.config.rewrite_all(&old) } else { self.config.rewrite(&old) };
+        self.env.disk.replace(&path, text.as_bytes()).map_err(|error| error_text(&error))
+    }
+
     /// Sets the counters of INFO back.
     pub fn reset_stats(&mut self) {
         self.stats = super::stats::Stats::default();

@@ -134,6 +134,8 @@ impl Engine {
                 if let Some(client) = self.clients.get_mut(&id) {
                     client.live = Some(live);
                 }
+                // Whoever has more coming than it may is not served to the end.
+                self.watch_output(id);
                 self.mark_dirty(id);
                 done
             }

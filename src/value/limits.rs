@@ -13,7 +13,7 @@ pub struct Limits {
     pub set_max_listpack_entries: usize,
     /// Longest member of such a set (`set-max-listpack-value`), bytes.
     pub set_max_listpack_value: usize,
-    /// Longest HyperLogLog in sparse form (`hll-sparse-max-bytes`), its header not counted.
+    /// Longest HyperLogLog in sparse form (`hll-sparse-max-bytes`), header and all, bytes.
     pub hll_sparse_max_bytes: usize,
     /// Fields a hash may have as a listpack (`hash-max-listpack-entries`).
     pub hash_max_listpack_entries: usize,

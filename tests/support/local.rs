@@ -139,6 +139,9 @@ impl Inner {
 
     /// Takes a client's output as the network would, and closes it when that is asked for.
     fn collect(&mut self, id: ClientId) {
+        if self.engine.close_wish(id) == CloseWish::Now {
+            return self.close(id);
+        }
         let outlet = self.outlets.entry(id).or_default();
         while let Some(output) = self.engine.output(id).filter(|output| !output.is_empty()) {
             let mut slices = [IoSlice::new(&[]); 16];

@@ -44,11 +44,11 @@ pub const SPECS: &[Spec] = &[Spec::container("client", SUBCOMMANDS)
 const SUBCOMMANDS: &[Spec] = &[
     sub("caching", 3, tracking::caching)
         .since("6.0.0")
-        .summary("Tells whether the next command's keys are to be remembered."),
+        .summary("Chooses whether the next command's keys are tracked."),
     sub("getname", 2, getname).since("2.6.9").summary("Tells the connection's name."),
     sub("getredir", 2, tracking::getredir)
         .since("6.0.0")
-        .summary("Tells which connection gets the messages of invalid keys."),
+        .summary("Tells where invalidations of the connection go."),
     sub("help", 2, client_help)
         .flags(LOADING | STALE)
         .acl(cat::CONNECTION)
@@ -72,7 +72,7 @@ const SUBCOMMANDS: &[Spec] = &[
     sub("setname", 3, setname).since("2.6.9").summary("Names the connection."),
     sub("tracking", -3, tracking::tracking)
         .since("6.0.0")
-        .summary("Chooses whether the connection is told when keys it read change."),
+        .summary("Chooses whether the server tells of changes to keys that were read."),
     sub("trackinginfo", 2, tracking::trackinginfo)
         .since("6.2.0")
         .summary("Tells how the connection tracks keys."),
@@ -83,52 +83,57 @@ const SUBCOMMANDS: &[Spec] = &[
 ];
 
 const HELP: &[&str] = &[
+    "CACHING (YES|NO)",
+    "    Say whether the keys of the next command are tracked (OPTIN and OPTOUT modes).",
     "GETNAME",
-    "    Return the name of the current connection.",
+    "    Tell this connection's name.",
+    "GETREDIR",
+    "    Tell the connection that gets this one's invalidations, if any.",
     "ID",
-    "    Return the ID of the current connection.",
+    "    Tell this connection's number.",
     "INFO",
-    "    Return information about the current client connection.",
+    "    Show this connection's line of CLIENT LIST.",
     "KILL <ip:port>",
-    "    Kill connection made from <ip:port>.",
+    "    Close the connection that came from <ip:port>.",
     "KILL <option> <value> [<option> <value> [...]]",
-    "    Kill connections. Options are:",
+    "    Close the connections to which all options apply:",
     "    * ADDR (<ip:port>|<unixsocket>:0)",
-    "      Kill connections made from the specified address",
+    "      where they came from",
     "    * LADDR (<ip:port>|<unixsocket>:0)",
-    "      Kill connections made to specified local address",
+    "      where they came to",
     "    * TYPE (NORMAL|MASTER|REPLICA|PUBSUB)",
-    "      Kill connections by type.",
+    "      what they are used for",
     "    * USER <username>",
-    "      Kill connections authenticated by <username>.",
+    "      as whom they are logged in",
     "    * SKIPME (YES|NO)",
-    "      Skip killing current connection (default: yes).",
+    "      spare this one (yes unless said otherwise)",
     "    * ID <client-id>",
-    "      Kill connections by client id.",
-    "LIST [options ...]",
-    "    Return information about client connections. Options:",
-    "    * TYPE (NORMAL|MASTER|REPLICA|PUBSUB)",
-    "      Return clients of specified type.",
-    "    * ID <client-id> [<client-id> [...]]",
-    "      Return clients of specified IDs only.",
+    "      their number",
+    "LIST [TYPE (NORMAL|MASTER|REPLICA|PUBSUB)|ID <client-id> [<client-id> [...]]]",
+    "    Show a line for each connection, or for those of a kind, or for those named.",
     "NO-EVICT (ON|OFF)",
-    "    Protect current client connection from eviction.",
+    "    Keep this connection open when memory for clients is short.",
     "NO-TOUCH (ON|OFF)",
-    "    Will not touch LRU/LFU stats when this mode is on.",
+    "    Let this connection look at keys without their access time changing.",
     "PAUSE <timeout> [WRITE|ALL]",
-    "    Suspend all, or just write, clients for <timeout> milliseconds.",
+    "    Hold writes, or all requests, for <timeout> milliseconds.",
     "REPLY (ON|OFF|SKIP)",
-    "    Control the replies sent to the current connection.",
+    "    Answer this connection, do not, or leave out the next answer.",
     "SETINFO <option> <value>",
-    "    Set client meta attr. Options are:",
-    "    * LIB-NAME: the client lib name.",
-    "    * LIB-VER: the client lib version.",
+    "    Say which library this connection uses:",
+    "    * LIB-NAME: its name",
+    "    * LIB-VER: its version",
     "SETNAME <name>",
-    "    Assign the name <name> to the current connection.",
+    "    Name this connection.",
+    "TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]]",
+    "         [OPTIN] [OPTOUT] [NOLOOP]",
+    "    Ask to be told when keys change that this connection may have cached.",
+    "TRACKINGINFO",
+    "    Tell how that was asked.",
     "UNBLOCK <clientid> [TIMEOUT|ERROR]",
-    "    Unblock the specified blocked client.",
+    "    End the waiting of a blocked connection, as if in time or with an error.",
     "UNPAUSE",
-    "    Stop the current client pause, resuming traffic.",
+    "    End the pause.",
 ];
 
 fn caller<'e>(cx: &'e mut EngineCx<'_>) -> Result<&'e mut Client, Error> {

@@ -31,6 +31,7 @@ type Handler = fn(&mut EngineCx<'_>, &mut Args<'_>) -> CmdResult;
 /// Name, fewest and most words with `DEBUG` itself, handler.
 const SUBCOMMANDS: &[(&str, usize, usize, Handler)] = &[
     ("change-repl-id", 2, 2, change_repl_id),
+    ("config-rewrite-force-all", 2, 2, rewrite_all),
     ("drop-cluster-packet-filter", 3, 3, drop_packets),
     ("error", 3, 3, error),
     ("help", 2, 2, debug_help),
@@ -57,6 +58,8 @@ const SUBCOMMANDS: &[(&str, usize, usize, Handler)] = &[
 const HELP: &[&str] = &[
     "CHANGE-REPL-ID",
     "    Begin a new history of the data, as after a failover.",
+    "CONFIG-REWRITE-FORCE-ALL",
+    "    Write a line for every parameter into the configuration file.",
     "DROP-CLUSTER-PACKET-FILTER <packet-type>",
     "    Lose packets of the cluster bus. There is none here.",
     "ERROR <string>",
@@ -159,6 +162,12 @@ fn debug_help(cx: &mut EngineCx<'_>, _: &mut Args<'_>) -> CmdResult {
 
 fn change_repl_id(cx: &mut EngineCx<'_>, _: &mut Args<'_>) -> CmdResult {
     cx.engine.change_repl_id();
+    done(cx)
+}
+
+fn rewrite_all(cx: &mut EngineCx<'_>, _: &mut Args<'_>) -> CmdResult {
+    let written = cx.engine.rewrite_config(true);
+    written.map_err(|why| Error::err(format!("CONFIG-REWRITE-FORCE-ALL failed: {why}")))?;
     done(cx)
 }
 

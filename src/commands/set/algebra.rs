@@ -1,16 +1,18 @@
 //! Intersections, unions and differences, answered, counted or stored.
 //!
 //! All keys are read first, which settles expiry, types and counters; then all are borrowed
-//! together.
+//! together. What would take long is handed on as an [`Operation`].
 
 use super::DEL;
+use super::long::{Goal, Operation, Pass};
 use crate::base::error::Error;
 use crate::engine::args::Args;
 use crate::engine::cx::{CmdResult, DataCx, Outcome, Propagate};
+use crate::engine::work::LONG;
 use crate::keyspace::effects::{Event, class};
 use crate::keyspace::keys::Keys;
 use crate::value::reply_item;
-use crate::value::set::{self, Set, SetRef};
+use crate::value::set::{self, Diff, Set, SetRef};
 use std::ops::Range;
 
 /// The sets under the keys at these places, missing ones as `None`.
@@ -26,21 +28,78 @@ fn sources<'k>(
     Ok(places.map(|i| keys.again::<Set>(args.get(i))).collect())
 }
 
-pub(super) fn sinter(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
-    let DataCx { keys, out, .. } = cx;
-    let sets = sources(keys, args, 1..args.len())?;
+fn members(set: &Option<SetRef<'_>>) -> usize {
+    set.map_or(0, SetRef::len)
+}
+
+/// An operation in slices over the sets under the keys at these places, which exist.
+fn in_slices(
+    cx: &mut DataCx<'_>,
+    args: &Args<'_>,
+    places: impl Iterator<Item = usize>,
+    passes: Vec<Pass>,
+    goal: Goal,
+    like: Set,
+) -> CmdResult {
+    let leases = places.map(|i| cx.keys.lease(args.get(i), false)).collect();
+    Ok(Outcome::Enter(Box::new(Operation::new(leases, passes, goal, like, cx.out))))
+}
+
+/// What SINTER, SINTERCARD and SINTERSTORE have in common.
+fn intersection(
+    cx: &mut DataCx<'_>,
+    args: &Args<'_>,
+    places: Range<usize>,
+    goal: Goal,
+) -> CmdResult {
+    let DataCx { keys, out, limits, .. } = cx;
+    let sets = sources(keys, args, places.clone())?;
     let Some(common) = set::intersect(&sets) else {
-        out.set(0);
-        return Ok(Outcome::Unchanged);
+        return match goal {
+            Goal::Answer => {
+                out.set(0);
+                Ok(Outcome::Unchanged)
+            }
+            Goal::Count(_) => {
+                out.int(0);
+                Ok(Outcome::Unchanged)
+            }
+            Goal::Store(key, event) => store(cx, &key, Set::default(), event),
+        };
     };
-    let mut count = 0;
-    let slot = out.open_set();
-    for member in common.iter() {
-        reply_item(out, member);
-        count += 1;
+    if common.smallest().len() >= LONG {
+        let like = set::empty_intersection(common.smallest());
+        let mut order: Vec<usize> = (0..sets.len()).collect();
+        order.sort_by_key(|i| members(&sets[*i]));
+        let order = order.into_iter().map(|i| places.start + i);
+        return in_slices(cx, args, order, vec![Pass::Meet], goal, like);
     }
-    out.close(slot, count);
+    match goal {
+        Goal::Answer => {
+            let mut count = 0;
+            let slot = out.open_set();
+            for member in common.iter() {
+                reply_item(out, member);
+                count += 1;
+            }
+            out.close(slot, count);
+        }
+        Goal::Count(limit) => out.int(common.count(limit) as i64),
+        Goal::Store(key, event) => {
+            let result = set::store_intersection(&common, limits);
+            return store(cx, &key, result, event);
+        }
+    }
     Ok(Outcome::Unchanged)
+}
+
+pub(super) fn sinter(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
+    intersection(cx, args, 1..args.len(), Goal::Answer)
+}
+
+pub(super) fn sinterstore(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
+    let goal = Goal::Store(args.get(1).to_vec(), "sinterstore");
+    intersection(cx, args, 2..args.len(), goal)
 }
 
 pub(super) fn sintercard(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
@@ -60,48 +119,63 @@ pub(super) fn sintercard(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult 
         let value = args.next_int().map_err(|_| NEGATIVE)?;
         limit = u64::try_from(value).map_err(|_| NEGATIVE)?;
     }
-    let sets = sources(&mut cx.keys, args, 2..2 + numkeys)?;
-    let count = set::intersect(&sets).map_or(0, |common| common.count(limit));
-    cx.out.int(count as i64);
-    Ok(Outcome::Unchanged)
+    intersection(cx, args, 2..2 + numkeys, Goal::Count(limit))
 }
 
-pub(super) fn sinterstore(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
-    let sets = sources(&mut cx.keys, args, 2..args.len())?;
-    let result = set::intersect(&sets)
-        .map_or_else(Set::default, |common| set::store_intersection(&common, cx.limits));
-    store(cx, args.get(1), result, "sinterstore")
+fn union(cx: &mut DataCx<'_>, args: &Args<'_>, first: usize, goal: Goal) -> CmdResult {
+    let places = first..args.len();
+    let DataCx { keys, out, limits, .. } = cx;
+    let sets = sources(keys, args, places.clone())?;
+    if sets.iter().map(members).sum::<usize>() >= LONG {
+        let there: Vec<bool> = sets.iter().map(Option::is_some).collect();
+        let there = places.filter(|i| there[i - first]);
+        let passes = (0..there.clone().count()).map(Pass::Join).collect();
+        return in_slices(cx, args, there, passes, goal, Set::default());
+    }
+    // One set is its own union.
+    let alone = sets.len() == 1 && matches!(goal, Goal::Answer);
+    let made = if alone { Set::default() } else { set::union(&sets, limits) };
+    if let Goal::Store(key, event) = goal {
+        return store(cx, &key, made, event);
+    }
+    let result = if alone { sets[0].unwrap_or(made.as_ref()) } else { made.as_ref() };
+    out.set(result.len());
+    result.iter().for_each(|member| reply_item(out, member));
+    Ok(Outcome::Unchanged)
 }
 
 pub(super) fn sunion(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
-    let DataCx { keys, out, limits, .. } = cx;
-    let sets = sources(keys, args, 1..args.len())?;
-    // One set is its own union.
-    let made = if sets.len() > 1 { Some(set::union(&sets, limits)) } else { None };
-    let result = made.as_ref().map(Set::as_ref).or(sets[0]);
-    out.set(result.map_or(0, SetRef::len));
-    result.iter().flat_map(|set| set.iter()).for_each(|member| reply_item(out, member));
-    Ok(Outcome::Unchanged)
+    union(cx, args, 1, Goal::Answer)
 }
 
 pub(super) fn sunionstore(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
-    let sets = sources(&mut cx.keys, args, 2..args.len())?;
-    let result = set::union(&sets, cx.limits);
-    store(cx, args.get(1), result, "sunionstore")
+    union(cx, args, 2, Goal::Store(args.get(1).to_vec(), "sunionstore"))
 }
 
-/// Whether the key at `first` stands once more behind it.
-fn first_again(args: &Args<'_>, first: usize) -> bool {
-    args.iter().skip(first + 1).any(|key| key == args.get(first))
-}
-
-pub(super) fn sdiff(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
-    let again = first_again(args, 1);
+fn difference(cx: &mut DataCx<'_>, args: &Args<'_>, first: usize, goal: Goal) -> CmdResult {
+    let places = first..args.len();
+    let again = args.iter().skip(first + 1).any(|key| key == args.get(first));
     let DataCx { keys, out, limits, .. } = cx;
-    let sets = sources(keys, args, 1..args.len())?;
+    let sets = sources(keys, args, places.clone())?;
+    let diff = set::difference(&sets, again);
+    if diff.work() >= LONG {
+        let mut order: Vec<usize> = places.clone().filter(|i| sets[i - first].is_some()).collect();
+        let passes = if let Diff::TakeOut(..) = diff {
+            let remove = (1..order.len()).map(Pass::Remove);
+            std::iter::once(Pass::Join(0)).chain(remove).collect()
+        } else {
+            order[1..].sort_by_key(|i| std::cmp::Reverse(members(&sets[i - first])));
+            vec![Pass::Miss]
+        };
+        return in_slices(cx, args, order.into_iter(), passes, goal, Set::default());
+    }
+    if let Goal::Store(key, event) = goal {
+        let result = diff.store(limits);
+        return store(cx, &key, result, event);
+    }
     let mut count = 0;
     let slot = out.open_set();
-    set::difference(&sets, again).show(limits, &mut |member| {
+    diff.show(limits, &mut |member| {
         reply_item(out, member);
         count += 1;
     });
@@ -109,15 +183,21 @@ pub(super) fn sdiff(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
     Ok(Outcome::Unchanged)
 }
 
+pub(super) fn sdiff(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
+    difference(cx, args, 1, Goal::Answer)
+}
+
 pub(super) fn sdiffstore(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
-    let again = first_again(args, 2);
-    let sets = sources(&mut cx.keys, args, 2..args.len())?;
-    let result = set::difference(&sets, again).store(cx.limits);
-    store(cx, args.get(1), result, "sdiffstore")
+    difference(cx, args, 2, Goal::Store(args.get(1).to_vec(), "sdiffstore"))
 }
 
 /// Keeps a result under `key`; an empty one deletes it.
-fn store(cx: &mut DataCx<'_>, key: &[u8], result: Set, event: &'static str) -> CmdResult {
+pub(super) fn store(
+    cx: &mut DataCx<'_>,
+    key: &[u8],
+    result: Set,
+    event: &'static str,
+) -> CmdResult {
     let len = result.len();
     cx.out.int(len as i64);
     let existed = cx.keys.store(key, result);

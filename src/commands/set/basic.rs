@@ -1,9 +1,11 @@
 //! Members put in, taken out, asked for and walked over.
 
 use super::DEL;
+use super::long::{Listing, Scanned};
 use crate::commands::scan::{parse_cursor, scan_options};
 use crate::engine::args::Args;
 use crate::engine::cx::{CmdResult, DataCx, Outcome, Propagate};
+use crate::engine::work::LONG;
 use crate::keyspace::effects::{Event, class};
 use crate::value::reply_item;
 use crate::value::set::Set;
@@ -72,13 +74,17 @@ pub(super) fn scard(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
 }
 
 pub(super) fn smembers(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
-    match cx.keys.read::<Set>(args.get(1))? {
-        Some(set) => {
-            cx.out.set(set.len());
-            set.iter().for_each(|member| reply_item(cx.out, member));
-        }
-        None => cx.out.set(0),
+    let Some(set) = cx.keys.read::<Set>(args.get(1))? else {
+        cx.out.set(0);
+        return Ok(Outcome::Unchanged);
+    };
+    let len = set.len();
+    cx.out.set(len);
+    if len >= LONG {
+        let lease = cx.keys.lease(args.get(1), false);
+        return Ok(Outcome::Enter(Box::new(Listing::new(lease, len, len))));
     }
+    set.iter().for_each(|member| reply_item(cx.out, member));
     Ok(Outcome::Unchanged)
 }
 
@@ -125,7 +131,12 @@ pub(super) fn sscan(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
         cx.out.raw(b"*2\r\n$1\r\n0\r\n*0\r\n");
         return Ok(Outcome::Unchanged);
     };
-    scan_options(args, 3, false)?.run(cx.out, cursor, |cursor, found| {
+    let options = scan_options(args, 3, false)?;
+    if options.is_long() && set.len() >= LONG {
+        let leased = Scanned(cx.keys.lease(args.get(1), false));
+        return Ok(options.run_long(cursor, leased));
+    }
+    options.run(cx.out, cursor, |cursor, found| {
         set.scan(cursor, &mut |member| {
             member.with_text(|text| found.offer(text));
         })

@@ -2,7 +2,10 @@
 
 mod algebra;
 mod basic;
+mod long;
 mod random;
+#[cfg(test)]
+mod tests;
 
 use crate::engine::keyspec::KeySpec;
 use crate::engine::spec::{Spec, cat, flag};

@@ -4,10 +4,12 @@
 //! all of them went.
 
 use super::DEL;
+use super::long::{Draws, Listing};
 use crate::base::error::Error;
 use crate::commands::expire::{propagating, rewritten};
 use crate::engine::args::Args;
 use crate::engine::cx::{CmdResult, DataCx, Outcome, Propagate};
+use crate::engine::work::LONG;
 use crate::keyspace::effects::{Event, class};
 use crate::resp::request::Argv;
 use crate::value::reply_item;
@@ -18,9 +20,9 @@ const SPOP: Event = Event::new(class::SET, "spop");
 /// Members named by one SREM in the stream.
 const BATCH: usize = 1024;
 
-/// Most repetitions one call may ask for. Redis goes on for years when told to; so many members
-/// are some hundred megabytes of reply.
-const DRAWS_MAX: u64 = 1 << 24;
+/// Most repetitions one call may ask for: no client could read a longer array, and Redis goes on
+/// for years when told to.
+const DRAWS_MAX: u64 = i32::MAX as u64;
 
 pub(super) fn spop(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
     match args.len() {
@@ -131,27 +133,30 @@ pub(super) fn srandmember(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult
              9223372036854775807",
         ));
     }
-    let Some(set) = cx.keys.read::<Set>(args.get(1))? else {
+    let key = args.get(1);
+    let Some(set) = cx.keys.read::<Set>(key)? else {
         cx.out.array(0);
         return Ok(Outcome::Unchanged);
     };
     let (n, len) = (count.unsigned_abs(), set.len());
-    let (out, rng) = (&mut *cx.out, &mut *cx.rng);
     if count < 0 || n == 1 {
         if n > DRAWS_MAX {
             return Err(Error::fixed("ERR value is out of range"));
         }
-        out.array(n as usize);
-        set.draw(n, rng, &mut |member| {
-            reply_item(out, member);
-            !out.overflowed()
-        });
-    } else if n >= len as u64 {
-        out.array(len);
-        set.iter().for_each(|member| reply_item(out, member));
-    } else {
-        out.array(n as usize);
-        set.sample(n as usize, rng, &mut |member| reply_item(out, member));
+        cx.out.array(n as usize);
+        if n >= LONG as u64 {
+            let lease = cx.keys.lease(key, false);
+            return Ok(Outcome::Enter(Box::new(Draws::new(lease, n))));
+        }
+        set.draw(n, cx.rng, &mut |member| reply_item(cx.out, member));
+        return Ok(Outcome::Unchanged);
     }
+    let n = n.min(len as u64) as usize;
+    cx.out.array(n);
+    if n >= LONG {
+        let lease = cx.keys.lease(key, false);
+        return Ok(Outcome::Enter(Box::new(Listing::new(lease, n, len))));
+    }
+    set.sample(n, cx.rng, &mut |member| reply_item(cx.out, member));
     Ok(Outcome::Unchanged)
 }

@@ -108,9 +108,9 @@ fn behaves_like_a_deque() {
         let plain_from = if seed % 2 == 0 { 4097 } else { usize::MAX };
         let mut list = Quicklist::new(Fill::of(fill).plain_from(plain_from), depth);
         let mut model = Model::new();
-        for round in 0..1200 {
+        for round in 0..900 {
             step(&mut rng, &mut list, &mut model);
-            if round % 20 == 0 {
+            if round % 50 == 0 {
                 same(&list, &model);
             }
         }

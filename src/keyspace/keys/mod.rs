@@ -328,6 +328,11 @@ impl<'a> Keys<'a> {
         self.space
     }
 
+    /// The whole keyspace, to look at.
+    pub(in crate::keyspace) fn keyspace(&self) -> &Keyspace {
+        self.space
+    }
+
     /// A key picked uniformly; expired ones it meets are deleted.
     pub fn random_key(&mut self) -> Option<Vec<u8>> {
         const TRIES_AMONG_HIDDEN: usize = 100;

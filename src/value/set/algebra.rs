@@ -23,6 +23,11 @@ pub fn intersect<'a>(sets: &[Option<SetRef<'a>>]) -> Option<Inter<'a>> {
 }
 
 impl<'a> Inter<'a> {
+    /// The source that is walked over.
+    pub fn smallest(&self) -> SetRef<'a> {
+        self.smallest
+    }
+
     /// The members that are in all sources, in the order of the smallest one.
     pub fn iter(&self) -> impl Iterator<Item = Item<'a>> {
         self.smallest.iter().filter(|item| self.others.iter().all(|set| set.contains_item(*item)))
@@ -36,19 +41,24 @@ impl<'a> Inter<'a> {
     }
 }
 
-/// The intersection as a set of its own.
-pub fn store_intersection(inter: &Inter<'_>, limits: &Limits) -> Set {
-    let mut result = match inter.smallest {
+/// An empty set in the encoding in which an intersection begins to be collected.
+pub fn empty_intersection(smallest: SetRef<'_>) -> Set {
+    match smallest {
         SetRef::Ints(_) => Set::Ints(Intset::new()),
         _ => Set::Packed(Listpack::new()),
-    };
+    }
+}
+
+/// The intersection as a set of its own.
+pub fn store_intersection(inter: &Inter<'_>, limits: &Limits) -> Set {
+    let mut result = empty_intersection(inter.smallest);
     let mut only_ints = true;
     for item in inter.iter() {
         only_ints = only_ints && item.as_int().is_some();
         result.insert_item(item, limits);
     }
-    if only_ints && !result.is_empty() {
-        result.to_ints(limits);
+    if only_ints {
+        result.settle_ints(limits);
     }
     result
 }
@@ -93,6 +103,17 @@ pub fn difference<'a>(sets: &[Option<SetRef<'a>>], first_again: bool) -> Diff<'a
 }
 
 impl Diff<'_> {
+    /// How many members are walked over.
+    pub fn work(&self) -> usize {
+        match self {
+            Diff::Empty => 0,
+            Diff::LookUp(first, _) => first.len(),
+            Diff::TakeOut(first, others) => {
+                first.len() + others.iter().map(|set| set.len()).sum::<usize>()
+            }
+        }
+    }
+
     /// The difference as a set of its own.
     pub fn store(&self, limits: &Limits) -> Set {
         match self {

@@ -22,7 +22,10 @@ use crate::ds::intset::{Intset, IntsetRef};
 use crate::ds::listpack::{self, Item, Listpack, Packed};
 use crate::value::limits::Limits;
 use crate::value::{Collection, PackedKind, Value};
-pub use algebra::{Diff, Inter, difference, intersect, store_intersection, union};
+pub use algebra::{
+    Diff, Inter, difference, empty_intersection, intersect, store_intersection, union,
+};
+pub use sample::Share;
 pub use table::Table;
 
 /// An owned set.
@@ -257,7 +260,7 @@ impl Set {
             Set::Table(_) => return,
         };
         if more > limit {
-            self.to_table(limits);
+            self.become_table(limits);
         }
     }
 
@@ -281,7 +284,7 @@ impl Set {
                 if fits {
                     pack.push(text);
                 } else {
-                    self.to_table(limits).insert(text);
+                    self.become_table(limits).insert(text);
                 }
                 true
             }
@@ -303,7 +306,7 @@ impl Set {
             return false;
         }
         if set.as_ref().len() > limits.set_max_intset_entries {
-            self.to_table(limits);
+            self.become_table(limits);
         }
         true
     }
@@ -324,7 +327,7 @@ impl Set {
             pack.push(text);
             *self = Set::Packed(pack);
         } else {
-            self.to_table(limits).insert(text);
+            self.become_table(limits).insert(text);
         }
         true
     }
@@ -343,7 +346,7 @@ impl Set {
     }
 
     /// Changes the encoding to a table.
-    fn to_table(&mut self, limits: &Limits) -> &mut Table {
+    fn become_table(&mut self, limits: &Limits) -> &mut Table {
         if !matches!(self, Set::Table(_)) {
             let mut table = Box::new(Table::new(limits.seed));
             for item in self.as_ref().iter() {
@@ -356,8 +359,11 @@ impl Set {
     }
 
     /// Makes a set of which all members are integers an intset, if it may be one.
-    fn to_ints(&mut self, limits: &Limits) {
-        if matches!(self, Set::Ints(_)) || self.len() > limits.set_max_intset_entries {
+    pub fn settle_ints(&mut self, limits: &Limits) {
+        if matches!(self, Set::Ints(_))
+            || self.is_empty()
+            || self.len() > limits.set_max_intset_entries
+        {
             return;
         }
         let mut ints = Intset::new();

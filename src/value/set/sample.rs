@@ -32,20 +32,19 @@ impl<'a> SetRef<'a> {
         }
     }
 
-    /// `n` independent draws from a set that has members; stops when `f` answers false.
-    pub fn draw(self, n: u64, rng: &mut Rng, f: &mut impl FnMut(Item<'a>) -> bool) {
-        if let SetRef::Packed(pack) = self
-            && n >= LAY_OUT_FROM
-        {
-            let items: Vec<Item<'a>> = pack.iter().collect();
-            let mut pick = || items[rng.below(items.len() as u64) as usize];
-            (0..n).all(|_| f(pick()));
-            return;
+    /// `n` independent draws from a set that has members.
+    pub fn draw(self, n: u64, rng: &mut Rng, f: &mut impl FnMut(Item<'a>)) {
+        match self {
+            SetRef::Packed(pack) if n >= LAY_OUT_FROM => {
+                let items: Vec<Item<'a>> = pack.iter().collect();
+                let mut pick = || items[rng.below(items.len() as u64) as usize];
+                (0..n).for_each(|_| f(pick()));
+            }
+            _ => (0..n).for_each(|_| self.random(rng).into_iter().for_each(&mut *f)),
         }
-        (0..n).all(|_| self.random(rng).is_some_and(&mut *f));
     }
 
-    /// `n` different members, fewer than there are, each choice of `n` equally likely.
+    /// `n` different members, no more than there are, each choice of `n` equally likely.
     pub fn sample(self, n: usize, rng: &mut Rng, f: &mut impl FnMut(Item<'a>)) {
         let SetRef::Table(table) = self else {
             return choose(self.iter(), self.len(), n, rng, f);
@@ -64,8 +63,30 @@ impl<'a> SetRef<'a> {
     }
 }
 
-/// Walks over `len` items and takes `n` of them: each with the share that is still wanted, which
-/// makes every choice equally likely.
+/// A part of a whole that is walked over once: each thing is taken with the share of what is still
+/// wanted in what is still to come, which makes every choice of so many equally likely.
+pub struct Share {
+    wanted: u64,
+    left: u64,
+}
+
+impl Share {
+    /// So many of `of` things.
+    pub fn new(wanted: usize, of: usize) -> Share {
+        Share { wanted: wanted as u64, left: of as u64 }
+    }
+
+    /// Whether the next one is taken.
+    #[inline]
+    pub fn takes(&mut self, rng: &mut Rng) -> bool {
+        let taken = self.wanted >= self.left || rng.below(self.left) < self.wanted;
+        self.wanted -= u64::from(taken);
+        self.left -= 1;
+        taken
+    }
+}
+
+/// Shows `n` of `len` items.
 fn choose<'a>(
     items: impl Iterator<Item = Item<'a>>,
     len: usize,
@@ -73,16 +94,8 @@ fn choose<'a>(
     rng: &mut Rng,
     f: &mut impl FnMut(Item<'a>),
 ) {
-    let mut wanted = n as u64;
-    for (item, left) in items.zip((1..=len as u64).rev()) {
-        if wanted == 0 {
-            return;
-        }
-        if rng.below(left) < wanted {
-            wanted -= 1;
-            f(item);
-        }
-    }
+    let mut share = Share::new(n, len);
+    items.filter(|_| share.takes(rng)).for_each(f);
 }
 
 impl Set {
@@ -131,10 +144,9 @@ impl Set {
 fn split_packed(pack: &Listpack, n: usize, rng: &mut Rng, f: &mut impl FnMut(&[u8])) -> Listpack {
     let packed = pack.as_packed();
     let mut rest = Listpack::new();
-    let (mut wanted, mut left) = (n as u64, packed.len() as u64);
+    let mut share = Share::new(n, packed.len());
     for item in packed.iter() {
-        if rng.below(left) < wanted {
-            wanted -= 1;
+        if share.takes(rng) {
             item.with_text(&mut *f);
         } else {
             match item {
@@ -142,7 +154,6 @@ fn split_packed(pack: &Listpack, n: usize, rng: &mut Rng, f: &mut impl FnMut(&[u
                 Item::Bytes(text) => rest.push(text),
             }
         }
-        left -= 1;
     }
     rest
 }

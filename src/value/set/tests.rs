@@ -237,10 +237,7 @@ fn draws_are_uniform_in_every_encoding() {
             hit(&mut counts, &item.to_vec());
         }
         tell("single", &mut counts);
-        set.as_ref().draw(8_000, &mut rng, &mut |item| {
-            hit(&mut counts, &item.to_vec());
-            true
-        });
+        set.as_ref().draw(8_000, &mut rng, &mut |item| hit(&mut counts, &item.to_vec()));
         tell("with repetition", &mut counts);
         for n in [3, 20, 39] {
             for _ in 0..6_000 / n {
