@@ -19,6 +19,7 @@ use crate::engine::cx::{CmdResult, EngineCx, Outcome, Propagate};
 use crate::engine::spec::{Spec, flag::*};
 use crate::keyspace::keys::{NewStr, Ttl};
 use crate::resp::request::Argv;
+use crate::value::limits::Limits;
 
 /// The family.
 pub const SPECS: &[Spec] = &[Spec::engine("debug", -2, debug)
@@ -198,11 +199,15 @@ fn pause_cron(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
 
 fn packed_threshold(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
     let size = std::str::from_utf8(args.get(2)).ok().and_then(parse_memory);
-    if size.is_none_or(|size| size > u64::from(u32::MAX)) {
+    /// What a listpack can count, less a little.
+    const MOST: u64 = (4 << 30) - (1 << 20);
+    let Some(size) = size.filter(|size| *size <= MOST) else {
         return Err(Error::fixed(
             "ERR argument must be a memory value bigger than 1 and smaller than 4gb",
         ));
-    }
+    };
+    let usual = Limits::DEFAULT.list_plain_from;
+    cx.engine.limits.list_plain_from = if size == 0 { usual } else { size as usize };
     done(cx)
 }
 
