@@ -1,10 +1,13 @@
 //! What asks about single members, counts or walks: ZCARD, ZSCORE, ZRANK, ZCOUNT, ZSCAN.
 
 use crate::base::error::Error;
-use crate::commands::scan::{parse_cursor, scan_options};
+use crate::commands::scan::{Found, ScanSource, parse_cursor, scan_options};
 use crate::engine::args::Args;
 use crate::engine::cx::{CmdResult, DataCx, Outcome};
-use crate::value::zset::{LexRange, ScoreRange, ZSet};
+use crate::engine::work::LONG;
+use crate::keyspace::keys::Keys;
+use crate::keyspace::lease::Lease;
+use crate::value::zset::{LexRange, ScoreRange, ZSet, ZSetRef};
 
 pub(super) fn zcard(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
     let set = cx.keys.read::<ZSet>(args.get(1))?;
@@ -84,18 +87,40 @@ pub(super) fn zlexcount(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
     Ok(Outcome::Unchanged)
 }
 
+/// The options are looked at last: a missing key answers before they can be wrong.
 pub(super) fn zscan(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
     let cursor = parse_cursor(args.get(2))?;
     let Some(set) = cx.keys.read::<ZSet>(args.get(1))? else {
         cx.out.raw(b"*2\r\n$1\r\n0\r\n*0\r\n");
         return Ok(Outcome::Unchanged);
     };
-    scan_options(args, 3, false)?.run(cx.out, cursor, |cursor, found| {
-        set.scan(cursor, &mut |member, score| {
-            if found.offer(member) {
-                found.push(score);
-            }
-        })
-    });
+    let options = scan_options(args, 3, false)?;
+    if options.is_long() && set.len() >= LONG && matches!(set, ZSetRef::Ranked(_)) {
+        let leased = Leased(cx.keys.lease(args.get(1), false));
+        return Ok(options.run_long(cursor, leased));
+    }
+    options.run(cx.out, cursor, |cursor, found| scan_step(set, cursor, found));
     Ok(Outcome::Unchanged)
+}
+
+fn scan_step(set: ZSetRef<'_>, cursor: u64, found: &mut Found<'_>) -> u64 {
+    set.scan(cursor, &mut |member, score| {
+        if found.offer(member) {
+            found.push(score);
+        }
+    })
+}
+
+/// The sorted set of a scan that takes long.
+struct Leased(Lease);
+
+impl ScanSource for Leased {
+    fn step(&mut self, keys: &mut Keys<'_>, cursor: u64, found: &mut Found<'_>) -> u64 {
+        let set = keys.leased::<ZSet>(self.0).expect("it was there when it was leased");
+        scan_step(set, cursor, found)
+    }
+
+    fn lease(&self) -> Lease {
+        self.0
+    }
 }

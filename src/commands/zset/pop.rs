@@ -108,7 +108,8 @@ fn zpop(cx: &mut DataCx<'_>, args: &Args<'_>, end: End) -> CmdResult {
     let (mut count, mut shape) = (1, Shape::Flat);
     if args.len() == 3 {
         const NEGATIVE: Error = Error::fixed("ERR value is out of range, must be positive");
-        count = usize::try_from(args.int(2)?).map_err(|_| NEGATIVE)?;
+        let given = args.int(2).map_err(|_| NEGATIVE)?;
+        count = usize::try_from(given).map_err(|_| NEGATIVE)?;
         shape = Shape::Listed;
     }
     let found = cx.keys.for_write::<ZSet>(args.get(1))?.is_some();

@@ -103,11 +103,11 @@ impl Form {
             } else if args.is(i, "limit") && i + 2 < args.len() {
                 (offset, limit) = (args.int(i + 1)?, args.int(i + 2)?);
                 i += 2;
-            } else if self.reverse.is_none() && args.is(i, "rev") {
+            } else if reverse.is_none() && args.is(i, "rev") {
                 reverse = Some(true);
-            } else if self.by.is_none() && args.is(i, "bylex") {
+            } else if by.is_none() && args.is(i, "bylex") {
                 by = Some(By::Lex);
-            } else if self.by.is_none() && args.is(i, "byscore") {
+            } else if by.is_none() && args.is(i, "byscore") {
                 by = Some(By::Score);
             } else {
                 return Err(Error::Syntax);

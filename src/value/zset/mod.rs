@@ -160,7 +160,7 @@ impl ZSet {
     #[inline]
     pub fn expect(&mut self, more: usize, limits: &Limits) {
         if more > limits.zset_max_listpack_entries && matches!(self, ZSet::Packed(_)) {
-            self.to_ranked(limits);
+            self.in_ranks(limits);
         }
     }
 
@@ -193,7 +193,7 @@ impl ZSet {
         if fits {
             return insert_packed(list, member, score);
         }
-        self.to_ranked(limits).insert(member, score);
+        self.in_ranks(limits).insert(member, score);
     }
 
     /// Puts a member in or moves it.
@@ -228,7 +228,7 @@ impl ZSet {
     }
 
     /// Converts and gives what it is then.
-    fn to_ranked(&mut self, limits: &Limits) -> &mut Ranked {
+    fn in_ranks(&mut self, limits: &Limits) -> &mut Ranked {
         if let ZSet::Packed(list) = self {
             let mut set = Ranked::new(limits.seed);
             for (member, score) in ZSetRef::Packed(list.as_packed()).iter() {

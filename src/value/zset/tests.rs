@@ -1,9 +1,12 @@
 //! Sorted sets in both encodings against a naive list.
 
+use std::sync::LazyLock;
+
 use super::*;
 
-const LIMITS: Limits =
-    Limits { zset_max_listpack_entries: 16, zset_max_listpack_value: 64, ..Limits::DEFAULT };
+/// Redis's limits, but for a shorter listpack.
+static LIMITS: LazyLock<Limits> =
+    LazyLock::new(|| Limits { zset_max_listpack_entries: 16, ..Limits::default() });
 
 fn pairs(set: ZSetRef<'_>) -> Vec<(f64, Vec<u8>)> {
     set.iter().map(|(member, score)| (score, member.to_vec())).collect()
@@ -11,8 +14,8 @@ fn pairs(set: ZSetRef<'_>) -> Vec<(f64, Vec<u8>)> {
 
 /// Both encodings of the same content.
 fn both(content: &[(f64, &str)]) -> [ZSet; 2] {
-    let large = Limits { zset_max_listpack_entries: 1000, ..LIMITS };
-    let none = Limits { zset_max_listpack_entries: 0, ..LIMITS };
+    let large = Limits { zset_max_listpack_entries: 1000, ..LIMITS.clone() };
+    let none = Limits { zset_max_listpack_entries: 0, ..LIMITS.clone() };
     [large, none].map(|limits| {
         let mut set = ZSet::default();
         for (score, member) in content {
