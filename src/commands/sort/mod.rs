@@ -70,8 +70,8 @@ fn run(cx: &mut DataCx<'_>, args: &Args<'_>, may_store: bool) -> CmdResult {
     let key = args.get(1);
     let kind = Kind::of(&mut cx.keys, key);
     let most = if long::suits(&mut cx.keys, key, &call) { LONG } else { usize::MAX };
-    if !sorted.load(&mut cx.keys, (key, kind), &mut call, most)? {
-        return Ok(long::start(&mut cx.keys, key, kind, call));
+    if let Some(len) = sorted.load(&mut cx.keys, (key, kind), &mut call, most)? {
+        return Ok(long::start(&mut cx.keys, (key, kind), call, len));
     }
     if !call.as_is {
         sorted.weigh(&mut cx.keys, &call, 0..sorted.elements.len())?;
@@ -308,20 +308,20 @@ impl Sorted {
         self.elements.push(Element { text, score, weight: None });
     }
 
-    /// Reads the elements; those alone that are wanted where their order is known. False, and
-    /// nothing read, when there are `most` or more.
+    /// Reads the elements; those alone that are wanted where their order is known. When there are
+    /// `most` or more, none is read and their number returned.
     fn load(
         &mut self,
         keys: &mut Keys<'_>,
         (key, kind): (&[u8], Kind),
         call: &mut Call<'_>,
         most: usize,
-    ) -> Result<bool, Error> {
+    ) -> Result<Option<usize>, Error> {
         match kind {
             Kind::Set => {
                 let set = keys.read::<Set>(key)?.expect(THERE);
                 if set.len() >= most {
-                    return Ok(false);
+                    return Ok(Some(set.len()));
                 }
                 set.iter().for_each(|item| self.add(item));
                 // A set has no order of its own: what is stored must not depend on it.
@@ -342,14 +342,14 @@ impl Sorted {
             Kind::ZSet => {
                 let set = keys.read::<ZSet>(key)?.expect(THERE);
                 if set.len() >= most {
-                    return Ok(false);
+                    return Ok(Some(set.len()));
                 }
                 set.iter().for_each(|(member, _)| self.add(member));
             }
             Kind::Other => {
-                let Some(list) = keys.read::<List>(key)? else { return Ok(true) };
+                let Some(list) = keys.read::<List>(key)? else { return Ok(None) };
                 if list.len() >= most {
-                    return Ok(false);
+                    return Ok(Some(list.len()));
                 }
                 let last = list.len() - 1;
                 let window = if call.as_is { call.window(last + 1) } else { 0..last + 1 };
@@ -359,7 +359,7 @@ impl Sorted {
                 call.limited = call.as_is;
             }
         }
-        Ok(true)
+        Ok(None)
     }
 
     /// Finds what these elements are sorted by.
