@@ -17,6 +17,7 @@ pub mod exec;
 pub mod gate;
 pub mod gauges;
 pub mod info;
+pub mod key_search;
 pub mod keyspec;
 pub mod kill;
 pub mod limits;
@@ -223,6 +224,8 @@ impl Engine {
         self.limits.set_max_listpack_entries = config.set_max_listpack_entries as usize;
         self.limits.set_max_listpack_value = config.set_max_listpack_value as usize;
         self.limits.hll_sparse_max_bytes = config.hll_sparse_max_bytes as usize;
+        self.limits.stream_node_max_bytes = config.stream_node_max_bytes as usize;
+        self.limits.stream_node_max_entries = config.stream_node_max_entries;
         let access = &mut self.keyspace.access;
         access.lfu = matches!(
             config.maxmemory_policy,

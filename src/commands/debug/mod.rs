@@ -14,7 +14,6 @@ use crate::base::double::parse_f64;
 use crate::base::error::Error;
 use crate::base::units::parse_memory;
 use crate::engine::args::Args;
-use crate::engine::config::types::Allow;
 use crate::engine::cx::{CmdResult, EngineCx, Outcome, Propagate};
 use crate::engine::spec::{Spec, flag::*};
 use crate::keyspace::keys::{NewStr, Ttl};
@@ -107,7 +106,8 @@ const HELP: &[&str] = &[
 ];
 
 fn debug(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
-    refuse_strangers(cx)?;
+    let allow = cx.engine.config.enable_debug_command;
+    super::refuse_strangers(cx, allow, "DEBUG", "enable-debug-command")?;
     let found = SUBCOMMANDS
         .iter()
         .find(|(name, least, most, _)| args.is(1, name) && (*least..=*most).contains(&args.len()));
@@ -123,25 +123,6 @@ fn debug(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
 fn unknown(name: &str) -> Error {
     Error::err(format!(
         "unknown subcommand or wrong number of arguments for '{name}'. Try DEBUG HELP."
-    ))
-}
-
-/// `enable-debug-command`: never, always, or from this machine only.
-fn refuse_strangers(cx: &EngineCx<'_>) -> Result<(), Error> {
-    let client = cx.session.origin.client().and_then(|id| cx.engine.client(id));
-    let local = client.is_none_or(|c| c.peer.loopback || c.peer.unix);
-    let allowed = match cx.engine.config.enable_debug_command {
-        Allow::Yes => true,
-        Allow::Local => local,
-        Allow::No => false,
-    };
-    if allowed {
-        return Ok(());
-    }
-    Err(Error::err(
-        "DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you \
-         can run it from a local connection, otherwise you need to set this option in the \
-         configuration file, and then restart the server.",
     ))
 }
 

@@ -286,9 +286,9 @@ declare! {
     /// Bytes of a sparse HyperLogLog.
     "hll-sparse-max-bytes", hll_sparse_max_bytes: u64 = "3000", mem(0, LONG), MUT, Works;
     /// Bytes of a stream node.
-    "stream-node-max-bytes", stream_node_max_bytes: u64 = "4096", mem(0, LONG), MUT, NO_TYPE;
+    "stream-node-max-bytes", stream_node_max_bytes: u64 = "4096", mem(0, LONG), MUT, Works;
     /// Entries of a stream node.
-    "stream-node-max-entries", stream_node_max_entries: u64 = "100", int(0, LONG), MUT, NO_TYPE;
+    "stream-node-max-entries", stream_node_max_entries: u64 = "100", int(0, LONG), MUT, Works;
     /// How thoroughly RESTORE examines its payload.
     "sanitize-dump-payload", sanitize_dump_payload: Sanitize = "no",
         ONE_OF, MUT, NoEffect("payloads are always examined");
