@@ -51,6 +51,7 @@ pub(super) fn start(
     let sorted = Sorted {
         texts: Vec::with_capacity(len.saturating_mul(USUAL_TEXT)),
         elements: Vec::with_capacity(len),
+        weights: Vec::new(),
     };
     Outcome::Enter(Box::new(LongSort { lease, kind, call: detached(call), sorted, stage }))
 }
@@ -131,14 +132,16 @@ impl LongSort {
             Stage::Sort { at } => {
                 let part = *at..(*at + RUN).min(len);
                 *at = part.end;
-                let Sorted { texts, elements } = &mut self.sorted;
+                let Sorted { texts, elements, .. } = &mut self.sorted;
+                let texts = (&texts[..], &[][..]);
                 elements[part].sort_unstable_by(|a, b| compare(texts, &self.call, a, b));
                 if *at == len {
                     self.stage = Stage::Merge(Merge::new(RUN, len));
                 }
             }
             Stage::Merge(merge) => {
-                let Sorted { texts, elements } = &mut self.sorted;
+                let Sorted { texts, elements, .. } = &mut self.sorted;
+                let texts = (&texts[..], &[][..]);
                 if merge.step(elements, &mut |a, b| compare(texts, &self.call, a, b)) {
                     self.start_answer(cx);
                 }

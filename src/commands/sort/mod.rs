@@ -296,6 +296,7 @@ impl Span {
 #[derive(Default)]
 struct Sorted {
     texts: Vec<u8>,
+    weights: Vec<u8>,
     elements: Vec<Element>,
 }
 
@@ -378,12 +379,12 @@ impl Sorted {
                 None if call.alpha || !element.score.is_nan() => {}
                 None => element.score = number(text).ok_or(NO_NUMBER)?,
                 Some(by) if call.alpha => {
-                    let start = self.texts.len();
-                    let weight = by.look_up(keys, text, &mut name, |text| text.map(<[u8]>::to_vec));
-                    if let Some(weight) = weight {
-                        self.texts.extend_from_slice(&weight);
-                        element.weight = Some(Span { start, end: self.texts.len() });
-                    }
+                    let weights = &mut self.weights;
+                    element.weight = by.look_up(keys, text, &mut name, |text| {
+                        let start = weights.len();
+                        weights.extend_from_slice(text?);
+                        Some(Span { start, end: weights.len() })
+                    });
                 }
                 Some(by) => {
                     // What has no number counts as 0.
@@ -399,7 +400,8 @@ impl Sorted {
     }
 
     fn order(&mut self, call: &Call<'_>) {
-        let Sorted { texts, elements } = self;
+        let Sorted { texts, weights, elements } = self;
+        let texts = (&texts[..], &weights[..]);
         if call.alpha && call.by.is_some() {
             // Elements with the same weight stay as they came.
             elements.sort_by(|a, b| compare(texts, call, a, b));
@@ -436,9 +438,14 @@ impl Sorted {
     }
 }
 
-/// The order of two elements.
+/// The order of two elements, given their texts and those they are sorted by.
 #[inline]
-fn compare(texts: &[u8], call: &Call<'_>, a: &Element, b: &Element) -> Ordering {
+fn compare(
+    (texts, weights): (&[u8], &[u8]),
+    call: &Call<'_>,
+    a: &Element,
+    b: &Element,
+) -> Ordering {
     let by_text = || a.text.of(texts).cmp(b.text.of(texts));
     let order = if !call.alpha {
         // Elements with the same number are ordered by their text.
@@ -448,7 +455,7 @@ fn compare(texts: &[u8], call: &Call<'_>, a: &Element, b: &Element) -> Ordering 
         by_text()
     } else {
         // What has no text comes first.
-        let weight = |element: &Element| element.weight.map(|span| span.of(texts));
+        let weight = |element: &Element| element.weight.map(|span| span.of(weights));
         weight(a).cmp(&weight(b))
     };
     if call.descending { order.reverse() } else { order }
