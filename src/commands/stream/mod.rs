@@ -4,6 +4,7 @@ mod add;
 mod claim;
 mod group;
 mod info;
+mod long;
 mod pending;
 mod range;
 mod read;
@@ -14,7 +15,7 @@ use crate::engine::keyspec::{Begin, Find, KeySpec, kflag};
 use crate::engine::spec::{Spec, cat, flag};
 use crate::keyspace::effects::{Event, class};
 use crate::keyspace::keys::Keys;
-use crate::resp::reply::Reply;
+use crate::resp::reply::{Proto, Reply};
 use crate::resp::request::Argv;
 use crate::value::reply_item;
 use crate::value::stream::node::Entry;
@@ -197,6 +198,14 @@ fn end_at(args: &Args<'_>, i: usize) -> Result<StreamId, Error> {
 
 fn reply_id(out: &mut Reply, id: StreamId) {
     id.with_text(|text| out.bulk(text));
+}
+
+/// The name of a stream; its entries follow. RESP3 has both as key and value of a map.
+fn name_stream(out: &mut Reply, key: &[u8]) {
+    if out.proto == Proto::V2 {
+        out.array(2);
+    }
+    out.bulk(key);
 }
 
 /// An entry: its id and its fields.
