@@ -11,7 +11,7 @@ mod read;
 
 use crate::base::error::Error;
 use crate::engine::args::Args;
-use crate::engine::keyspec::{Begin, Find, KeySpec, kflag};
+use crate::engine::keyspec::{Find, KeySpec};
 use crate::engine::spec::{Spec, cat, flag};
 use crate::keyspace::effects::{Event, class};
 use crate::keyspace::keys::Keys;
@@ -37,11 +37,7 @@ const SUB_CHANGED_KEY: &[KeySpec] = &[KeySpec::at(2).rw().update()];
 
 /// The keys stand in the first half of what follows the word STREAMS.
 const fn after_streams(from: i32) -> KeySpec {
-    KeySpec {
-        begin: Begin::Keyword("STREAMS", from),
-        find: Find::Range { last: -1, step: 1, limit: 2 },
-        flags: kflag::RO | kflag::ACCESS,
-    }
+    KeySpec::keyword("STREAMS", from, Find::Range { last: -1, step: 1, limit: 2 }).ro().access()
 }
 
 const fn stream(spec: Spec) -> Spec {
