@@ -161,9 +161,8 @@ fn starts(keys: &mut Keys<'_>, args: &Args<'_>, call: &Call) -> Result<Vec<Strea
     let mut ids = Vec::with_capacity(call.streams);
     for i in call.keys_at..call.keys_at + call.streams {
         let stream = keys.read::<Stream>(args.get(i))?;
-        if let Some((group, _)) = &call.group
-            && stream.is_none_or(|stream| stream.groups.get(group).is_none())
-        {
+        let known = |group: &[u8]| stream.is_some_and(|stream| stream.groups.get(group).is_some());
+        if let Some((group, _)) = call.group.as_ref().filter(|(group, _)| !known(group)) {
             const TEXTS: &[&str] = &[
                 "NOGROUP No such key '",
                 "' or consumer group '",
