@@ -157,7 +157,7 @@ pub(super) fn getredir(cx: &mut EngineCx<'_>, _: &mut Args<'_>) -> CmdResult {
 }
 
 /// Where messages go: another client, 0 for nobody else, -1 when nothing is tracked.
-fn redirected(tracking: Option<&Tracking>) -> i64 {
+pub(crate) fn redirected(tracking: Option<&Tracking>) -> i64 {
     tracking.map_or(-1, |tracking| tracking.redirect.map_or(0, |id| id.0 as i64))
 }
 

@@ -42,7 +42,12 @@ pub struct Tracking {
 
 impl Tracking {
     fn remembers(&self) -> bool {
-        !self.bcast && !(self.optin && !self.caching) && !(self.optout && self.caching)
+        match (self.bcast, self.optin, self.optout) {
+            (true, ..) => false,
+            (_, true, _) => self.caching,
+            (_, _, true) => !self.caching,
+            _ => true,
+        }
     }
 }
 
@@ -191,7 +196,7 @@ impl Engine {
     fn invalidate(&mut self, key: &Bytes, clients: &[ClientId], by: Option<ClientId>) {
         for id in clients {
             let tracking = self.clients.get(id).and_then(|c| c.tracking.as_deref());
-            let wanted = tracking.is_some_and(|t| !t.bcast && !(t.noloop && by == Some(*id)));
+            let wanted = tracking.is_some_and(|t| !(t.bcast || t.noloop && by == Some(*id)));
             if wanted {
                 self.tell_invalid(*id, Some(&[key]));
             }

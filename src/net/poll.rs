@@ -240,10 +240,8 @@ impl Server {
             engine.run_ready();
             deadline = engine.tick();
             self.write_all(engine);
-            for request in engine.requests() {
-                match request {
-                    NetRequest::Shutdown { exit_code } => return exit_code,
-                }
+            if let Some(NetRequest::Shutdown { exit_code }) = engine.requests().first() {
+                return *exit_code;
             }
         }
     }

@@ -14,7 +14,7 @@ pub(super) fn protocol(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult 
     match &name[..] {
         b"string" => out.bulk(b"Hello World"),
         b"integer" => out.int(12345),
-        b"double" => out.double(3.141),
+        b"double" => out.double_text(b"3.141"),
         b"null" => out.null(),
         b"array" => {
             out.array(3);

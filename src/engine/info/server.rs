@@ -29,7 +29,7 @@ pub(super) fn write(engine: &Engine, text: &mut Text) {
     text.line("uptime_in_days", up / 86_400);
     text.line("hz", config.hz);
     text.line("configured_hz", config.hz);
-    text.line("lru_clock", wall_us / 1_000_000 & LRU_MAX);
+    text.line("lru_clock", (wall_us / 1_000_000) & LRU_MAX);
     text.line("executable", sys::executable());
     let file = engine.config_file.as_ref().map(|p| p.display().to_string());
     text.line("config_file", file.unwrap_or_default());
