@@ -282,9 +282,10 @@ fn the_soft_limit_is_a_matter_of_time() {
         let list = link.frame(patience).expect("an answer");
         list.iter().filter(|b| **b == b'\n').count() < 4
     };
-    let end = std::time::Instant::now() + patience;
+    let mut looks = 0;
     while !gone(&mut quick) {
-        assert!(std::time::Instant::now() < end, "it stays: {}", server.log());
+        looks += 1;
+        assert!(looks < 400, "it stays: {}", server.log());
         quick.fill(std::time::Duration::from_millis(50));
     }
     drop(slow);
