@@ -4,6 +4,7 @@
 mod support;
 
 mod family {
+    mod bitmap;
     mod client;
     mod config;
     mod connection;
@@ -11,10 +12,12 @@ mod family {
     mod expire;
     mod generic;
     mod hash;
+    mod hll;
     mod info;
     mod object;
     mod protocol;
     mod scan;
+    mod set;
     mod string;
     mod transaction;
 }

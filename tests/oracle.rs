@@ -12,7 +12,9 @@ mod support;
 
 /// Streams of one family each.
 mod oracle_calls {
+    pub mod bits;
     pub mod hash;
+    pub mod set;
 }
 
 use std::process::Command;
@@ -176,11 +178,14 @@ impl Stream {
     }
 
     fn next(&mut self) -> Call {
-        match self.rng.below(14) {
+        match self.rng.below(22) {
             0..=4 => self.string(),
             5 | 6 => self.expire(),
             7 | 8 => self.generic(),
             9..=12 => self.hash(),
+            13..=16 => self.set(),
+            17..=19 => self.bits(),
+            20 => self.hyperloglog(),
             _ => self.wrong(),
         }
     }
@@ -322,10 +327,13 @@ impl Stream {
 
     /// Calls with too few or too many words.
     fn wrong(&mut self) -> Call {
-        let mut call = match self.rng.below(4) {
+        let mut call = match self.rng.below(7) {
             0 => self.string(),
             1 => self.expire(),
             2 => self.hash(),
+            3 => self.set(),
+            4 => self.bits(),
+            5 => self.hyperloglog(),
             _ => self.generic(),
         };
         if self.rng.below(2) == 0 && call.args.len() > 1 {
@@ -340,7 +348,10 @@ impl Stream {
 
 /// Whether a word more or less can make it empty the server or pick at random.
 fn is_wild(call: &Call) -> bool {
-    let wild = |name: &Vec<u8>| name.starts_with(b"FLUSH") || name == b"HRANDFIELD";
+    let wild = |name: &Vec<u8>| {
+        let random: [&[u8]; 3] = [b"HRANDFIELD", b"SRANDMEMBER", b"SPOP"];
+        name.starts_with(b"FLUSH") || random.contains(&name.as_slice())
+    };
     call.args.first().is_some_and(wild)
 }
 
@@ -396,14 +407,15 @@ impl Pair {
 
 #[test]
 fn random_streams_are_answered_alike() {
-    let (theirs, ours) = (oracle(), Server::start::<&str>(&[]));
+    let (theirs, ours) = (oracle(), Server::start(oracle_calls::set::OURS));
     let connect = |server: &Server| TcpLink::connect(server.addr()).expect("the server accepts");
     let mut pair = Pair { ours: connect(&ours), theirs: connect(&theirs) };
     let seed = setting("REDSTART_ORACLE_SEED", DEFAULT_SEED);
     let commands = setting("REDSTART_ORACLE_COMMANDS", DEFAULT_COMMANDS) as usize;
     let mut stream = Stream { rng: Rng::seeded(seed) };
     let mut history: Vec<String> = Vec::new();
-    for (ours, theirs) in pair.replies(&[call(oracle_calls::hash::SETUP)]) {
+    let setup = [oracle_calls::hash::SETUP, oracle_calls::set::SETUP].map(call);
+    for (ours, theirs) in pair.replies(&setup) {
         assert_eq!((&ours[..], &theirs[..]), (&b"+OK\r\n"[..], &b"+OK\r\n"[..]));
     }
     for at in (0..commands).step_by(BATCH) {
@@ -437,6 +449,7 @@ fn same_contents(pair: &mut Pair) {
                 bytes(&[b"GET".as_slice(), &key.text()]),
                 bytes(&[b"PTTL".as_slice(), &key.text()]).compared(Compare::Near(60_000)),
                 oracle_calls::hash::contents(&key.text()),
+                oracle_calls::set::contents(&key.text()),
             ];
             for (call, (ours, theirs)) in calls.iter().zip(pair.replies(&calls)) {
                 let equal = same(call.compare, &ours, &theirs);

@@ -1,5 +1,7 @@
 //! One family a file: specs on top, handlers below. Nothing here touches a socket.
 
+pub mod bitfield;
+pub mod bitmap;
 pub mod client;
 pub mod config;
 pub mod connection;
@@ -7,10 +9,12 @@ pub mod debug;
 pub mod expire;
 pub mod generic;
 pub mod hash;
+pub mod hll;
 pub mod object;
 pub mod pubsub;
 pub mod scan;
 pub mod server;
+pub mod set;
 pub mod string;
 pub mod tracking;
 pub mod transaction;
@@ -21,6 +25,10 @@ use std::sync::LazyLock;
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
     Table::new(&[
         string::SPECS,
+        set::SPECS,
+        bitmap::SPECS,
+        bitfield::SPECS,
+        hll::SPECS,
         hash::SPECS,
         generic::SPECS,
         expire::SPECS,

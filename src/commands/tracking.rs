@@ -79,7 +79,7 @@ fn check(wanted: &Tracking, had: Option<&Tracking>) -> Result<(), Error> {
         return Err(Error::err("OPTIN and OPTOUT are not compatible with BCAST"));
     }
     if wanted.optin && wanted.optout {
-        return Err(Error::err("You can't use both OPTIN and OPTOUT"));
+        return Err(Error::err("You can't specify both OPTIN mode and OPTOUT mode"));
     }
     let other = |had: &Tracking| wanted.optin && had.optout || wanted.optout && had.optin;
     if had.is_some_and(other) {

@@ -177,12 +177,12 @@ impl Engine {
             return;
         }
         let mark = out.mark();
-        let result = self.resolve(args).and_then(|spec| self.found(spec, session, out, args));
-        if let Err(error) = result {
+        let resolved = self.resolve(args);
+        if resolved.is_err() {
+            session.abort_txn();
+        }
+        if let Err(error) = resolved.and_then(|spec| self.found(spec, session, out, args)) {
             out.truncate(mark);
-            if let Some(txn) = &mut session.txn {
-                txn.aborted = true;
-            }
             self.write_error(&error, out);
         }
     }
@@ -208,6 +208,7 @@ impl Engine {
             }
             Err(error) => {
                 self.calls.rejected(spec);
+                session.abort_txn();
                 return Err(error);
             }
         }

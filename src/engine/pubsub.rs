@@ -56,7 +56,7 @@ impl Subscriptions {
         }
     }
 
-    /// Memory of the names and the tree around them, estimated.
+    /// Memory they take; the part of the trees is an estimate.
     pub fn bytes(&self) -> usize {
         const NODE: usize = 64;
         self.0.iter().flatten().map(|name| NODE + name.len()).sum()
@@ -225,8 +225,11 @@ impl Engine {
             }
             Some(live) => {
                 write(live.out.proto, &mut live.out);
+                if !client.dirty {
+                    client.dirty = true;
+                    self.dirty.push(id);
+                }
                 self.watch_output(id);
-                self.mark_dirty(id);
             }
             None => {
                 let proto = self.running.map_or(Proto::V2, |(_, proto)| proto);

@@ -291,6 +291,10 @@ impl Engine {
 }
 
 fn write_invalid(out: &mut Reply, keys: Option<&[&Bytes]>) {
+    out.out_of_turn(|out| write_message(out, keys));
+}
+
+fn write_message(out: &mut Reply, keys: Option<&[&Bytes]>) {
     if out.proto == Proto::V3 {
         out.push(2);
         out.bulk(b"invalidate");

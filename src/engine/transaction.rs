@@ -79,5 +79,6 @@ impl Engine {
                 self.write_error(&error, out);
             }
         }
+        self.call_end();
     }
 }

@@ -7,6 +7,7 @@ use super::keys::ValueType;
 use crate::ds::dict::Thin;
 use crate::value::Value;
 use crate::value::hash::{Hash, HashRef};
+use crate::value::set::{Set, SetRef};
 use sha2::{Digest, Sha256};
 
 impl Keyspace {
@@ -41,6 +42,11 @@ fn entry_digest(db: usize, entry: &Entry) -> [u8; 32] {
         hasher.update(hash_digest(hash));
         return hasher.finalize().into();
     }
+    if let Ok(set) = Set::view(entry.view()) {
+        hasher.update("set");
+        hasher.update(set_digest(set));
+        return hasher.finalize().into();
+    }
     match entry.view() {
         View::Int(n) => hasher.update(itoa::Buffer::new().format(n)),
         View::Short(bytes, _) => hasher.update(bytes),
@@ -49,7 +55,7 @@ fn entry_digest(db: usize, entry: &Entry) -> [u8; 32] {
             hasher.update(bytes);
         }
         View::Boxed(Value::Str(s)) => hasher.update(s.bytes()),
-        View::Boxed(Value::Hash(_)) => unreachable!("seen above"),
+        View::Boxed(Value::Hash(_) | Value::Set(_)) => unreachable!("seen above"),
     }
     hasher.finalize().into()
 }
@@ -64,6 +70,16 @@ fn hash_digest(hash: HashRef<'_>) -> [u8; 32] {
             item.with_text(|text| hasher.update(text));
         }
         let digest: [u8; 32] = hasher.finalize().into();
+        sum.iter_mut().zip(digest).for_each(|(s, d)| *s ^= d);
+    }
+    sum
+}
+
+/// The same whatever the encoding and the order of the members.
+fn set_digest(set: SetRef<'_>) -> [u8; 32] {
+    let mut sum = [0u8; 32];
+    for member in set.iter() {
+        let digest: [u8; 32] = member.with_text(|text| Sha256::digest(text)).into();
         sum.iter_mut().zip(digest).for_each(|(s, d)| *s ^= d);
     }
     sum

@@ -177,6 +177,12 @@ impl Effects {
         self.log.is_empty()
     }
 
+    /// Puts back what was taken and is not due yet; nothing was logged meanwhile.
+    pub fn put_back(&mut self, kept: Vec<Effect>) {
+        debug_assert!(self.log.is_empty(), "the log grew while it was read");
+        self.log = kept;
+    }
+
     /// Takes the log; the order is that of the unit.
     pub fn take(&mut self) -> Vec<Effect> {
         std::mem::take(&mut self.log)

@@ -320,10 +320,17 @@ impl Reply {
         }
     }
 
-    /// A whole message that is no answer, encoded in this protocol. RESP3 tells it from answers, so
-    /// there it comes through although answers are silenced.
+    /// Writes what is no answer, and so comes through although answers are silenced.
+    pub fn out_of_turn(&mut self, write: impl FnOnce(&mut Reply)) {
+        let silent = self.silent;
+        self.set_silent(false);
+        write(self);
+        self.set_silent(silent);
+    }
+
+    /// A whole message that is no answer, encoded in this protocol.
     pub fn message(&mut self, encoded: &[u8]) {
-        if self.overflowed || self.silent && !self.v3() || !self.fits(encoded.len()) {
+        if self.overflowed || !self.fits(encoded.len()) {
             return;
         }
         self.out.push_bytes(encoded);

@@ -7,6 +7,14 @@ use crate::base::hash::Seed;
 pub struct Limits {
     /// Longest string a client may build (`proto-max-bulk-len`), bytes.
     pub max_string_len: u64,
+    /// Most members of an intset (`set-max-intset-entries`).
+    pub set_max_intset_entries: usize,
+    /// Most members of a set that is a listpack (`set-max-listpack-entries`).
+    pub set_max_listpack_entries: usize,
+    /// Longest member of such a set (`set-max-listpack-value`), bytes.
+    pub set_max_listpack_value: usize,
+    /// Longest HyperLogLog in sparse form (`hll-sparse-max-bytes`), header and all, bytes.
+    pub hll_sparse_max_bytes: usize,
     /// Fields a hash may have as a listpack (`hash-max-listpack-entries`).
     pub hash_max_listpack_entries: usize,
     /// Longest field or value of such a hash (`hash-max-listpack-value`), bytes.
@@ -19,6 +27,10 @@ impl Default for Limits {
     fn default() -> Self {
         Limits {
             max_string_len: 512 << 20,
+            set_max_intset_entries: 512,
+            set_max_listpack_entries: 128,
+            set_max_listpack_value: 64,
+            hll_sparse_max_bytes: 3000,
             hash_max_listpack_entries: 512,
             hash_max_listpack_value: 64,
             seed: Seed { k0: 0, k1: 0 },

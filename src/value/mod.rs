@@ -2,11 +2,13 @@
 
 pub mod hash;
 pub mod limits;
+pub mod set;
 pub mod string;
 
 use crate::ds::listpack::Item;
 use crate::resp::reply::Reply;
 use hash::Hash;
+use set::Set;
 use string::BigStr;
 
 /// A value too large or too structured to live inside its entry.
@@ -16,6 +18,8 @@ pub enum Value {
     Str(BigStr),
     /// A hash.
     Hash(Hash),
+    /// A set.
+    Set(Set),
 }
 
 /// The encodings of small collections, whose bytes may live inside their entry.
@@ -98,6 +102,7 @@ impl Value {
         match self {
             Value::Str(_) => "string",
             Value::Hash(_) => "hash",
+            Value::Set(_) => "set",
         }
     }
 
@@ -106,6 +111,7 @@ impl Value {
         match self {
             Value::Str(_) => "raw",
             Value::Hash(hash) => hash.encoding(),
+            Value::Set(set) => set.as_ref().encoding(),
         }
     }
 
@@ -114,6 +120,7 @@ impl Value {
         match self {
             Value::Str(s) => Value::Str(s.duplicate()),
             Value::Hash(hash) => Value::Hash(hash.duplicate()),
+            Value::Set(set) => Value::Set(set.duplicate()),
         }
     }
 
@@ -123,6 +130,7 @@ impl Value {
             + match self {
                 Value::Str(s) => s.heap_bytes(),
                 Value::Hash(hash) => hash.heap_bytes(),
+                Value::Set(set) => set.heap_bytes(),
             }
     }
 
@@ -131,6 +139,7 @@ impl Value {
         match self {
             Value::Str(_) => {}
             Value::Hash(hash) => hash.check(),
+            Value::Set(set) => set.check(),
         }
     }
 }

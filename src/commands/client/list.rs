@@ -3,12 +3,11 @@
 use super::caller;
 use crate::base::error::Error;
 use crate::base::num::parse_i64;
-use crate::commands::tracking::redirected;
 use crate::engine::Engine;
 use crate::engine::args::Args;
 use crate::engine::client::{Client, ClientId, CloseWish};
 use crate::engine::cx::{CmdResult, EngineCx, Outcome};
-use crate::engine::pubsub;
+use crate::engine::pubsub::Kind as Name;
 use crate::engine::session::Session;
 use crate::resp::reply::{Proto, Reply};
 
@@ -137,11 +136,11 @@ fn line(text: &mut String, engine: &Engine, client: &Client, running: &Running<'
         text_of(&client.name),
         seconds(client.since_us),
         seconds(client.active_us),
-        flags(client, session, engine.is_monitor(client.id)),
+        flags(engine, client, session),
         session.db,
-        client.subscriptions.of(pubsub::Kind::Channel),
-        client.subscriptions.of(pubsub::Kind::Pattern),
-        client.subscriptions.of(pubsub::Kind::Shard),
+        client.subscriptions.of(Name::Channel),
+        client.subscriptions.of(Name::Pattern),
+        client.subscriptions.of(Name::Shard),
         input.saturating_sub(unparsed),
         chunks.tail_room,
         client.output_peak.max(chunks.tail),
@@ -154,24 +153,30 @@ fn line(text: &mut String, engine: &Engine, client: &Client, running: &Running<'
         text,
         "cmd={} user=default redir={} resp={} lib-name={} lib-ver={}",
         client.last_command,
-        redirected(client.tracking.as_deref()),
+        redirection(client),
         if out.proto == Proto::V3 { 3 } else { 2 },
         text_of(&client.lib_name),
         text_of(&client.lib_ver),
     );
 }
 
+/// Where its invalidations go: to another connection, to itself (0), or nowhere (-1).
+fn redirection(client: &Client) -> i64 {
+    let tracking = client.tracking.as_ref();
+    tracking.map_or(-1, |tracking| tracking.redirect.map_or(0, |to| to.0 as i64))
+}
+
 /// One letter for each thing worth knowing; `N` when there is none.
-fn flags(client: &Client, session: &Session, monitors: bool) -> String {
+fn flags(engine: &Engine, client: &Client, session: &Session) -> String {
     let tracking = client.tracking.as_deref();
     let known = [
-        (monitors, 'O'),
+        (engine.is_monitor(client.id), 'O'),
         (!client.subscriptions.is_empty(), 'P'),
         (session.txn.is_some() || session.at_once, 'x'),
         (client.blocked.is_some() || client.postponed, 'b'),
         (tracking.is_some(), 't'),
-        (tracking.is_some_and(|t| t.broken), 'R'),
-        (tracking.is_some_and(|t| t.bcast), 'B'),
+        (tracking.is_some_and(|tracking| tracking.broken), 'R'),
+        (tracking.is_some_and(|tracking| tracking.bcast), 'B'),
         (client.watch_failed, 'd'),
         (client.close == CloseWish::AfterReply, 'c'),
         (client.close == CloseWish::Now, 'A'),

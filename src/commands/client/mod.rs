@@ -44,11 +44,11 @@ pub const SPECS: &[Spec] = &[Spec::container("client", SUBCOMMANDS)
 const SUBCOMMANDS: &[Spec] = &[
     sub("caching", 3, tracking::caching)
         .since("6.0.0")
-        .summary("Tells whether the next command's keys are to be remembered."),
+        .summary("Chooses whether the next command's keys are tracked."),
     sub("getname", 2, getname).since("2.6.9").summary("Tells the connection's name."),
     sub("getredir", 2, tracking::getredir)
         .since("6.0.0")
-        .summary("Tells which connection gets the messages of invalid keys."),
+        .summary("Tells where invalidations of the connection go."),
     sub("help", 2, client_help)
         .flags(LOADING | STALE)
         .acl(cat::CONNECTION)
@@ -72,7 +72,7 @@ const SUBCOMMANDS: &[Spec] = &[
     sub("setname", 3, setname).since("2.6.9").summary("Names the connection."),
     sub("tracking", -3, tracking::tracking)
         .since("6.0.0")
-        .summary("Chooses whether the connection is told when keys it read change."),
+        .summary("Chooses whether the server tells of changes to keys that were read."),
     sub("trackinginfo", 2, tracking::trackinginfo)
         .since("6.2.0")
         .summary("Tells how the connection tracks keys."),

@@ -272,11 +272,11 @@ declare! {
     /// Nodes at each end of a list left uncompressed; 0 compresses none.
     "list-compress-depth", list_compress_depth: u32 = "0", int(0, INT), MUT, NO_TYPE;
     /// Members of a set of integers.
-    "set-max-intset-entries", set_max_intset_entries: u64 = "512", int(0, LONG), MUT, NO_TYPE;
+    "set-max-intset-entries", set_max_intset_entries: u64 = "512", int(0, LONG), MUT, Works;
     /// Members of a compact set.
-    "set-max-listpack-entries", set_max_listpack_entries: u64 = "128", int(0, LONG), MUT, NO_TYPE;
+    "set-max-listpack-entries", set_max_listpack_entries: u64 = "128", int(0, LONG), MUT, Works;
     /// Bytes of a member of a compact set.
-    "set-max-listpack-value", set_max_listpack_value: u64 = "64", int(0, LONG), MUT, NO_TYPE;
+    "set-max-listpack-value", set_max_listpack_value: u64 = "64", int(0, LONG), MUT, Works;
     /// Members of a compact sorted set.
     "zset-max-listpack-entries" "zset-max-ziplist-entries", zset_max_listpack_entries: u64 = "128",
         int(0, LONG), MUT, NO_TYPE;
@@ -284,7 +284,7 @@ declare! {
     "zset-max-listpack-value" "zset-max-ziplist-value", zset_max_listpack_value: u64 = "64",
         mem(0, LONG), MUT, NO_TYPE;
     /// Bytes of a sparse HyperLogLog.
-    "hll-sparse-max-bytes", hll_sparse_max_bytes: u64 = "3000", mem(0, LONG), MUT, NO_TYPE;
+    "hll-sparse-max-bytes", hll_sparse_max_bytes: u64 = "3000", mem(0, LONG), MUT, Works;
     /// Bytes of a stream node.
     "stream-node-max-bytes", stream_node_max_bytes: u64 = "4096", mem(0, LONG), MUT, NO_TYPE;
     /// Entries of a stream node.

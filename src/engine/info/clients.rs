@@ -11,7 +11,7 @@ pub(super) fn write(engine: &Engine, text: &mut Text) {
     text.line("client_recent_max_input_buffer", most(&gauges.input_peaks));
     text.line("client_recent_max_output_buffer", most(&gauges.output_peaks));
     text.line("blocked_clients", blocked + engine.pausing.held());
-    text.line("tracking_clients", engine.trackers.clients());
+    text.line("tracking_clients", engine.trackers().clients());
     text.line("clients_in_timeout_table", engine.blocking.deadlines());
     text.line("pubsub_clients", engine.pubsub().clients());
     text.line("total_blocking_keys", keys);

@@ -27,9 +27,10 @@ pub(super) fn write(engine: &Engine, text: &mut Text) {
     ] {
         text.line(field, 0);
     }
-    text.line("tracking_total_keys", engine.trackers.keys());
-    text.line("tracking_total_items", engine.trackers.items());
-    text.line("tracking_total_prefixes", engine.trackers.prefixes());
+    let trackers = engine.trackers();
+    text.line("tracking_total_keys", trackers.keys());
+    text.line("tracking_total_items", trackers.items());
+    text.line("tracking_total_prefixes", trackers.prefixes());
     text.line("unexpected_error_replies", 0);
     text.line("total_error_replies", stats.errors);
     text.line("dump_payload_sanitizations", 0);
@@ -85,9 +86,13 @@ fn keys(engine: &Engine, text: &mut Text) {
     text.line("current_eviction_exceeded_time", 0);
     text.line("keyspace_hits", keys.hits);
     text.line("keyspace_misses", keys.misses);
-    text.line("pubsub_channels", engine.pubsub.count(Kind::Channel));
-    text.line("pubsub_patterns", engine.pubsub.count(Kind::Pattern));
-    text.line("pubsubshard_channels", engine.pubsub.count(Kind::Shard));
+    for (field, kind) in [
+        ("pubsub_channels", Kind::Channel),
+        ("pubsub_patterns", Kind::Pattern),
+        ("pubsubshard_channels", Kind::Shard),
+    ] {
+        text.line(field, engine.pubsub().count(kind));
+    }
 }
 
 pub(super) fn write_errors(engine: &Engine, text: &mut Text) {

@@ -9,6 +9,7 @@ mod edit;
 mod hashes;
 mod hints;
 mod look;
+mod sets;
 mod strings;
 
 use super::db::Db;
@@ -137,6 +138,17 @@ impl<'a> Keys<'a> {
             Some(entry) => T::view(view_of(&entry)).map(Some),
             None => Ok(None),
         }
+    }
+
+    /// Another look at a key that the running command has read: without any effect, so that
+    /// several values can be borrowed together. `None` also when it holds another type.
+    #[inline]
+    pub fn again<T: ValueType>(&self, key: &[u8]) -> Option<T::Ref<'_>> {
+        let entry = self.db().peek(self.db().dict.hash(key), key)?;
+        if entry.expired(self.now) {
+            return None;
+        }
+        T::view(view_of(&entry)).ok()
     }
 
     /// The value of type `T` that a write is going to change; not counted as a read.
@@ -311,6 +323,11 @@ impl<'a> Keys<'a> {
 
     /// The whole keyspace, for work on databases rather than keys.
     pub fn space(&mut self) -> &mut Keyspace {
+        self.space
+    }
+
+    /// The whole keyspace, to look at.
+    pub(in crate::keyspace) fn keyspace(&self) -> &Keyspace {
         self.space
     }
 
