@@ -5,6 +5,7 @@ mod support;
 
 mod family {
     mod bitmap;
+    mod blocking;
     mod client;
     mod config;
     mod connection;
@@ -14,10 +15,14 @@ mod family {
     mod hash;
     mod hll;
     mod info;
+    mod list;
     mod object;
     mod protocol;
     mod scan;
     mod set;
+    mod sort;
+    mod stream;
+    mod stream_group;
     mod string;
     mod transaction;
 }

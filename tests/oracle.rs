@@ -13,8 +13,11 @@ mod support;
 /// Streams of one family each.
 mod oracle_calls {
     pub mod bits;
+    pub mod geo;
     pub mod hash;
+    pub mod list;
     pub mod set;
+    pub mod zset;
 }
 
 use std::process::Command;
@@ -53,6 +56,8 @@ enum Compare {
     Unordered,
     /// An integer that may have moved on with the clock by this much.
     Near(i64),
+    /// Texts that are numbers may be written in different ways.
+    Numbers,
     /// A random pick: the same kind of reply.
     Kind,
 }
@@ -178,14 +183,17 @@ impl Stream {
     }
 
     fn next(&mut self) -> Call {
-        match self.rng.below(22) {
+        match self.rng.below(34) {
             0..=4 => self.string(),
             5 | 6 => self.expire(),
             7 | 8 => self.generic(),
             9..=12 => self.hash(),
-            13..=16 => self.set(),
-            17..=19 => self.bits(),
-            20 => self.hyperloglog(),
+            13..=16 => self.list(),
+            17..=20 => self.set(),
+            21..=23 => self.bits(),
+            24 => self.hyperloglog(),
+            25..=30 => self.zset(),
+            31 | 32 => self.geo(),
             _ => self.wrong(),
         }
     }
@@ -327,13 +335,16 @@ impl Stream {
 
     /// Calls with too few or too many words.
     fn wrong(&mut self) -> Call {
-        let mut call = match self.rng.below(7) {
+        let mut call = match self.rng.below(10) {
             0 => self.string(),
             1 => self.expire(),
             2 => self.hash(),
-            3 => self.set(),
-            4 => self.bits(),
-            5 => self.hyperloglog(),
+            3 => self.list(),
+            4 => self.set(),
+            5 => self.bits(),
+            6 => self.hyperloglog(),
+            7 => self.zset(),
+            8 => self.geo(),
             _ => self.generic(),
         };
         if self.rng.below(2) == 0 && call.args.len() > 1 {
@@ -349,7 +360,7 @@ impl Stream {
 /// Whether a word more or less can make it empty the server or pick at random.
 fn is_wild(call: &Call) -> bool {
     let wild = |name: &Vec<u8>| {
-        let random: [&[u8]; 3] = [b"HRANDFIELD", b"SRANDMEMBER", b"SPOP"];
+        let random: [&[u8]; 4] = [b"HRANDFIELD", b"SRANDMEMBER", b"SPOP", b"ZRANDMEMBER"];
         name.starts_with(b"FLUSH") || random.contains(&name.as_slice())
     };
     call.args.first().is_some_and(wild)
@@ -363,6 +374,7 @@ fn same(compare: Compare, ours: &[u8], theirs: &[u8]) -> bool {
     match compare {
         Compare::Exact => false,
         Compare::Kind => a.kind == b.kind,
+        Compare::Numbers => same_numbers(&a, &b),
         Compare::Near(slack) => match (&a.value, &b.value) {
             // Negative ones are not times.
             (Value::Int(x), Value::Int(y)) => {
@@ -378,6 +390,18 @@ fn same(compare: Compare, ours: &[u8], theirs: &[u8]) -> bool {
             };
             a.kind == b.kind && sorted(&a).is_some() && sorted(&a) == sorted(&b)
         }
+    }
+}
+
+/// The same but for the texts of numbers: 7.0 prints scores with 17 digits.
+fn same_numbers(a: &Node, b: &Node) -> bool {
+    let number = |node: &Node| String::from_utf8(node.text()).ok()?.parse::<f64>().ok();
+    match (a.list(), b.list()) {
+        (Some(a), Some(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same_numbers(a, b))
+        }
+        (None, None) => a == b || a.kind == b.kind && number(a).is_some() && number(a) == number(b),
+        _ => false,
     }
 }
 
@@ -414,7 +438,13 @@ fn random_streams_are_answered_alike() {
     let commands = setting("REDSTART_ORACLE_COMMANDS", DEFAULT_COMMANDS) as usize;
     let mut stream = Stream { rng: Rng::seeded(seed) };
     let mut history: Vec<String> = Vec::new();
-    let setup = [oracle_calls::hash::SETUP, oracle_calls::set::SETUP].map(call);
+    let setup = [
+        oracle_calls::hash::SETUP,
+        oracle_calls::list::SETUP,
+        oracle_calls::set::SETUP,
+        oracle_calls::zset::SETUP,
+    ]
+    .map(call);
     for (ours, theirs) in pair.replies(&setup) {
         assert_eq!((&ours[..], &theirs[..]), (&b"+OK\r\n"[..], &b"+OK\r\n"[..]));
     }
@@ -449,6 +479,8 @@ fn same_contents(pair: &mut Pair) {
                 bytes(&[b"GET".as_slice(), &key.text()]),
                 bytes(&[b"PTTL".as_slice(), &key.text()]).compared(Compare::Near(60_000)),
                 oracle_calls::hash::contents(&key.text()),
+                oracle_calls::zset::contents(&key.text()),
+                oracle_calls::list::contents(&key.text()),
                 oracle_calls::set::contents(&key.text()),
             ];
             for (call, (ours, theirs)) in calls.iter().zip(pair.replies(&calls)) {

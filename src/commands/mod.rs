@@ -8,16 +8,21 @@ pub mod connection;
 pub mod debug;
 pub mod expire;
 pub mod generic;
+pub mod geo;
 pub mod hash;
 pub mod hll;
+pub mod list;
 pub mod object;
 pub mod pubsub;
 pub mod scan;
 pub mod server;
 pub mod set;
+pub mod sort;
+pub mod stream;
 pub mod string;
 pub mod tracking;
 pub mod transaction;
+pub mod zset;
 
 use crate::engine::table::Table;
 use std::sync::LazyLock;
@@ -25,11 +30,16 @@ use std::sync::LazyLock;
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
     Table::new(&[
         string::SPECS,
+        list::SPECS,
         set::SPECS,
         bitmap::SPECS,
         bitfield::SPECS,
         hll::SPECS,
         hash::SPECS,
+        stream::SPECS,
+        sort::SPECS,
+        zset::SPECS,
+        geo::SPECS,
         generic::SPECS,
         expire::SPECS,
         scan::SPECS,

@@ -3,9 +3,13 @@
 pub mod bits;
 pub mod deadlines;
 pub mod dict;
+pub mod geohash;
 pub mod histogram;
 pub mod hll;
 pub mod intset;
 pub mod listpack;
+pub mod lzf;
 pub mod member;
 pub mod pair;
+pub mod quicklist;
+pub mod ranked;

@@ -22,6 +22,9 @@ use std::collections::{BTreeMap, BTreeSet};
 pub enum Waits {
     /// A list.
     List,
+    /// A list whose element is to move elsewhere: where waiting is not allowed the answer is no
+    /// element, not the empty-handed array of a timeout.
+    Move,
     /// A sorted set.
     ZSet,
     /// A stream.
@@ -45,6 +48,16 @@ pub struct Block {
     pub on_timeout: fn(&mut Reply),
     /// The command to run when woken, when it is not the call itself.
     pub rerun_as: Option<Argv>,
+}
+
+impl Block {
+    /// Answers where waiting is not allowed, as in a transaction.
+    pub(super) fn refuse(&self, out: &mut Reply) {
+        match self.waits {
+            Waits::Move => out.null(),
+            _ => (self.on_timeout)(out),
+        }
+    }
 }
 
 /// A timeout in seconds, fractions allowed: milliseconds, `None` for ever.
@@ -226,7 +239,7 @@ impl Engine {
             let suits = match (waits, found) {
                 (None, _) => false,
                 (Some(Waits::Group), _) => true,
-                (Some(Waits::List), found) => found == Some("list"),
+                (Some(Waits::List | Waits::Move), found) => found == Some("list"),
                 (Some(Waits::ZSet), found) => found == Some("zset"),
                 (Some(Waits::Stream), found) => found == Some("stream"),
             };

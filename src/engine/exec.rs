@@ -221,7 +221,7 @@ impl Engine {
             Called::Blocked(block) => match session.may_wait() {
                 Some(id) => self.block(id, session.db, spec, (block, args.to_argv())),
                 None => {
-                    (block.on_timeout)(out);
+                    block.refuse(out);
                     self.gave_up(spec, false);
                 }
             },

@@ -215,10 +215,16 @@ impl Engine {
         self.limits.max_string_len = config.proto_max_bulk_len;
         self.limits.hash_max_listpack_entries = config.hash_max_listpack_entries as usize;
         self.limits.hash_max_listpack_value = config.hash_max_listpack_value as usize;
+        self.limits.list_max_listpack_size = i64::from(config.list_max_listpack_size);
+        self.limits.list_compress_depth = config.list_compress_depth as usize;
+        self.limits.zset_max_listpack_entries = config.zset_max_listpack_entries as usize;
+        self.limits.zset_max_listpack_value = config.zset_max_listpack_value as usize;
         self.limits.set_max_intset_entries = config.set_max_intset_entries as usize;
         self.limits.set_max_listpack_entries = config.set_max_listpack_entries as usize;
         self.limits.set_max_listpack_value = config.set_max_listpack_value as usize;
         self.limits.hll_sparse_max_bytes = config.hll_sparse_max_bytes as usize;
+        self.limits.stream_node_max_bytes = config.stream_node_max_bytes as usize;
+        self.limits.stream_node_max_entries = config.stream_node_max_entries;
         let access = &mut self.keyspace.access;
         access.lfu = matches!(
             config.maxmemory_policy,

@@ -71,7 +71,7 @@ impl Engine {
         match self.timed_call(queued.spec, session, out, &mut args) {
             Ok(Called::Done) => {}
             Ok(Called::Blocked(block)) => {
-                (block.on_timeout)(out);
+                block.refuse(out);
                 self.gave_up(queued.spec, false);
             }
             Err(error) => {

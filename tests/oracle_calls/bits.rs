@@ -7,7 +7,7 @@ impl Stream {
         self.pick(&["0", "1", "7", "8", "13", "40", "350", "2000", "-1", "4294967296", "x", "#1"])
     }
 
-    fn place(&mut self) -> String {
+    fn bit_place(&mut self) -> String {
         match self.rng.below(8) {
             0 => self.odd_integer().to_owned(),
             _ => (self.rng.below(60) as i64 - 30).to_string(),
@@ -16,7 +16,7 @@ impl Stream {
 
     pub fn bits(&mut self) -> Call {
         let (key, other, third) = (self.key(), self.key(), self.key());
-        let (start, end) = (self.place(), self.place());
+        let (start, end) = (self.bit_place(), self.bit_place());
         let [key, other, third] = [&key, &other, &third].map(|key| key.as_bytes());
         let bit = self.pick(&["0", "1", "0", "1", "2", "x"]).as_bytes();
         let offset = self.bit_offset().as_bytes();

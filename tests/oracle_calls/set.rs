@@ -17,7 +17,7 @@ pub fn contents(key: &[u8]) -> Call {
 }
 
 impl Stream {
-    fn member(&mut self) -> Vec<u8> {
+    fn set_member(&mut self) -> Vec<u8> {
         match self.rng.below(10) {
             0 => self.value(),
             1 => self.integer().into(),
@@ -28,7 +28,7 @@ impl Stream {
 
     pub fn set(&mut self) -> Call {
         let (key, other, third) = (self.key(), self.key(), self.key());
-        let (a, b, c) = (self.member(), self.member(), self.member());
+        let (a, b, c) = (self.set_member(), self.set_member(), self.set_member());
         let [key, other, third] = [&key, &other, &third].map(|key| key.as_bytes());
         match self.rng.below(22) {
             0..=3 => bytes(&[b"SADD", key, &a, &b, &c]),

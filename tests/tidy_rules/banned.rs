@@ -11,6 +11,7 @@ const UNSAFE: &[&str] = &[
     "src/ds/dict",
     "src/ds/member.rs",
     "src/ds/pair.rs",
+    "src/ds/ranked/member.rs",
     "src/keyspace/entry",
     "benches/ds.rs",
 ];

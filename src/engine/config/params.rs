@@ -268,9 +268,9 @@ declare! {
         mem(0, LONG), MUT, Works;
     /// Entries (positive) or size class (negative) of a list node.
     "list-max-listpack-size" "list-max-ziplist-size", list_max_listpack_size: i32 = "-2",
-        int(i32::MIN as i128, INT), MUT, NO_TYPE;
+        int(i32::MIN as i128, INT), MUT, Works;
     /// Nodes at each end of a list left uncompressed; 0 compresses none.
-    "list-compress-depth", list_compress_depth: u32 = "0", int(0, INT), MUT, NO_TYPE;
+    "list-compress-depth", list_compress_depth: u32 = "0", int(0, INT), MUT, Works;
     /// Members of a set of integers.
     "set-max-intset-entries", set_max_intset_entries: u64 = "512", int(0, LONG), MUT, Works;
     /// Members of a compact set.
@@ -286,9 +286,9 @@ declare! {
     /// Bytes of a sparse HyperLogLog.
     "hll-sparse-max-bytes", hll_sparse_max_bytes: u64 = "3000", mem(0, LONG), MUT, Works;
     /// Bytes of a stream node.
-    "stream-node-max-bytes", stream_node_max_bytes: u64 = "4096", mem(0, LONG), MUT, NO_TYPE;
+    "stream-node-max-bytes", stream_node_max_bytes: u64 = "4096", mem(0, LONG), MUT, Works;
     /// Entries of a stream node.
-    "stream-node-max-entries", stream_node_max_entries: u64 = "100", int(0, LONG), MUT, NO_TYPE;
+    "stream-node-max-entries", stream_node_max_entries: u64 = "100", int(0, LONG), MUT, Works;
     /// How thoroughly RESTORE examines its payload.
     "sanitize-dump-payload", sanitize_dump_payload: Sanitize = "no",
         ONE_OF, MUT, NoEffect("payloads are always examined");
