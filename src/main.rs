@@ -88,7 +88,7 @@ fn serve(mut config: Config, path: Option<PathBuf>) -> ! {
     listen::check_backlog(config.tcp_backlog);
     server.listen(&config).unwrap_or_else(|error| give_up(error));
     let pidfile = write_pidfile(&config, background);
-    let (env, finished) = environment(server.wake());
+    let (env, finished) = environment(server.wake(), server.ports());
     let mut engine = Engine::new(config, env, commands::table());
     engine.program = std::env::args_os().next().unwrap_or_default().display().to_string();
     engine.config_file = path;

@@ -7,6 +7,7 @@ use super::args::Args;
 use super::budget::{Budget, SLICE_US};
 use super::client::{ClientId, Live};
 use super::cx::{DataCx, Outcome, Propagate};
+use super::key_search::{Words, keys_of};
 use super::keyspec::kflag;
 use super::session::Session;
 use super::spec::{Run, Spec, flag};
@@ -125,15 +126,17 @@ impl Engine {
             held.work.end(&mut self.keyspace);
             return;
         }
-        let running = self.running_proto;
+        let running = self.running;
         let done = match live {
             Some(mut live) => {
-                self.running_proto = Some(live.out.proto);
+                self.running = Some((id, live.out.proto));
                 let done = self.finish_slice(&mut held, &mut live, us);
                 self.append_deferred(id, &mut live.out);
                 if let Some(client) = self.clients.get_mut(&id) {
                     client.live = Some(live);
                 }
+                // Whoever has more coming than it may is not served to the end.
+                self.watch_output(id);
                 self.mark_dirty(id);
                 done
             }
@@ -143,7 +146,7 @@ impl Engine {
                 self.slice(&mut held, &mut out, us).unwrap_or(true)
             }
         };
-        self.running_proto = running;
+        self.running = running;
         if !done {
             self.works.push_back(held);
             return;
@@ -196,16 +199,11 @@ impl Engine {
             return true;
         }
         if let Run::Data(_) = spec.run {
-            let number = |i: usize| args.int(i).ok().and_then(|n| usize::try_from(n).ok());
-            let mut disturbed = false;
-            for key in spec.keys {
+            return keys_of(spec, &Words::new(args, 0)).iter().any(|key| {
                 // Deleting and overwriting hand the value over.
                 let changes = writes && key.flags & (kflag::RO | kflag::OW | kflag::RM) == 0;
-                key.positions(args.len(), number, |at| {
-                    disturbed |= self.keyspace.lease_forbids(session.db, args.get(at), changes);
-                });
-            }
-            return disturbed;
+                self.keyspace.lease_forbids(session.db, args.get(key.place), changes)
+            });
         }
         false
     }

@@ -2,13 +2,16 @@
 
 use super::source::Source;
 
-/// The only files with `unsafe`: the allocator, system calls, the layouts of tables and entries,
-/// and the bench that gives the table an entry of its own.
+/// The only files with `unsafe`: the allocator, system calls, instructions chosen at run time, the
+/// layouts of tables and entries, and the bench that gives the table an entry of its own.
 const UNSAFE: &[&str] = &[
     "src/alloc.rs",
     "src/sys",
+    "src/ds/bits.rs",
     "src/ds/dict",
+    "src/ds/member.rs",
     "src/ds/pair.rs",
+    "src/ds/ranked/member.rs",
     "src/keyspace/entry",
     "benches/ds.rs",
 ];

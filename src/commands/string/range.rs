@@ -76,16 +76,10 @@ pub(super) fn setrange(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
         return Ok(Outcome::Unchanged);
     }
     check_length(cx.limits, offset, patch.len())?;
-    let len = cx.keys.edit_string(key, |bytes| {
-        let end = offset + patch.len();
-        if bytes.len() < end {
-            bytes.resize(end, 0);
-        }
-        bytes[offset..end].copy_from_slice(patch);
-        bytes.len()
-    });
+    let end = offset + patch.len();
+    cx.keys.patch_string(key, end, |bytes| bytes[offset..end].copy_from_slice(patch));
     cx.keys.touch(key, Event::new(class::STRING, "setrange"));
-    cx.out.int(len as i64);
+    cx.out.int(end.max(old_len) as i64);
     Ok(Outcome::Changed(Propagate::Verbatim))
 }
 

@@ -242,13 +242,13 @@ declare! {
         int(0, LONG), MUT, NoEffect("there is no latency monitor yet");
     /// Keep a histogram of latencies for each command.
     "latency-tracking", latency_tracking: bool = "yes",
-        BOOL, MUT, NoEffect("there are no latency histograms yet");
+        BOOL, MUT, Works;
     /// Percentiles INFO latencystats shows.
     "latency-tracking-info-percentiles", latency_tracking_info_percentiles: Vec<f64> = "50 99 99.9",
-        Kind::Percentiles, MUT | MULTI, NoEffect("there are no latency histograms yet");
+        Kind::Percentiles, MUT | MULTI, Works;
     /// Classes of events that are published.
     "notify-keyspace-events", notify_keyspace_events: u32 = "",
-        Kind::Events, MUT, NoEffect("there is no publish and subscribe yet");
+        Kind::Events, MUT, Works;
     /// Keys the server remembers for client-side caches.
     "tracking-table-max-keys", tracking_table_max_keys: u64 = "1000000",
         int(0, LONG), MUT, NoEffect("there is no client tracking yet");
@@ -265,15 +265,15 @@ declare! {
         mem(0, LONG), MUT, Works;
     /// Entries (positive) or size class (negative) of a list node.
     "list-max-listpack-size" "list-max-ziplist-size", list_max_listpack_size: i32 = "-2",
-        int(i32::MIN as i128, INT), MUT, NO_TYPE;
+        int(i32::MIN as i128, INT), MUT, Works;
     /// Nodes at each end of a list left uncompressed; 0 compresses none.
-    "list-compress-depth", list_compress_depth: u32 = "0", int(0, INT), MUT, NO_TYPE;
+    "list-compress-depth", list_compress_depth: u32 = "0", int(0, INT), MUT, Works;
     /// Members of a set of integers.
-    "set-max-intset-entries", set_max_intset_entries: u64 = "512", int(0, LONG), MUT, NO_TYPE;
+    "set-max-intset-entries", set_max_intset_entries: u64 = "512", int(0, LONG), MUT, Works;
     /// Members of a compact set.
-    "set-max-listpack-entries", set_max_listpack_entries: u64 = "128", int(0, LONG), MUT, NO_TYPE;
+    "set-max-listpack-entries", set_max_listpack_entries: u64 = "128", int(0, LONG), MUT, Works;
     /// Bytes of a member of a compact set.
-    "set-max-listpack-value", set_max_listpack_value: u64 = "64", int(0, LONG), MUT, NO_TYPE;
+    "set-max-listpack-value", set_max_listpack_value: u64 = "64", int(0, LONG), MUT, Works;
     /// Members of a compact sorted set.
     "zset-max-listpack-entries" "zset-max-ziplist-entries", zset_max_listpack_entries: u64 = "128",
         int(0, LONG), MUT, NO_TYPE;
@@ -281,11 +281,11 @@ declare! {
     "zset-max-listpack-value" "zset-max-ziplist-value", zset_max_listpack_value: u64 = "64",
         mem(0, LONG), MUT, NO_TYPE;
     /// Bytes of a sparse HyperLogLog.
-    "hll-sparse-max-bytes", hll_sparse_max_bytes: u64 = "3000", mem(0, LONG), MUT, NO_TYPE;
+    "hll-sparse-max-bytes", hll_sparse_max_bytes: u64 = "3000", mem(0, LONG), MUT, Works;
     /// Bytes of a stream node.
-    "stream-node-max-bytes", stream_node_max_bytes: u64 = "4096", mem(0, LONG), MUT, NO_TYPE;
+    "stream-node-max-bytes", stream_node_max_bytes: u64 = "4096", mem(0, LONG), MUT, Works;
     /// Entries of a stream node.
-    "stream-node-max-entries", stream_node_max_entries: u64 = "100", int(0, LONG), MUT, NO_TYPE;
+    "stream-node-max-entries", stream_node_max_entries: u64 = "100", int(0, LONG), MUT, Works;
     /// How thoroughly RESTORE examines its payload.
     "sanitize-dump-payload", sanitize_dump_payload: Sanitize = "no",
         ONE_OF, MUT, NoEffect("payloads are always examined");

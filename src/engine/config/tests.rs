@@ -45,14 +45,14 @@ fn start(files: &[(&str, &str)], input: &str, args: &[&str]) -> Result<Startup, 
     from_args(&args, &mut sources)
 }
 
-fn started(files: &[(&str, &str)], args: &[&str]) -> Config {
+pub(super) fn started(files: &[(&str, &str)], args: &[&str]) -> Config {
     match start(files, "", args) {
         Ok(Startup::Run(config, _)) => *config,
         other => panic!("{args:?}: {other:?}"),
     }
 }
 
-fn refused(files: &[(&str, &str)], args: &[&str]) -> StartError {
+pub(super) fn refused(files: &[(&str, &str)], args: &[&str]) -> StartError {
     start(files, "", args).expect_err("the start must be refused")
 }
 
