@@ -4,9 +4,11 @@
 mod support;
 
 mod family {
+    mod alone;
     mod bitmap;
     mod blocking;
     mod client;
+    mod command;
     mod config;
     mod connection;
     mod debug;

@@ -17,6 +17,7 @@ pub mod exec;
 pub mod gate;
 pub mod gauges;
 pub mod info;
+pub mod key_search;
 pub mod keyspec;
 pub mod kill;
 pub mod limits;
@@ -30,6 +31,7 @@ pub mod shutdown;
 pub mod spec;
 pub mod stats;
 pub mod table;
+pub mod title;
 pub mod tracking;
 pub mod transaction;
 pub mod watch;
@@ -77,6 +79,8 @@ const BACKLOG_MAX: usize = 64 * 1024;
 pub struct Engine {
     /// The configuration in force.
     pub config: Config,
+    /// The program's name as it was started, for the process title.
+    pub program: String,
     /// Absolute path of the configuration file, when one was given.
     pub config_file: Option<std::path::PathBuf>,
     /// The world.
@@ -155,6 +159,7 @@ impl Engine {
         let (now_ms, now_us) = (env.clock.wall_us() / 1000, env.clock.mono_us());
         let mut engine = Engine {
             config,
+            program: String::new(),
             config_file: None,
             keyspace,
             stats: Stats::default(),
@@ -247,7 +252,9 @@ impl Engine {
         self.next_id += 1;
         let id = ClientId(self.next_id);
         self.refresh_clock();
-        self.stats.connections += 1;
+        // Whoever finds no place was never a client.
+        let full = self.connected() >= self.config.maxclients as usize;
+        self.stats.connections += u64::from(!full);
         let refusal = self.refusal(&peer);
         let authenticated = self.config.requirepass.is_empty();
         let mut client = Client::new(id, peer, self.now_us, authenticated);
