@@ -4,9 +4,11 @@
 mod support;
 
 mod family {
+    mod alone;
     mod bitmap;
     mod blocking;
     mod client;
+    mod command;
     mod config;
     mod connection;
     mod debug;
@@ -21,6 +23,8 @@ mod family {
     mod scan;
     mod set;
     mod sort;
+    mod stream;
+    mod stream_group;
     mod string;
     mod transaction;
 }

@@ -237,8 +237,12 @@ fn reset(cx: &mut EngineCx<'_>, _: &mut Args<'_>) -> CmdResult {
 }
 
 fn select(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
-    let db = parse_i64(args.get(1)).filter(|n| i32::try_from(*n).is_ok());
-    let db = db.ok_or(Error::NotInteger)?;
+    let db = args.int(1)?;
+    if i32::try_from(db).is_err() {
+        return Err(Error::fixed(
+            "ERR value is out of range, value must between -2147483648 and 2147483647",
+        ));
+    }
     let known = usize::try_from(db).ok().filter(|n| *n < cx.engine.keyspace.dbs.len());
     cx.session.db = known.ok_or(Error::DbIndex)?;
     cx.out.ok();

@@ -242,7 +242,8 @@ impl Engine {
     fn resolve(&mut self, args: &Args<'_>) -> Result<&'static Spec, Error> {
         let name = args.get(0);
         let Some(spec) = self.table.find(name) else { return Err(unknown_command(args)) };
-        if spec.subcommands.is_empty() {
+        let alone = args.len() == 1 && !spec.is_container();
+        if spec.subcommands.is_empty() || alone {
             if spec.fits(args.len()) {
                 return Ok(spec);
             }
@@ -252,8 +253,7 @@ impl Engine {
             return Err(self.wrong_arity(spec));
         }
         let sub = args.get(1);
-        let found = spec.subcommands.iter().find(|s| sub.eq_ignore_ascii_case(s.name.as_bytes()));
-        match found {
+        match spec.subcommand(sub) {
             Some(found) if found.fits(args.len()) => Ok(found),
             Some(found) => Err(self.wrong_arity(found)),
             None => Err(unknown_subcommand(spec.name, sub)),

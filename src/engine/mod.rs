@@ -17,6 +17,7 @@ pub mod exec;
 pub mod gate;
 pub mod gauges;
 pub mod info;
+pub mod key_search;
 pub mod keyspec;
 pub mod kill;
 pub mod limits;
@@ -30,6 +31,7 @@ pub mod shutdown;
 pub mod spec;
 pub mod stats;
 pub mod table;
+pub mod title;
 pub mod tracking;
 pub mod transaction;
 pub mod watch;
@@ -77,6 +79,8 @@ const BACKLOG_MAX: usize = 64 * 1024;
 pub struct Engine {
     /// The configuration in force.
     pub config: Config,
+    /// The program's name as it was started, for the process title.
+    pub program: String,
     /// Absolute path of the configuration file, when one was given.
     pub config_file: Option<std::path::PathBuf>,
     /// The world.
@@ -155,6 +159,7 @@ impl Engine {
         let (now_ms, now_us) = (env.clock.wall_us() / 1000, env.clock.mono_us());
         let mut engine = Engine {
             config,
+            program: String::new(),
             config_file: None,
             keyspace,
             stats: Stats::default(),
@@ -223,6 +228,8 @@ impl Engine {
         self.limits.set_max_listpack_entries = config.set_max_listpack_entries as usize;
         self.limits.set_max_listpack_value = config.set_max_listpack_value as usize;
         self.limits.hll_sparse_max_bytes = config.hll_sparse_max_bytes as usize;
+        self.limits.stream_node_max_bytes = config.stream_node_max_bytes as usize;
+        self.limits.stream_node_max_entries = config.stream_node_max_entries;
         let access = &mut self.keyspace.access;
         access.lfu = matches!(
             config.maxmemory_policy,

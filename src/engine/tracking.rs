@@ -8,6 +8,7 @@
 use super::Engine;
 use super::args::Args;
 use super::client::{Client, ClientId};
+use super::key_search::{Words, keys_of};
 use super::pubsub::Kind;
 use super::session::Session;
 use super::spec::{Spec, flag};
@@ -149,16 +150,13 @@ impl Engine {
         if !tracking.is_some_and(Tracking::remembers) {
             return;
         }
-        let number = |i: usize| args.int(i).ok().and_then(|n| usize::try_from(n).ok());
         let Trackers { keys, items, .. } = &mut self.trackers;
-        for key_spec in spec.keys {
-            key_spec.positions(args.len(), number, |at| {
-                let list = keys.entry(Bytes::copy_from_slice(args.get(at))).or_default();
-                if !list.contains(&id) {
-                    list.push(id);
-                    *items += 1;
-                }
-            });
+        for key in keys_of(spec, &Words::new(args, 0)) {
+            let list = keys.entry(Bytes::copy_from_slice(args.get(key.place))).or_default();
+            if !list.contains(&id) {
+                list.push(id);
+                *items += 1;
+            }
         }
     }
 

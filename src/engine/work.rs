@@ -7,6 +7,7 @@ use super::args::Args;
 use super::budget::{Budget, SLICE_US};
 use super::client::{ClientId, Live};
 use super::cx::{DataCx, Outcome, Propagate};
+use super::key_search::{Words, keys_of};
 use super::keyspec::kflag;
 use super::session::Session;
 use super::spec::{Run, Spec, flag};
@@ -198,16 +199,11 @@ impl Engine {
             return true;
         }
         if let Run::Data(_) = spec.run {
-            let number = |i: usize| args.int(i).ok().and_then(|n| usize::try_from(n).ok());
-            let mut disturbed = false;
-            for key in spec.keys {
+            return keys_of(spec, &Words::new(args, 0)).iter().any(|key| {
                 // Deleting and overwriting hand the value over.
                 let changes = writes && key.flags & (kflag::RO | kflag::OW | kflag::RM) == 0;
-                key.positions(args.len(), number, |at| {
-                    disturbed |= self.keyspace.lease_forbids(session.db, args.get(at), changes);
-                });
-            }
-            return disturbed;
+                self.keyspace.lease_forbids(session.db, args.get(key.place), changes)
+            });
         }
         false
     }

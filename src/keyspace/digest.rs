@@ -67,6 +67,7 @@ fn entry_digest(db: usize, entry: &Entry) -> [u8; 32] {
             hasher.update(bytes);
         }
         View::Boxed(Value::Str(s)) => hasher.update(s.bytes()),
+        View::Boxed(Value::Stream(s)) => s.content(&mut |part| hasher.update(part)),
         View::Boxed(Value::Hash(_) | Value::List(_) | Value::Set(_) | Value::ZSet(_)) => {
             unreachable!("seen above")
         }

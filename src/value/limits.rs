@@ -31,6 +31,10 @@ pub struct Limits {
     pub zset_max_listpack_value: usize,
     /// The secret of all tables.
     pub seed: Seed,
+    /// Bytes at which a stream begins a new node; 0 for no such limit.
+    pub stream_node_max_bytes: usize,
+    /// Entries at which a stream begins a new node; 0 for no such limit.
+    pub stream_node_max_entries: u64,
 }
 
 impl Limits {
@@ -49,6 +53,8 @@ impl Limits {
         zset_max_listpack_entries: 128,
         zset_max_listpack_value: 64,
         seed: Seed { k0: 0, k1: 0 },
+        stream_node_max_bytes: 4096,
+        stream_node_max_entries: 100,
     };
 }
 

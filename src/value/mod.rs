@@ -4,6 +4,7 @@ pub mod hash;
 pub mod limits;
 pub mod list;
 pub mod set;
+pub mod stream;
 pub mod string;
 pub mod zset;
 
@@ -12,6 +13,7 @@ use crate::resp::reply::Reply;
 use hash::Hash;
 use list::List;
 use set::Set;
+use stream::Stream;
 use string::BigStr;
 use zset::ZSet;
 
@@ -26,6 +28,8 @@ pub enum Value {
     Hash(Hash),
     /// A set.
     Set(Set),
+    /// A stream.
+    Stream(Box<Stream>),
     /// A sorted set.
     ZSet(ZSet),
 }
@@ -99,9 +103,11 @@ pub trait Collection: Default + Sized {
     /// Whether its key is to go.
     fn is_empty(&self) -> bool;
 
-    /// Whether a change of an existing one may serve a blocked command, as new entries of a stream
-    /// do. Its appearance and its end always may.
-    const SERVES: bool = false;
+    /// Whether the change that was just made may serve a blocked command, as new entries of a
+    /// stream do; asked once after each edit. Appearance and end of a key always may.
+    fn serves(&mut self) -> bool {
+        false
+    }
 }
 
 impl Value {
@@ -112,6 +118,7 @@ impl Value {
             Value::List(_) => "list",
             Value::Hash(_) => "hash",
             Value::Set(_) => "set",
+            Value::Stream(_) => "stream",
             Value::ZSet(_) => "zset",
         }
     }
@@ -123,6 +130,7 @@ impl Value {
             Value::List(list) => list.encoding(),
             Value::Hash(hash) => hash.encoding(),
             Value::Set(set) => set.as_ref().encoding(),
+            Value::Stream(_) => "stream",
             Value::ZSet(set) => set.encoding(),
         }
     }
@@ -134,6 +142,7 @@ impl Value {
             Value::List(list) => Value::List(list.duplicate()),
             Value::Hash(hash) => Value::Hash(hash.duplicate()),
             Value::Set(set) => Value::Set(set.duplicate()),
+            Value::Stream(s) => Value::Stream(Box::new(s.duplicate())),
             Value::ZSet(set) => Value::ZSet(set.duplicate()),
         }
     }
@@ -146,6 +155,7 @@ impl Value {
                 Value::List(list) => list.heap_bytes(),
                 Value::Hash(hash) => hash.heap_bytes(),
                 Value::Set(set) => set.heap_bytes(),
+                Value::Stream(s) => s.bytes(),
                 Value::ZSet(set) => set.heap_bytes(),
             }
     }
@@ -157,6 +167,7 @@ impl Value {
             Value::List(list) => list.check(),
             Value::Hash(hash) => hash.check(),
             Value::Set(set) => set.check(),
+            Value::Stream(stream) => stream.check(),
             Value::ZSet(set) => set.check(),
         }
     }

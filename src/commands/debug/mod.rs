@@ -14,11 +14,11 @@ use crate::base::double::parse_f64;
 use crate::base::error::Error;
 use crate::base::units::parse_memory;
 use crate::engine::args::Args;
-use crate::engine::config::types::Allow;
 use crate::engine::cx::{CmdResult, EngineCx, Outcome, Propagate};
 use crate::engine::spec::{Spec, flag::*};
 use crate::keyspace::keys::{NewStr, Ttl};
 use crate::resp::request::Argv;
+use crate::value::limits::Limits;
 
 /// The family.
 pub const SPECS: &[Spec] = &[Spec::engine("debug", -2, debug)
@@ -42,6 +42,7 @@ const SUBCOMMANDS: &[(&str, usize, usize, Handler)] = &[
     ("mallctl", 3, 4, inspect::mallctl),
     ("mallctl-str", 3, 4, inspect::mallctl_text),
     ("object", 3, 4, inspect::object),
+    ("panic", 2, 2, panic),
     ("pause-cron", 3, 3, pause_cron),
     ("populate", 3, 5, populate),
     ("protocol", 3, 3, protocol::protocol),
@@ -49,6 +50,7 @@ const SUBCOMMANDS: &[(&str, usize, usize, Handler)] = &[
     ("replicate", 3, usize::MAX, replicate),
     ("replybuffer", 4, 4, reply_buffer),
     ("sdslen", 3, 3, inspect::sdslen),
+    ("segfault", 2, 2, segfault),
     ("set-active-expire", 3, 3, set_active_expire),
     ("set-disable-deny-scripts", 3, 3, accept_number),
     ("sleep", 3, 3, sleep),
@@ -78,6 +80,8 @@ const HELP: &[&str] = &[
     "    Read or set a text of the allocator.",
     "OBJECT <key> [fast]",
     "    Show how the value of <key> is held.",
+    "PANIC",
+    "    End the server as a failed check of its own would.",
     "PAUSE-CRON <0|1>",
     "    Stop or go on with periodic work.",
     "POPULATE <count> [<prefix>] [<size>]",
@@ -86,7 +90,7 @@ const HELP: &[&str] = &[
     "    Answer with a value of <type>: string, integer, double, bignum, null, array, set, map,",
     "    attrib, push, verbatim, true, false.",
     "QUICKLIST-PACKED-THRESHOLD <size>",
-    "    Accepted: no element of a list needs a node of its own.",
+    "    Keep list elements of at least <size> bytes in nodes of their own; 0 for the usual size.",
     "REPLICATE <command>",
     "    Send <command> to replicas without running it.",
     "REPLYBUFFER PEAK-RESET-TIME <NEVER|RESET|time>",
@@ -95,6 +99,8 @@ const HELP: &[&str] = &[
     "    Keep or give back the reply buffers of idle clients.",
     "SDSLEN <key>",
     "    Show the lengths of <key> and of its string.",
+    "SEGFAULT",
+    "    End the server by touching memory that is not there.",
     "SET-ACTIVE-EXPIRE <0|1>",
     "    Stop or go on deleting keys that nobody looks at.",
     "SET-DISABLE-DENY-SCRIPTS <0|1>",
@@ -106,7 +112,8 @@ const HELP: &[&str] = &[
 ];
 
 fn debug(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
-    refuse_strangers(cx)?;
+    let allow = cx.engine.config.enable_debug_command;
+    super::refuse_strangers(cx, allow, "DEBUG", "enable-debug-command")?;
     let found = SUBCOMMANDS
         .iter()
         .find(|(name, least, most, _)| args.is(1, name) && (*least..=*most).contains(&args.len()));
@@ -122,25 +129,6 @@ fn debug(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
 fn unknown(name: &str) -> Error {
     Error::err(format!(
         "unknown subcommand or wrong number of arguments for '{name}'. Try DEBUG HELP."
-    ))
-}
-
-/// `enable-debug-command`: never, always, or from this machine only.
-fn refuse_strangers(cx: &EngineCx<'_>) -> Result<(), Error> {
-    let client = cx.session.origin.client().and_then(|id| cx.engine.client(id));
-    let local = client.is_none_or(|c| c.peer.loopback || c.peer.unix);
-    let allowed = match cx.engine.config.enable_debug_command {
-        Allow::Yes => true,
-        Allow::Local => local,
-        Allow::No => false,
-    };
-    if allowed {
-        return Ok(());
-    }
-    Err(Error::err(
-        "DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you \
-         can run it from a local connection, otherwise you need to set this option in the \
-         configuration file, and then restart the server.",
     ))
 }
 
@@ -196,13 +184,23 @@ fn pause_cron(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
     done(cx)
 }
 
+fn panic(_: &mut EngineCx<'_>, _: &mut Args<'_>) -> CmdResult {
+    panic!("called by DEBUG PANIC");
+}
+
+fn segfault(_: &mut EngineCx<'_>, _: &mut Args<'_>) -> CmdResult {
+    crate::sys::crash::segfault();
+}
+
 fn packed_threshold(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
     let size = std::str::from_utf8(args.get(2)).ok().and_then(parse_memory);
-    if size.is_none_or(|size| size > u64::from(u32::MAX)) {
+    let Some(size) = size.filter(|size| u32::try_from(*size).is_ok()) else {
         return Err(Error::fixed(
             "ERR argument must be a memory value bigger than 1 and smaller than 4gb",
         ));
-    }
+    };
+    let usual = Limits::DEFAULT.list_plain_from;
+    cx.engine.limits.list_plain_from = if size == 0 { usual } else { size as usize };
     done(cx)
 }
 

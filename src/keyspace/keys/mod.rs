@@ -11,6 +11,7 @@ mod hints;
 mod lists;
 mod look;
 mod sets;
+mod streams;
 mod strings;
 mod zsets;
 
@@ -254,6 +255,7 @@ impl<'a> Keys<'a> {
             space.walks.before_removal(source.table, position, &entry);
         }
         let Some(entry) = source.take(hash, from) else { return };
+        space.ready(self.db, from);
         let epoch = space.walks.epoch;
         self.replace(to_db, entry.renamed(to, epoch));
     }
