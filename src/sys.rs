@@ -3,7 +3,19 @@
 #![allow(unsafe_code)]
 //! The system calls that std does not wrap, each behind a safe function.
 //!
-//! Invariant: no raw pointer and no libc type leaves this file.
+//! Invariant: no raw pointer and no libc type leaves this file and those below it.
+//!
+//! | file               | holds                                                  |
+//! |--------------------|--------------------------------------------------------|
+//! | `sys/crash.rs`     | the report of a crash                                  |
+//! | `sys/supervise.rs` | what systemd and upstart are told                      |
+//! | `sys/syslog.rs`    | the system log                                         |
+//! | `sys/title.rs`     | the process title                                      |
+
+pub mod crash;
+pub mod supervise;
+pub mod syslog;
+pub mod title;
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -124,6 +136,23 @@ pub fn pid() -> u32 {
     std::process::id()
 }
 
+/// The user the process runs as.
+pub fn user_id() -> u32 {
+    // SAFETY: geteuid takes nothing and cannot fail.
+    unsafe { libc::geteuid() }
+}
+
+/// New files are for their owner alone, unless somebody chose another mask than the usual one.
+pub fn keep_files_private() {
+    // SAFETY: umask takes a plain number and cannot fail.
+    unsafe {
+        let mask = libc::umask(0o077);
+        if mask != 0o022 {
+            libc::umask(mask);
+        }
+    }
+}
+
 /// Bytes from the kernel's generator.
 pub fn random_bytes(bytes: &mut [u8]) -> io::Result<()> {
     let mut filled = 0;
@@ -184,6 +213,27 @@ pub fn ignore_hangup_and_pipe() {
     unsafe {
         libc::signal(libc::SIGHUP, libc::SIG_IGN);
         libc::signal(libc::SIGPIPE, libc::SIG_IGN);
+    }
+}
+
+/// A write to a pipe that nobody reads ends the process, as it does any plain program.
+pub fn default_pipe() {
+    // SAFETY: SIG_DFL is a valid disposition; no handler code is installed.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+}
+
+/// Stops or goes on showing what is typed on standard input; false when that is no terminal.
+pub fn hide_typing(hide: bool) -> bool {
+    // SAFETY: a `termios` of zeroes is a valid value, and the pointer to it is valid for both
+    // calls.
+    unsafe {
+        let mut settings: libc::termios = std::mem::zeroed();
+        if libc::tcgetattr(0, &mut settings) != 0 {
+            return false;
+        }
+        settings.c_lflag =
+            if hide { settings.c_lflag & !libc::ECHO } else { settings.c_lflag | libc::ECHO };
+        libc::tcsetattr(0, libc::TCSAFLUSH, &settings) == 0
     }
 }
 

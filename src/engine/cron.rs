@@ -18,8 +18,8 @@ pub struct Cron {
 pub const PEAK_RESET_MS: Option<u64> = Some(5000);
 
 /// A key that is written with a deadline in the past is left alone for a moment, as whoever writes
-/// one looks at it next, and Redis would still have it; microseconds. Not again before `REST_EVERY`,
-/// or such writes would keep everything else from expiring.
+/// one looks at it next, and Redis would still have it; microseconds. Not again before
+/// `REST_EVERY_US`, or such writes would keep everything else from expiring.
 const REST_US: u64 = 5_000;
 const REST_EVERY_US: u64 = 50_000;
 /// Between two looks at all clients, microseconds.
@@ -160,5 +160,18 @@ impl Engine {
         for id in close {
             self.mark_dirty(id);
         }
+        self.keep_facts();
+    }
+
+    /// What a report of a crash will say about the state of the server.
+    fn keep_facts(&self) {
+        let keys: usize = self.keyspace.dbs.iter().map(|db| db.dict.len()).sum();
+        crate::sys::crash::facts([
+            (self.now_us - self.started_us) / 1_000_000,
+            self.clients.len() as u64,
+            self.stats.commands,
+            self.env.memory.used() as u64,
+            keys as u64,
+        ]);
     }
 }

@@ -31,6 +31,7 @@ pub mod shutdown;
 pub mod spec;
 pub mod stats;
 pub mod table;
+pub mod title;
 pub mod tracking;
 pub mod transaction;
 pub mod watch;
@@ -78,6 +79,8 @@ const BACKLOG_MAX: usize = 64 * 1024;
 pub struct Engine {
     /// The configuration in force.
     pub config: Config,
+    /// The program's name as it was started, for the process title.
+    pub program: String,
     /// Absolute path of the configuration file, when one was given.
     pub config_file: Option<std::path::PathBuf>,
     /// The world.
@@ -156,6 +159,7 @@ impl Engine {
         let (now_ms, now_us) = (env.clock.wall_us() / 1000, env.clock.mono_us());
         let mut engine = Engine {
             config,
+            program: String::new(),
             config_file: None,
             keyspace,
             stats: Stats::default(),

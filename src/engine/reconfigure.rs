@@ -27,6 +27,13 @@ impl Engine {
         if changed.contains(&"loglevel") {
             crate::log::set_level(self.config.loglevel.name());
         }
+        if changed.contains(&"proc-title-template") {
+            self.show_title();
+        }
+        if changed.iter().any(|name| ["crash-log-enabled", "use-exit-on-panic"].contains(name)) {
+            let config = &self.config;
+            crate::sys::crash::configure(config.crash_log_enabled, config.use_exit_on_panic);
+        }
         Ok(())
     }
 

@@ -16,6 +16,7 @@ impl Engine {
     /// Ends the server; the network sends what is left and goes.
     pub fn shut_down(&mut self, reason: &str) {
         tracing::warn!("{reason}");
+        crate::sys::supervise::stopping();
         tracing::warn!("Redis is now ready to exit, bye bye...");
         self.requests.push(NetRequest::Shutdown { exit_code: 0 });
     }

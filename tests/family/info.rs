@@ -137,7 +137,8 @@ case!(sections_by_name, |c| {
     let plain = headings(&info(c, &[]));
     assert_eq!(
         plain.join(" "),
-        "Server Clients Memory Persistence Stats Replication CPU Modules Errorstats Cluster Keyspace"
+        "Server Clients Memory Persistence Stats Replication CPU Modules Errorstats Cluster \
+         Keyspace"
     );
     assert_eq!(headings(&info(c, &["DEFAULT"])), plain);
     let all = headings(&info(c, &["all"]));

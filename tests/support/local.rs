@@ -34,6 +34,7 @@ pub fn config(options: &[&str]) -> Config {
         read: &mut |_| Err(ErrorKind::NotFound.into()),
         list: &mut |_| Err(ErrorKind::NotFound.into()),
         stdin: &mut || Err(ErrorKind::NotFound.into()),
+        defaults: Vec::new(),
         directory: PathBuf::from("/"),
     };
     match from_args(&words, &mut sources) {

@@ -42,6 +42,7 @@ const SUBCOMMANDS: &[(&str, usize, usize, Handler)] = &[
     ("mallctl", 3, 4, inspect::mallctl),
     ("mallctl-str", 3, 4, inspect::mallctl_text),
     ("object", 3, 4, inspect::object),
+    ("panic", 2, 2, panic),
     ("pause-cron", 3, 3, pause_cron),
     ("populate", 3, 5, populate),
     ("protocol", 3, 3, protocol::protocol),
@@ -49,6 +50,7 @@ const SUBCOMMANDS: &[(&str, usize, usize, Handler)] = &[
     ("replicate", 3, usize::MAX, replicate),
     ("replybuffer", 4, 4, reply_buffer),
     ("sdslen", 3, 3, inspect::sdslen),
+    ("segfault", 2, 2, segfault),
     ("set-active-expire", 3, 3, set_active_expire),
     ("set-disable-deny-scripts", 3, 3, accept_number),
     ("sleep", 3, 3, sleep),
@@ -78,6 +80,8 @@ const HELP: &[&str] = &[
     "    Read or set a text of the allocator.",
     "OBJECT <key> [fast]",
     "    Show how the value of <key> is held.",
+    "PANIC",
+    "    End the server as a failed check of its own would.",
     "PAUSE-CRON <0|1>",
     "    Stop or go on with periodic work.",
     "POPULATE <count> [<prefix>] [<size>]",
@@ -86,7 +90,7 @@ const HELP: &[&str] = &[
     "    Answer with a value of <type>: string, integer, double, bignum, null, array, set, map,",
     "    attrib, push, verbatim, true, false.",
     "QUICKLIST-PACKED-THRESHOLD <size>",
-    "    Accepted: no element of a list needs a node of its own.",
+    "    Keep list elements of at least <size> bytes in nodes of their own; 0 for the usual size.",
     "REPLICATE <command>",
     "    Send <command> to replicas without running it.",
     "REPLYBUFFER PEAK-RESET-TIME <NEVER|RESET|time>",
@@ -95,6 +99,8 @@ const HELP: &[&str] = &[
     "    Keep or give back the reply buffers of idle clients.",
     "SDSLEN <key>",
     "    Show the lengths of <key> and of its string.",
+    "SEGFAULT",
+    "    End the server by touching memory that is not there.",
     "SET-ACTIVE-EXPIRE <0|1>",
     "    Stop or go on deleting keys that nobody looks at.",
     "SET-DISABLE-DENY-SCRIPTS <0|1>",
@@ -178,11 +184,17 @@ fn pause_cron(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
     done(cx)
 }
 
+fn panic(_: &mut EngineCx<'_>, _: &mut Args<'_>) -> CmdResult {
+    panic!("called by DEBUG PANIC");
+}
+
+fn segfault(_: &mut EngineCx<'_>, _: &mut Args<'_>) -> CmdResult {
+    crate::sys::crash::segfault();
+}
+
 fn packed_threshold(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
     let size = std::str::from_utf8(args.get(2)).ok().and_then(parse_memory);
-    /// What a listpack can count, less a little.
-    const MOST: u64 = (4 << 30) - (1 << 20);
-    let Some(size) = size.filter(|size| *size <= MOST) else {
+    let Some(size) = size.filter(|size| u32::try_from(*size).is_ok()) else {
         return Err(Error::fixed(
             "ERR argument must be a memory value bigger than 1 and smaller than 4gb",
         ));

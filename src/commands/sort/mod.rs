@@ -12,6 +12,7 @@ use crate::ds::listpack::Item;
 use crate::ds::quicklist::End;
 use crate::engine::args::Args;
 use crate::engine::cx::{CmdResult, DataCx, Outcome, Propagate};
+use crate::engine::key_search;
 use crate::engine::keyspec::{Begin, Find, KeySpec, kflag};
 use crate::engine::spec::{Spec, cat, flag};
 use crate::engine::work::LONG;
@@ -43,14 +44,16 @@ pub const SPECS: &[Spec] = &[
     sorting(
         Spec::data("sort", -2, sort)
             .flags(flag::WRITE | flag::DENYOOM | flag::MOVABLEKEYS)
-            .keys(&[KeySpec::at(1).ro().access(), LOOKED_UP, STORED]),
+            .keys(&[KeySpec::at(1).ro().access(), LOOKED_UP, STORED])
+            .finder(key_search::sort),
     )
     .since("1.0.0")
     .summary("Sorts a list, a set or a sorted set, and stores the result if asked to."),
     sorting(
         Spec::data("sort_ro", -2, sort_ro)
             .flags(flag::READONLY | flag::MOVABLEKEYS)
-            .keys(&[KeySpec::at(1).ro().access(), LOOKED_UP]),
+            .keys(&[KeySpec::at(1).ro().access(), LOOKED_UP])
+            .finder(key_search::sort_ro),
     )
     .since("7.0.0")
     .summary("Sorts a list, a set or a sorted set without storing anything."),

@@ -89,7 +89,7 @@ fn parse(args: &Args<'_>, of_group: bool) -> Result<Call, Error> {
             call.count = Some(count).filter(|count| *count > 0);
             i += 2;
         } else if more >= 1 && args.is(i, "streams") {
-            if more % 2 != 0 {
+            if !more.is_multiple_of(2) {
                 return Err(unbalanced(of_group));
             }
             (call.keys_at, call.streams) = (i + 1, more / 2);

@@ -49,7 +49,7 @@ fn random_walk(seed: u64, members: u64, scores: u64, steps: usize) {
     let (mut set, mut naive) = (Ranked::new(SEED), Naive::default());
     // Growing, shrinking and growing again crosses every split and merge.
     for step in 0..steps {
-        let growing = (step * 4 / steps) % 2 == 0;
+        let growing = (step * 4 / steps).is_multiple_of(2);
         let m = member(rng.below(members));
         let score = rng.below(scores) as f64 - 3.0;
         match rng.below(10) {

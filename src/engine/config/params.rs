@@ -35,9 +35,6 @@ const NO_TLS: Standing = NoEffect("there is no TLS yet");
 const NO_LIMIT: Standing = NoEffect("there is no memory limit yet");
 const NO_TYPE: Standing = NoEffect("the type does not exist yet");
 const NO_DEFRAG: Standing = NoEffect("active defragmentation is not needed");
-const NO_SYSLOG: Standing = NoEffect("there is no system log output yet");
-const NO_TITLE: Standing = NoEffect("the process keeps the command line it was started with");
-const NO_REPORT: Standing = NoEffect("there is no crash report yet");
 const PINNING: Standing = NotYet("pinning threads to processors is not implemented yet");
 
 declare! {
@@ -99,31 +96,31 @@ declare! {
     /// Seconds a shutdown waits for replicas.
     "shutdown-timeout", shutdown_timeout: u32 = "10", int(0, INT), MUT, NO_REPL;
     /// Process manager to report readiness to.
-    "supervised", supervised: Supervised = "no",
-        ONE_OF, IMM, NotYet("readiness is not reported to a process manager yet");
+    "supervised", supervised: Supervised = "no", ONE_OF, IMM, Works;
     /// Log to the system log too.
-    "syslog-enabled", syslog_enabled: bool = "no",
-        BOOL, IMM, NotYet("the system log is not implemented yet");
+    "syslog-enabled", syslog_enabled: bool = "no", BOOL, IMM, Works;
     /// Name in the system log.
-    "syslog-ident", syslog_ident: String = "redis", TEXT, IMM, NO_SYSLOG;
+    "syslog-ident", syslog_ident: String = "redis", TEXT, IMM, Works;
     /// Facility in the system log.
-    "syslog-facility", syslog_facility: SyslogFacility = "local0", ONE_OF, IMM, NO_SYSLOG;
+    "syslog-facility", syslog_facility: SyslogFacility = "local0", ONE_OF, IMM, Works;
     /// Show the state in the process title.
-    "set-proc-title", set_proc_title: bool = "yes", BOOL, IMM, NO_TITLE;
+    "set-proc-title", set_proc_title: bool = "yes", BOOL, IMM, Works;
     /// Form of the process title.
     "proc-title-template", proc_title_template: String = "{title} {listen-addr} {server-mode}",
-        Kind::Text(title_template), MUT, NO_TITLE;
+        Kind::Text(title_template), MUT, Works;
     /// Collation locale of SORT ALPHA.
     "locale-collate", locale_collate: String = "",
         TEXT, MUT, NoEffect("text is ordered by its bytes");
     /// Write a report on a crash.
-    "crash-log-enabled", crash_log_enabled: bool = "yes", BOOL, MUT, NO_REPORT;
+    "crash-log-enabled", crash_log_enabled: bool = "yes", BOOL, MUT, Works;
     /// Test the memory after a crash.
-    "crash-memcheck-enabled", crash_memcheck_enabled: bool = "yes", BOOL, MUT, NO_REPORT;
+    "crash-memcheck-enabled", crash_memcheck_enabled: bool = "yes",
+        BOOL, MUT, NoEffect("memory is not tested after a crash");
     /// Exit in place of abort on a failed assertion.
-    "use-exit-on-panic", use_exit_on_panic: bool = "no", BOOL, MUT | HIDDEN, NO_REPORT;
+    "use-exit-on-panic", use_exit_on_panic: bool = "no", BOOL, MUT | HIDDEN, Works;
     /// Milliseconds after which a stuck loop is reported.
-    "watchdog-period", watchdog_period: u32 = "0", int(0, INT), MUT | HIDDEN, NO_REPORT;
+    "watchdog-period", watchdog_period: u32 = "0",
+        int(0, INT), MUT | HIDDEN, NoEffect("no watchdog looks at the loop");
     /// Ask the kernel for no transparent huge pages.
     "disable-thp", disable_thp: bool = "yes",
         BOOL, IMM, NoEffect("memory is never shared with a forked child");

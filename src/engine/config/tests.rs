@@ -37,6 +37,7 @@ fn start(files: &[(&str, &str)], input: &str, args: &[&str]) -> Result<Startup, 
         read: &mut read,
         list: &mut list,
         stdin: &mut stdin,
+        defaults: Vec::new(),
         directory: PathBuf::from("/w"),
     };
     let args: Vec<OsString> =
