@@ -116,16 +116,17 @@ impl<T: Collection> Edit<'_, T> {
     }
 
     fn put_back(&mut self) {
-        let value = std::mem::take(&mut self.value);
+        let mut value = std::mem::take(&mut self.value);
         if value.is_empty() {
             return self.put_nothing(value);
         }
+        let serves = value.serves();
         match self.home {
             Home::New => self.create(value),
             Home::Entry => self.return_to_entry(value),
             Home::Boxed(bytes) => self.return_to_box(value, bytes),
         }
-        if T::SERVES && self.home != Home::New {
+        if serves && self.home != Home::New {
             self.space.ready(self.db, self.key);
         }
     }
