@@ -194,7 +194,9 @@ fn segfault(_: &mut EngineCx<'_>, _: &mut Args<'_>) -> CmdResult {
 
 fn packed_threshold(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
     let size = std::str::from_utf8(args.get(2)).ok().and_then(parse_memory);
-    let Some(size) = size.filter(|size| u32::try_from(*size).is_ok()) else {
+    /// What a listpack can count, less a little.
+    const MOST: u64 = (4 << 30) - (1 << 20);
+    let Some(size) = size.filter(|size| *size <= MOST) else {
         return Err(Error::fixed(
             "ERR argument must be a memory value bigger than 1 and smaller than 4gb",
         ));

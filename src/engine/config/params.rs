@@ -251,7 +251,7 @@ declare! {
         Kind::Events, MUT, Works;
     /// Keys the server remembers for client-side caches.
     "tracking-table-max-keys", tracking_table_max_keys: u64 = "1000000",
-        int(0, LONG), MUT, NoEffect("there is no client tracking yet");
+        int(0, LONG), MUT, Works;
     /// Milliseconds after which a running script lets other clients be answered BUSY.
     "busy-reply-threshold" "lua-time-limit", busy_reply_threshold: u64 = "5000",
         int(0, LONG), MUT, NoEffect("there are no scripts yet");
