@@ -11,7 +11,7 @@ profile=${PROFILE:-release}
 busybox=${BUSYBOX:-/bin/busybox}
 cd "$(dirname "$0")/.."
 
-if "$busybox" true && ! grep -aq ld-linux "$busybox"; then :; else
+if [ ! -x "$busybox" ] || readelf -l "$busybox" | grep -q INTERP; then
   echo "$busybox must be the static one (Debian: busybox-static)" >&2
   exit 1
 fi

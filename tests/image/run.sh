@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the image's root file system as the Dockerfile does and runs it without Docker, in mount
-# and process namespaces of its own. Needs root for chroot; says so otherwise.
+# Builds the root file system of the image as the Dockerfile does and runs it under chroot, without
+# Docker. Needs root for that, and says so otherwise.
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -36,11 +36,12 @@ kilobytes=$(du -sk "$root" | cut -f1)
 [ "$kilobytes" -le 15360 ] || fail "$kilobytes KB are more than 15 MB"
 echo '127.0.0.1 localhost redis-host' >"$root/etc/hosts"
 
-# A command in the image, as the container runtime would start it: USER:GROUP COMMAND...
+# A command in the image, as the container runtime would start it: USER:GROUP COMMAND... It takes
+# the place of the (sub)shell, so that the shell's child is the command itself.
 inside() {
   local user=$1
   shift
-  env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+  exec env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     REDSTART_DEFAULTS='protected-mode no' \
     chroot --userspec="$user" "$root" /bin/sh -c 'cd /data; exec "$@"' sh "$@"
 }
@@ -97,7 +98,7 @@ stop
 
 # Other commands are left alone; the files of the server are its own.
 same 'another command' "$(inside 0:0 docker-entrypoint sh -c 'id -u; umask')" "$(printf '0\n0077')"
-same 'no such command' "$(inside 0:0 docker-entrypoint nothing-here 2>/dev/null || echo $?)" 127
+same 'no such command' "$( (inside 0:0 docker-entrypoint nothing-here 2>/dev/null) || echo $?)" 127
 same 'user by name' "$(inside 0:0 id -u redis)" 999
 
 echo "image: $passed passed, $((kilobytes / 1024)) MB"

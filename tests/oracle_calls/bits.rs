@@ -57,14 +57,18 @@ impl Stream {
         call
     }
 
+    /// Keys of their own: once a string command wrote into a sketch, what its bytes mean is no
+    /// longer defined.
+    fn sketch_key(&mut self) -> String {
+        format!("hll:{}", self.rng.below(5))
+    }
+
     pub fn hyperloglog(&mut self) -> Call {
-        let (key, other, third) = (self.key(), self.key(), self.key());
-        let element = self.value();
+        let (key, other, third) = (self.sketch_key(), self.sketch_key(), self.sketch_key());
+        let (a, b) = (self.value(), self.integer());
         let [key, other, third] = [&key, &other, &third].map(|key| key.as_bytes());
         match self.rng.below(10) {
-            // One element: of several, Redis may have added some to a string that then turns out to
-            // be corrupt.
-            0..=3 => bytes(&[b"PFADD", key, &element]),
+            0..=3 => bytes(&[b"PFADD", key, &a, b.as_bytes()]),
             4 => bytes(&[b"PFADD", key]),
             5 | 6 => bytes(&[b"PFCOUNT", key]),
             7 => bytes(&[b"PFCOUNT", key, other, third]),
