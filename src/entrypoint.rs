@@ -42,7 +42,11 @@ pub fn run(args: &[OsString]) -> i32 {
     }
     sys::keep_files_private();
     let error = next.exec();
-    eprintln!("docker-entrypoint: {}: {}", program.display(), sys::error_text(&error));
+    eprintln!(
+        "docker-entrypoint: {}: {}",
+        std::path::Path::new(&program).display(),
+        sys::error_text(&error)
+    );
     // The codes of shells: not found, and found but not to be run.
     if error.kind() == std::io::ErrorKind::NotFound { 127 } else { 126 }
 }

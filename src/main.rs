@@ -90,7 +90,7 @@ fn serve(mut config: Config, path: Option<PathBuf>) -> ! {
     let pidfile = write_pidfile(&config, background);
     let (env, finished) = environment(server.wake(), server.ports());
     let mut engine = Engine::new(config, env, commands::table());
-    engine.program = std::env::args_os().next().unwrap_or_default().display().to_string();
+    engine.program = std::env::args_os().next().unwrap_or_default().to_string_lossy().into_owned();
     engine.config_file = path;
     engine.show_title();
     tracing::info!("Server initialized");

@@ -14,6 +14,7 @@ mod family {
     mod debug;
     mod expire;
     mod generic;
+    mod geo;
     mod hash;
     mod hll;
     mod info;
@@ -27,4 +28,6 @@ mod family {
     mod stream_group;
     mod string;
     mod transaction;
+    mod zset;
+    mod zset_long;
 }

@@ -5,6 +5,7 @@ use crate::base::error::Error;
 use crate::base::num::parse_i64;
 use crate::engine::args::Args;
 use crate::engine::cx::{CmdResult, DataCx, Outcome, Propagate};
+use crate::engine::key_search;
 use crate::engine::keyspec::KeySpec;
 use crate::engine::spec::{Spec, cat, flag};
 use crate::keyspace::effects::{Event, class};
@@ -18,6 +19,7 @@ pub const SPECS: &[Spec] = &[
         .acl(cat::BITMAP)
         .group("bitmap")
         .keys(&[KeySpec::at(1).rw().access().update().variable()])
+        .finder(key_search::bitfield)
         .since("3.2.0")
         .summary("Reads and changes integers of any width inside a string."),
     Spec::data("bitfield_ro", -2, bitfield_ro)

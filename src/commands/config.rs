@@ -74,7 +74,7 @@ fn get(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
 }
 
 fn set(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
-    if args.len() % 2 != 0 {
+    if !args.len().is_multiple_of(2) {
         return Err(Error::WrongArity("config|set".to_owned()));
     }
     let words: Vec<&[u8]> = args.iter().skip(2).collect();

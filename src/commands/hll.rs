@@ -218,7 +218,7 @@ fn pfselftest(cx: &mut DataCx<'_>, _: &mut Args<'_>) -> CmdResult {
         let (index, value) =
             hll::place_of(itoa::Buffer::new().format(cx.rng.next_u64()).as_bytes());
         plain[index] = value.max(plain[index]);
-        hll::raise(&mut sparse, index, value, usize::MAX)?;
+        hll::raise(&mut sparse, index, value, cx.limits.hll_sparse_max_bytes)?;
         hll::raise(&mut dense, index, value, 0)?;
         if n.is_power_of_two() || n == 10_000 {
             let estimate = hll::estimate(&plain);

@@ -287,3 +287,86 @@ fn step_for(radius_m: f64, latitude: f64) -> u32 {
     }
     step.clamp(1, STEP_MAX as i32) as u32
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PALERMO: Place = Place { longitude: 13.361_389, latitude: 38.115_556 };
+    const CATANIA: Place = Place { longitude: 15.087_269, latitude: 37.502_669 };
+
+    #[test]
+    fn known_numbers() {
+        assert_eq!(PALERMO.score(), 3_479_099_956_230_698);
+        assert_eq!(CATANIA.score(), 3_479_447_370_796_909);
+        let [a, b] = [PALERMO, CATANIA].map(|place| Place::of_score(place.score() as f64));
+        assert_eq!(format!("{:.4}", a.distance(b)), "166274.1516");
+        assert_eq!((&a.text(), &b.text()), (b"sqc8b49rny0", b"sqdtr74hyu0"));
+    }
+
+    #[test]
+    fn interleaving_is_undone() {
+        for n in [0, 1, 2, 0x8000_0000, 0xDEAD_BEEF, u32::MAX] {
+            let naive = (0..32).fold(0, |sum, bit| sum | u64::from(n >> bit & 1) << (2 * bit));
+            assert_eq!(spread(n), naive);
+            assert_eq!(gather(naive | naive << 1), n);
+        }
+    }
+
+    #[test]
+    fn cells_move_round_the_edges() {
+        for step in [1, 2, 5, 26] {
+            let home = Cell::around(PALERMO, step);
+            for (east, north) in AROUND {
+                let there = home.moved(east, north);
+                assert_eq!(there.moved(-east, -north), home, "there and back");
+                assert!(there.bits < 1 << (2 * step));
+            }
+            let round = (0..1u64 << step.min(5)).fold(home, |cell, _| cell.moved(1, 0));
+            assert_eq!(round == home, step <= 5, "once round the earth");
+        }
+    }
+
+    #[test]
+    fn cells_cover_their_shape() {
+        let mut seed = 7u64;
+        let mut draw = |max: f64| {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888);
+            ((seed >> 33) as f64 / (1u64 << 31) as f64 * 2.0 - 1.0) * max
+        };
+        for _ in 0..2000 {
+            let middle = Place { longitude: draw(170.0), latitude: draw(75.0) };
+            let size = 10f64.powf(draw(1.5) + 3.5);
+            for shape in [Shape::Circle(size), Shape::Box(size, size / 3.0)] {
+                let degrees = size / EARTH_RADIUS_M / RADIANS;
+                let place = Place {
+                    longitude: middle.longitude + draw(1.5 * degrees),
+                    latitude: middle.latitude + draw(degrees),
+                };
+                if !place.is_valid() || shape.reach(middle, place).is_none() {
+                    continue;
+                }
+                let score = place.score();
+                let within = |cell: &Cell| {
+                    let (first, end) = cell.scores();
+                    (first..end).contains(&score)
+                };
+                assert!(shape.cells(middle).iter().any(within), "{middle:?} {shape:?} {place:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn foreign_scores_become_bits_as_the_hardware_does_it() {
+        for (score, bits) in [
+            (5.9, 5),
+            (-1.0, u64::MAX),
+            (9_223_372_036_854_775_808.0, 1 << 63),
+            (f64::INFINITY, 0),
+            (f64::NEG_INFINITY, 1 << 63),
+            (1e300, 0),
+        ] {
+            assert_eq!(to_bits(score), bits, "{score}");
+        }
+    }
+}

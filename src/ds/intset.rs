@@ -11,6 +11,7 @@
 //! so it grows and never shrinks. The bytes go to files and come from them as they are; `validate`
 //! is for those that come from outside, everything else trusts them.
 
+use crate::alloc::size_class;
 use crate::base::rng::Rng;
 
 const HEADER: usize = 8;
@@ -19,15 +20,11 @@ const HEADER: usize = 8;
 #[derive(Clone, Copy, Debug)]
 pub struct IntsetRef<'a>(&'a [u8]);
 
-/// An owned set of integers.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// An owned set of integers. An empty one may have no bytes yet: then it has no buffer either.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Intset(Vec<u8>);
 
-impl Default for Intset {
-    fn default() -> Self {
-        Intset::new()
-    }
-}
+const EMPTY: [u8; HEADER] = [2, 0, 0, 0, 0, 0, 0, 0];
 
 fn word(bytes: &[u8], at: usize) -> u32 {
     let word = bytes[at..].first_chunk().expect("a set of integers has its header");
@@ -150,9 +147,18 @@ impl<'a> IntsetRef<'a> {
 impl Intset {
     /// An empty set.
     pub fn new() -> Self {
-        let mut bytes = vec![0; HEADER];
-        bytes[0] = 2;
-        Intset(bytes)
+        Intset(Vec::new())
+    }
+
+    /// An empty set that has a buffer already, whatever that held.
+    pub fn growing_in(mut buffer: Vec<u8>) -> Self {
+        buffer.clear();
+        Intset(buffer)
+    }
+
+    /// Gives back what a borrowed buffer has too much.
+    pub fn fit(&mut self) {
+        self.0.shrink_to(size_class(self.0.len()));
     }
 
     /// Takes over the bytes of a set.
@@ -168,7 +174,7 @@ impl Intset {
     /// The set, borrowed.
     #[inline]
     pub fn as_ref(&self) -> IntsetRef<'_> {
-        IntsetRef(&self.0)
+        IntsetRef(if self.0.is_empty() { &EMPTY } else { &self.0 })
     }
 
     /// Bytes on the heap.
@@ -184,6 +190,9 @@ impl Intset {
             return true;
         }
         let Err(place) = self.as_ref().search(value) else { return false };
+        if self.0.is_empty() {
+            self.0.extend_from_slice(&EMPTY);
+        }
         let at = HEADER + place * width;
         self.reserve(width);
         let end = self.0.len();
@@ -234,7 +243,8 @@ impl Intset {
     /// Grows by an eighth rather than by half: the sets are small and there are many of them.
     fn reserve(&mut self, more: usize) {
         if self.0.capacity() - self.0.len() < more {
-            self.0.reserve_exact(more.max(self.0.len() / 8));
+            let target = self.0.len() + more.max(self.0.len() / 8);
+            self.0.reserve_exact(size_class(target) - self.0.len());
         }
     }
 
@@ -244,8 +254,9 @@ impl Intset {
 
     /// Asserts every invariant.
     pub fn check(&self) {
-        let fits = self.as_ref().is_empty() && self.0.len() == HEADER;
-        assert!(fits || IntsetRef::validate(&self.0), "a malformed set of integers");
+        let bytes = self.as_ref().bytes();
+        let empty = self.as_ref().is_empty() && bytes.len() == HEADER;
+        assert!(empty || IntsetRef::validate(bytes), "a malformed set of integers");
     }
 }
 
@@ -264,7 +275,7 @@ mod tests {
 
     #[test]
     fn bytes_are_those_of_redis() {
-        assert_eq!(set_of(&[]).into_bytes(), [2, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(set_of(&[]).as_ref().bytes(), [2, 0, 0, 0, 0, 0, 0, 0]);
         let small = [2, 0, 0, 0, 3, 0, 0, 0, 0xff, 0xff, 1, 0, 0x2c, 1];
         assert_eq!(set_of(&[300, 1, -1]).into_bytes(), small);
         let wider = [4, 0, 0, 0, 2, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0x00, 0x80, 0, 0];
@@ -325,7 +336,7 @@ mod tests {
         assert!(!with(0, 3) && !with(0, 8) && !with(1, 1), "width");
         assert!(!with(4, 2) && !with(4, 4) && !with(7, 0xff), "count");
         assert!(!with(8, 2) && !with(8, 9), "order");
-        assert!(!IntsetRef::validate(&Intset::new().into_bytes()), "empty");
+        assert!(!IntsetRef::validate(Intset::new().as_ref().bytes()), "empty");
     }
 
     #[test]

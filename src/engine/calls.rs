@@ -42,6 +42,8 @@ pub struct Calls {
     len: usize,
     /// When the last booked command ended, monotonic nanoseconds.
     mark_ns: u64,
+    /// The running command goes on in slices: it is counted when it is done.
+    pub(super) suspended: bool,
     /// Whether histograms are kept (`latency-tracking`).
     pub tracking: bool,
 }
@@ -106,7 +108,8 @@ impl Calls {
         }
     }
 
-    fn book(&mut self, index: u16, calls: u64, nanos: u64) {
+    /// Counts calls that took so long together.
+    pub(super) fn book(&mut self, index: u16, calls: u64, nanos: u64) {
         let one = &mut self.all[usize::from(index)];
         one.calls += calls;
         one.nanos += nanos;
@@ -145,6 +148,12 @@ impl Engine {
         let began_ns = self.call_begins(spec, words);
         let called = self.call(spec, session, out, args);
         match &called {
+            Ok(Called::Done) if std::mem::take(&mut self.calls.suspended) => {
+                self.close_row();
+                let took = self.calls.mark_ns.saturating_sub(began_ns);
+                self.note_cost(spec, took);
+                return called;
+            }
             Ok(Called::Done) => {}
             Ok(Called::Blocked(_)) => return called,
             Err(_) => self.calls.failed(spec),

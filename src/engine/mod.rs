@@ -252,7 +252,9 @@ impl Engine {
         self.next_id += 1;
         let id = ClientId(self.next_id);
         self.refresh_clock();
-        self.stats.connections += 1;
+        // Whoever finds no place was never a client.
+        let full = self.connected() >= self.config.maxclients as usize;
+        self.stats.connections += u64::from(!full);
         let refusal = self.refusal(&peer);
         let authenticated = self.config.requirepass.is_empty();
         let mut client = Client::new(id, peer, self.now_us, authenticated);

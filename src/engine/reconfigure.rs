@@ -30,8 +30,8 @@ impl Engine {
         if changed.contains(&"proc-title-template") {
             self.show_title();
         }
-        let config = &self.config;
         if changed.iter().any(|name| ["crash-log-enabled", "use-exit-on-panic"].contains(name)) {
+            let config = &self.config;
             crate::sys::crash::configure(config.crash_log_enabled, config.use_exit_on_panic);
         }
         Ok(())

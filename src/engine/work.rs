@@ -47,6 +47,8 @@ pub struct Suspended {
     now: i64,
     argv: Option<Argv>,
     work: Box<dyn Work>,
+    /// What is being run, and how long it took so far, once the first slice is over.
+    cost: Option<(&'static Spec, u64)>,
 }
 
 impl Engine {
@@ -61,7 +63,8 @@ impl Engine {
     ) -> Result<(), Error> {
         let owner = session.may_wait();
         let id = owner.unwrap_or(ClientId(0));
-        let mut held = Suspended { owner: id, db: session.db, now: self.now_ms, argv, work };
+        let mut held =
+            Suspended { owner: id, db: session.db, now: self.now_ms, argv, work, cost: None };
         let slice = owner.map(|_| SLICE_US);
         if self.slice(&mut held, out, slice)? {
             return Ok(());
@@ -71,7 +74,15 @@ impl Engine {
             client.replying = true;
         }
         self.works.push_back(held);
+        self.calls.suspended = true;
         Ok(())
+    }
+
+    /// The work that was suspended last is a call of `spec`, whose first slice took so long.
+    pub(super) fn note_cost(&mut self, spec: &'static Spec, nanos: u64) {
+        if let Some(held) = self.works.back_mut() {
+            held.cost = Some((spec, nanos));
+        }
     }
 
     /// One slice, without a bound when `us` is `None`; true when the work is done and booked.
@@ -127,6 +138,7 @@ impl Engine {
             return;
         }
         let running = self.running;
+        let began_ns = self.env.clock.mono_ns();
         let done = match live {
             Some(mut live) => {
                 self.running = Some((id, live.out.proto));
@@ -147,6 +159,13 @@ impl Engine {
             }
         };
         self.running = running;
+        if let Some((spec, nanos)) = &mut held.cost {
+            *nanos += self.env.clock.mono_ns().saturating_sub(began_ns);
+            if done {
+                self.stats.commands += 1;
+                self.calls.book(spec.index, 1, *nanos);
+            }
+        }
         if !done {
             self.works.push_back(held);
             return;

@@ -214,3 +214,31 @@ case!(answers_in_resp3, |c| {
     c.expect(&["RPUSH", "q", "a"], ":1\r\n");
     w.expect_frame(bulk("a"));
 });
+
+case!(waiting_may_be_ended_by_another_client, |c| {
+    let mut w = c.client();
+    let id = w.int(&["CLIENT", "ID"]).to_string();
+    wait(&mut w, &["BLPOP", "q", "0"]);
+    c.expect(&["CLIENT", "UNBLOCK", &id], ":1\r\n");
+    w.expect_frame(NIL_ARRAY);
+    c.expect(&["CLIENT", "UNBLOCK", &id], ":0\r\n");
+    wait(&mut w, &["BLMOVE", "q", "r", "LEFT", "LEFT", "0"]);
+    c.expect(&["CLIENT", "UNBLOCK", &id, "ERROR"], ":1\r\n");
+    w.expect_frame("-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n");
+    c.expect(&["RPUSH", "q", "a"], ":1\r\n");
+    c.expect(&["LLEN", "q"], ":1\r\n");
+});
+
+case!(what_comes_from_another_database_wakes, |c| {
+    let mut w = waiter(c, &["BLPOP", "q", "0"]);
+    c.expect(&["SELECT", "1"], OK);
+    c.expect(&["RPUSH", "q", "a"], ":1\r\n");
+    w.expect_silence();
+    c.expect(&["MOVE", "q", "0"], ":1\r\n");
+    w.expect_frame(served("q", "a"));
+    wait(&mut w, &["BLPOP", "q", "0"]);
+    c.expect(&["RPUSH", "q", "b"], ":1\r\n");
+    c.expect(&["COPY", "q", "q", "DB", "0"], ":1\r\n");
+    w.expect_frame(served("q", "b"));
+    c.expect(&["EXISTS", "q"], ":1\r\n");
+});

@@ -295,3 +295,34 @@ fn the_soft_limit_is_a_matter_of_time() {
     server.wait();
     assert!(server.log().contains("overcoming of output buffer limits"), "{}", server.log());
 }
+
+case!(unblock_answers_as_in_time_or_with_an_error, |c| {
+    let mut other = c.client();
+    let id = other.int(&["CLIENT", "ID"]);
+    let blocked = |c: &mut Client, other: &mut Client| {
+        other.send_raw(&encode(&["BZPOPMIN", "z", "0"]));
+        c.until(2000, |c| field(&line(c, id), "flags") == "b");
+        assert_eq!(field(&line(c, id), "cmd"), "bzpopmin");
+    };
+    c.expect(&["CONFIG", "RESETSTAT"], "+OK\r\n");
+    blocked(c, &mut other);
+    c.expect(&["CLIENT", "UNBLOCK", &id.to_string()], ":1\r\n");
+    other.expect_frame("*-1\r\n");
+    blocked(c, &mut other);
+    c.expect(&["CLIENT", "UNBLOCK", &id.to_string(), "error"], ":1\r\n");
+    other.expect_frame("-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n");
+    c.expect(&["CLIENT", "UNBLOCK", &id.to_string()], ":0\r\n");
+    let info = |c: &mut Client, section: &str| {
+        String::from_utf8(c.node(&["INFO", section]).text()).expect("text")
+    };
+    let calls = info(c, "commandstats");
+    let calls = calls.lines().find(|line| line.starts_with("cmdstat_bzpopmin:")).unwrap_or("");
+    assert!(calls.contains("calls=2,") && calls.ends_with("failed_calls=1"), "{calls}");
+    assert!(info(c, "errorstats").contains("errorstat_UNBLOCKED:count=1"));
+    blocked(c, &mut other);
+    assert!(info(c, "clients").contains("total_blocking_keys:1\r\n"));
+    c.expect(&["ZADD", "z", "1", "a"], ":1\r\n");
+    other.expect_frame("*3\r\n$1\r\nz\r\n$1\r\na\r\n$1\r\n1\r\n");
+    let calls = info(c, "commandstats");
+    assert!(calls.contains("cmdstat_bzpopmin:calls=3,"), "{calls}");
+});

@@ -137,7 +137,8 @@ case!(sections_by_name, |c| {
     let plain = headings(&info(c, &[]));
     assert_eq!(
         plain.join(" "),
-        "Server Clients Memory Persistence Stats Replication CPU Modules Errorstats Cluster Keyspace"
+        "Server Clients Memory Persistence Stats Replication CPU Modules Errorstats Cluster \
+         Keyspace"
     );
     assert_eq!(headings(&info(c, &["DEFAULT"])), plain);
     let all = headings(&info(c, &["all"]));
@@ -382,6 +383,14 @@ case!(a_transaction_counts_its_commands, |c| {
     assert_eq!(calls(c, "set"), "calls=1,rejected_calls=0,failed_calls=0");
     assert_eq!(calls(c, "incr"), "calls=1,rejected_calls=0,failed_calls=1");
     assert_eq!(calls(c, "exec"), "calls=1,rejected_calls=0,failed_calls=0");
+});
+
+case!(a_command_in_slices_is_counted_once, |c| {
+    c.expect(&["DEBUG", "POPULATE", "30000"], "+OK\r\n");
+    c.expect(&["CONFIG", "RESETSTAT"], "+OK\r\n");
+    assert!(c.cmd(&["KEYS", "*"]).starts_with(b"*30000\r\n"));
+    assert_eq!(calls(c, "keys"), "calls=1,rejected_calls=0,failed_calls=0");
+    assert_eq!(number(c, "stats", "total_commands_processed"), 3.0);
 });
 
 case!(time_by_command, |c| {

@@ -294,17 +294,38 @@ case!(deadlines_survive_edits_and_end_with_the_key, |c| {
 });
 
 case!(long_lists_are_walked_from_the_nearer_end, |c| {
-    let texts: Vec<String> = (0..3000).map(|i| format!("element-{i:08}")).collect();
+    let texts: Vec<String> = (0..9000).map(|i| format!("element-{i:08}")).collect();
     let words: Vec<&str> = texts.iter().map(String::as_str).collect();
     push(c, "l", &words);
     encoding(c, "l", "quicklist");
-    for at in [0, 1, 449, 450, 1499, 1500, 2998, 2999] {
+    for at in [0, 1, 449, 450, 4499, 4500, 8998, 8999] {
         c.expect(&["LINDEX", "l", &at.to_string()], bulk(&texts[at]));
-        let stop = (at + 700).min(2999);
+        let stop = (at + 700).min(8999);
         let range = ["LRANGE", "l", &at.to_string(), &stop.to_string()];
         c.expect(&range, bulks(&words[at..=stop]));
     }
+    // So many are answered in slices.
+    holds(c, "l", &words);
+    c.expect(&["LRANGE", "l", "-5000", "-2"], bulks(&words[4000..8999]));
     c.expect(&["LPOS", "l", "element-00002500", "RANK", "-1"], ":2500\r\n");
     c.expect(&["LTRIM", "l", "1000", "1999"], OK);
     holds(c, "l", &words[1000..2000]);
+});
+
+case!(large_elements_may_be_nodes_of_their_own, |c| {
+    c.expect(&["DEBUG", "QUICKLIST-PACKED-THRESHOLD", "12b"], OK);
+    c.expect(&["CONFIG", "SET", "list-max-listpack-size", "2"], OK);
+    let [a, b, d] = ["a", "b", "d"].map(|text| text.repeat(20));
+    push(c, "l", &["1", &a, "2", "3", &b, "4"]);
+    c.expect(&["LINSERT", "l", "BEFORE", "3", &d], ":7\r\n");
+    c.expect(&["LSET", "l", "1", "small"], OK);
+    c.expect(&["LSET", "l", "0", &a], OK);
+    holds(c, "l", &[&a, "small", "2", &d, "3", &b, "4"]);
+    c.expect(&["LREM", "l", "0", &d], ":1\r\n");
+    c.expect(&["LPOP", "l"], bulk(&a));
+    c.expect(&["LPOS", "l", &b], ":3\r\n");
+    c.expect(&["LMOVE", "l", "l", "RIGHT", "LEFT"], bulk("4"));
+    c.expect(&["RPOP", "l"], bulk(&b));
+    holds(c, "l", &["4", "small", "2", "3"]);
+    c.expect(&["DEBUG", "QUICKLIST-PACKED-THRESHOLD", "0"], OK);
 });

@@ -362,6 +362,18 @@ case!(large_sets_are_worked_over_in_slices, |c| {
     assert_eq!(texts(&parts[1]).into_iter().collect::<BTreeSet<_>>(), half);
 });
 
+case!(popping_a_whole_large_set_is_one_change, ["--notify-keyspace-events", "Esg"], |c| {
+    fill(c, "s", MANY);
+    let mut ear = c.client();
+    ear.cmd(&["PSUBSCRIBE", "*"]);
+    assert_eq!(members(c, &["SPOP", "s", "99999"]), named(0..MANY));
+    c.expect(&["EXISTS", "s"], ":0\r\n");
+    for event in ["spop", "del"] {
+        let channel = format!("__keyevent@0__:{event}");
+        ear.expect_frame(bulks(&["pmessage", "*", &channel, "s"]));
+    }
+});
+
 case!(long_work_sees_its_sources_as_they_were, |c| {
     fill(c, "a", MANY);
     fill(c, "b", MANY);

@@ -57,8 +57,14 @@ impl Stream {
         call
     }
 
+    /// Keys of their own: once a string command wrote into a sketch, what its bytes mean is no
+    /// longer defined.
+    fn sketch_key(&mut self) -> String {
+        format!("hll:{}", self.rng.below(5))
+    }
+
     pub fn hyperloglog(&mut self) -> Call {
-        let (key, other, third) = (self.key(), self.key(), self.key());
+        let (key, other, third) = (self.sketch_key(), self.sketch_key(), self.sketch_key());
         let (a, b) = (self.value(), self.integer());
         let [key, other, third] = [&key, &other, &third].map(|key| key.as_bytes());
         match self.rng.below(10) {

@@ -18,6 +18,7 @@ use crate::engine::cx::{CmdResult, EngineCx, Outcome, Propagate};
 use crate::engine::spec::{Spec, flag::*};
 use crate::keyspace::keys::{NewStr, Ttl};
 use crate::resp::request::Argv;
+use crate::value::limits::Limits;
 
 /// The family.
 pub const SPECS: &[Spec] = &[Spec::engine("debug", -2, debug)
@@ -41,7 +42,7 @@ const SUBCOMMANDS: &[(&str, usize, usize, Handler)] = &[
     ("mallctl", 3, 4, inspect::mallctl),
     ("mallctl-str", 3, 4, inspect::mallctl_text),
     ("object", 3, 4, inspect::object),
-    ("panic", 2, 2, |_, _| panic!("called by DEBUG PANIC")),
+    ("panic", 2, 2, panic),
     ("pause-cron", 3, 3, pause_cron),
     ("populate", 3, 5, populate),
     ("protocol", 3, 3, protocol::protocol),
@@ -49,7 +50,7 @@ const SUBCOMMANDS: &[(&str, usize, usize, Handler)] = &[
     ("replicate", 3, usize::MAX, replicate),
     ("replybuffer", 4, 4, reply_buffer),
     ("sdslen", 3, 3, inspect::sdslen),
-    ("segfault", 2, 2, |_, _| crate::sys::crash::segfault()),
+    ("segfault", 2, 2, segfault),
     ("set-active-expire", 3, 3, set_active_expire),
     ("set-disable-deny-scripts", 3, 3, accept_number),
     ("sleep", 3, 3, sleep),
@@ -89,7 +90,7 @@ const HELP: &[&str] = &[
     "    Answer with a value of <type>: string, integer, double, bignum, null, array, set, map,",
     "    attrib, push, verbatim, true, false.",
     "QUICKLIST-PACKED-THRESHOLD <size>",
-    "    Accepted: no element of a list needs a node of its own.",
+    "    Keep list elements of at least <size> bytes in nodes of their own; 0 for the usual size.",
     "REPLICATE <command>",
     "    Send <command> to replicas without running it.",
     "REPLYBUFFER PEAK-RESET-TIME <NEVER|RESET|time>",
@@ -183,13 +184,25 @@ fn pause_cron(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
     done(cx)
 }
 
+fn panic(_: &mut EngineCx<'_>, _: &mut Args<'_>) -> CmdResult {
+    panic!("called by DEBUG PANIC");
+}
+
+fn segfault(_: &mut EngineCx<'_>, _: &mut Args<'_>) -> CmdResult {
+    crate::sys::crash::segfault();
+}
+
 fn packed_threshold(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
     let size = std::str::from_utf8(args.get(2)).ok().and_then(parse_memory);
-    if size.is_none_or(|size| size > u64::from(u32::MAX)) {
+    /// What a listpack can count, less a little.
+    const MOST: u64 = (4 << 30) - (1 << 20);
+    let Some(size) = size.filter(|size| *size <= MOST) else {
         return Err(Error::fixed(
             "ERR argument must be a memory value bigger than 1 and smaller than 4gb",
         ));
-    }
+    };
+    let usual = Limits::DEFAULT.list_plain_from;
+    cx.engine.limits.list_plain_from = if size == 0 { usual } else { size as usize };
     done(cx)
 }
 

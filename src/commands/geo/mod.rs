@@ -127,7 +127,7 @@ fn geoadd(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
         first += 1;
     }
     let words = args.len() - first;
-    if words == 0 || words % 3 != 0 || rules.nx && rules.xx {
+    if words == 0 || !words.is_multiple_of(3) || rules.nx && rules.xx {
         return Err(Error::Syntax);
     }
     let triples = (first..args.len()).step_by(3);

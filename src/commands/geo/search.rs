@@ -335,6 +335,7 @@ impl Form {
         let event =
             if self.around == Around::Options { "geosearchstore" } else { "georadiusstore" };
         let changes = result.len() as u64;
+        let result = result.into_zset(cx.limits);
         store(cx, args.get(target), result, event, changes)
     }
 }

@@ -18,7 +18,7 @@ pub(super) fn sadd(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
     let (key, given) = (args.get(1), args.len() - 2);
     let mut set = keys.edit_or_new::<Set>(key)?;
     if set.is_new() {
-        *set = Set::for_first(args.get(2), given, limits);
+        set.begin(args.get(2), given, limits);
     } else {
         set.expect(given, limits);
     }
@@ -114,7 +114,7 @@ pub(super) fn smove(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
     }
     let mut target = cx.keys.edit_or_new::<Set>(to)?;
     if target.is_new() {
-        *target = Set::for_first(member, 1, cx.limits);
+        target.begin(member, 1, cx.limits);
     }
     let added = target.insert(member, cx.limits);
     drop(target);

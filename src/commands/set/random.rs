@@ -60,7 +60,7 @@ fn spop_count(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
         return Ok(Outcome::Unchanged);
     }
     if count >= len as u64 {
-        return spop_all(cx, key);
+        return spop_all(cx, key, len);
     }
     let count = count as usize;
     let note = propagating(&mut cx.keys);
@@ -102,17 +102,21 @@ impl Calls<'_> {
     }
 }
 
-fn spop_all(cx: &mut DataCx<'_>, key: &[u8]) -> CmdResult {
-    let mut count = 0;
-    if let Some(set) = cx.keys.again::<Set>(key) {
-        count = set.len();
-        cx.out.set(count);
+/// The key goes at once; what it held is handed to the answer, which may take several slices.
+fn spop_all(cx: &mut DataCx<'_>, key: &[u8], len: usize) -> CmdResult {
+    cx.out.set(len);
+    let lease = (len >= LONG).then(|| cx.keys.lease(key, false));
+    if let (None, Some(set)) = (lease, cx.keys.again::<Set>(key)) {
         set.iter().for_each(|member| reply_item(cx.out, member));
     }
     cx.keys.delete(key);
-    cx.keys.touch_n(key, SPOP, count as u64);
+    cx.keys.touch_n(key, SPOP, len as u64);
     cx.keys.announce(key, DEL);
-    Ok(rewritten(&mut cx.keys, &[b"DEL", key]))
+    let Some(lease) = lease else { return Ok(rewritten(&mut cx.keys, &[b"DEL", key])) };
+    if propagating(&mut cx.keys) {
+        cx.keys.also(Argv::from_slices(&[b"DEL", key]));
+    }
+    Ok(Outcome::Enter(Box::new(Listing::new(lease, len, len))))
 }
 
 pub(super) fn srandmember(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {

@@ -21,6 +21,8 @@ use std::ops::Range;
 
 /// Elements of one step.
 const STEP: usize = 512;
+/// Bytes of a text, usually.
+const USUAL_TEXT: usize = 16;
 /// Elements of a run that is sorted at once.
 const RUN: usize = 1024;
 
@@ -35,12 +37,22 @@ pub(super) fn suits(keys: &mut Keys<'_>, key: &[u8], call: &Call<'_>) -> bool {
 }
 
 /// The work of a call that suits, on a value that is there.
-pub(super) fn start(keys: &mut Keys<'_>, key: &[u8], kind: Kind, call: Call<'_>) -> Outcome {
+pub(super) fn start(
+    keys: &mut Keys<'_>,
+    (key, kind): (&[u8], Kind),
+    call: Call<'_>,
+    len: usize,
+) -> Outcome {
     // Nobody may look at the value before what depends on it is stored: whoever replays the calls
     // in the order they end would see something else.
     let lease = keys.lease(key, call.store.is_some());
     let stage = Stage::Load { at: 0 };
-    let sorted = Sorted::default();
+    // Buffers that grow are copied, and for that no slice is short enough.
+    let sorted = Sorted {
+        texts: Vec::with_capacity(len.saturating_mul(USUAL_TEXT)),
+        elements: Vec::with_capacity(len),
+        weights: Vec::new(),
+    };
     Outcome::Enter(Box::new(LongSort { lease, kind, call: detached(call), sorted, stage }))
 }
 
@@ -120,14 +132,16 @@ impl LongSort {
             Stage::Sort { at } => {
                 let part = *at..(*at + RUN).min(len);
                 *at = part.end;
-                let Sorted { texts, elements } = &mut self.sorted;
+                let Sorted { texts, elements, .. } = &mut self.sorted;
+                let texts = (&texts[..], &[][..]);
                 elements[part].sort_unstable_by(|a, b| compare(texts, &self.call, a, b));
                 if *at == len {
                     self.stage = Stage::Merge(Merge::new(RUN, len));
                 }
             }
             Stage::Merge(merge) => {
-                let Sorted { texts, elements } = &mut self.sorted;
+                let Sorted { texts, elements, .. } = &mut self.sorted;
+                let texts = (&texts[..], &[][..]);
                 if merge.step(elements, &mut |a, b| compare(texts, &self.call, a, b)) {
                     self.start_answer(cx);
                 }

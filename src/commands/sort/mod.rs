@@ -12,6 +12,7 @@ use crate::ds::listpack::Item;
 use crate::ds::quicklist::End;
 use crate::engine::args::Args;
 use crate::engine::cx::{CmdResult, DataCx, Outcome, Propagate};
+use crate::engine::key_search;
 use crate::engine::keyspec::{Begin, Find, KeySpec, kflag};
 use crate::engine::spec::{Spec, cat, flag};
 use crate::engine::work::LONG;
@@ -43,14 +44,16 @@ pub const SPECS: &[Spec] = &[
     sorting(
         Spec::data("sort", -2, sort)
             .flags(flag::WRITE | flag::DENYOOM | flag::MOVABLEKEYS)
-            .keys(&[KeySpec::at(1).ro().access(), LOOKED_UP, STORED]),
+            .keys(&[KeySpec::at(1).ro().access(), LOOKED_UP, STORED])
+            .finder(key_search::sort),
     )
     .since("1.0.0")
     .summary("Sorts a list, a set or a sorted set, and stores the result if asked to."),
     sorting(
         Spec::data("sort_ro", -2, sort_ro)
             .flags(flag::READONLY | flag::MOVABLEKEYS)
-            .keys(&[KeySpec::at(1).ro().access(), LOOKED_UP]),
+            .keys(&[KeySpec::at(1).ro().access(), LOOKED_UP])
+            .finder(key_search::sort_ro),
     )
     .since("7.0.0")
     .summary("Sorts a list, a set or a sorted set without storing anything."),
@@ -70,8 +73,8 @@ fn run(cx: &mut DataCx<'_>, args: &Args<'_>, may_store: bool) -> CmdResult {
     let key = args.get(1);
     let kind = Kind::of(&mut cx.keys, key);
     let most = if long::suits(&mut cx.keys, key, &call) { LONG } else { usize::MAX };
-    if !sorted.load(&mut cx.keys, (key, kind), &mut call, most)? {
-        return Ok(long::start(&mut cx.keys, key, kind, call));
+    if let Some(len) = sorted.load(&mut cx.keys, (key, kind), &mut call, most)? {
+        return Ok(long::start(&mut cx.keys, (key, kind), call, len));
     }
     if !call.as_is {
         sorted.weigh(&mut cx.keys, &call, 0..sorted.elements.len())?;
@@ -296,6 +299,7 @@ impl Span {
 #[derive(Default)]
 struct Sorted {
     texts: Vec<u8>,
+    weights: Vec<u8>,
     elements: Vec<Element>,
 }
 
@@ -308,20 +312,20 @@ impl Sorted {
         self.elements.push(Element { text, score, weight: None });
     }
 
-    /// Reads the elements; those alone that are wanted where their order is known. False, and
-    /// nothing read, when there are `most` or more.
+    /// Reads the elements; those alone that are wanted where their order is known. When there are
+    /// `most` or more, none is read and their number returned.
     fn load(
         &mut self,
         keys: &mut Keys<'_>,
         (key, kind): (&[u8], Kind),
         call: &mut Call<'_>,
         most: usize,
-    ) -> Result<bool, Error> {
+    ) -> Result<Option<usize>, Error> {
         match kind {
             Kind::Set => {
                 let set = keys.read::<Set>(key)?.expect(THERE);
                 if set.len() >= most {
-                    return Ok(false);
+                    return Ok(Some(set.len()));
                 }
                 set.iter().for_each(|item| self.add(item));
                 // A set has no order of its own: what is stored must not depend on it.
@@ -342,14 +346,14 @@ impl Sorted {
             Kind::ZSet => {
                 let set = keys.read::<ZSet>(key)?.expect(THERE);
                 if set.len() >= most {
-                    return Ok(false);
+                    return Ok(Some(set.len()));
                 }
                 set.iter().for_each(|(member, _)| self.add(member));
             }
             Kind::Other => {
-                let Some(list) = keys.read::<List>(key)? else { return Ok(true) };
+                let Some(list) = keys.read::<List>(key)? else { return Ok(None) };
                 if list.len() >= most {
-                    return Ok(false);
+                    return Ok(Some(list.len()));
                 }
                 let last = list.len() - 1;
                 let window = if call.as_is { call.window(last + 1) } else { 0..last + 1 };
@@ -359,7 +363,7 @@ impl Sorted {
                 call.limited = call.as_is;
             }
         }
-        Ok(true)
+        Ok(None)
     }
 
     /// Finds what these elements are sorted by.
@@ -378,12 +382,12 @@ impl Sorted {
                 None if call.alpha || !element.score.is_nan() => {}
                 None => element.score = number(text).ok_or(NO_NUMBER)?,
                 Some(by) if call.alpha => {
-                    let start = self.texts.len();
-                    let weight = by.look_up(keys, text, &mut name, |text| text.map(<[u8]>::to_vec));
-                    if let Some(weight) = weight {
-                        self.texts.extend_from_slice(&weight);
-                        element.weight = Some(Span { start, end: self.texts.len() });
-                    }
+                    let weights = &mut self.weights;
+                    element.weight = by.look_up(keys, text, &mut name, |text| {
+                        let start = weights.len();
+                        weights.extend_from_slice(text?);
+                        Some(Span { start, end: weights.len() })
+                    });
                 }
                 Some(by) => {
                     // What has no number counts as 0.
@@ -399,7 +403,8 @@ impl Sorted {
     }
 
     fn order(&mut self, call: &Call<'_>) {
-        let Sorted { texts, elements } = self;
+        let Sorted { texts, weights, elements } = self;
+        let texts = (&texts[..], &weights[..]);
         if call.alpha && call.by.is_some() {
             // Elements with the same weight stay as they came.
             elements.sort_by(|a, b| compare(texts, call, a, b));
@@ -436,9 +441,14 @@ impl Sorted {
     }
 }
 
-/// The order of two elements.
+/// The order of two elements, given their texts and those they are sorted by.
 #[inline]
-fn compare(texts: &[u8], call: &Call<'_>, a: &Element, b: &Element) -> Ordering {
+fn compare(
+    (texts, weights): (&[u8], &[u8]),
+    call: &Call<'_>,
+    a: &Element,
+    b: &Element,
+) -> Ordering {
     let by_text = || a.text.of(texts).cmp(b.text.of(texts));
     let order = if !call.alpha {
         // Elements with the same number are ordered by their text.
@@ -448,7 +458,7 @@ fn compare(texts: &[u8], call: &Call<'_>, a: &Element, b: &Element) -> Ordering 
         by_text()
     } else {
         // What has no text comes first.
-        let weight = |element: &Element| element.weight.map(|span| span.of(texts));
+        let weight = |element: &Element| element.weight.map(|span| span.of(weights));
         weight(a).cmp(&weight(b))
     };
     if call.descending { order.reverse() } else { order }

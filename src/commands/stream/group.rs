@@ -133,13 +133,13 @@ pub(super) fn createconsumer(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdRes
     let DataCx { keys, out, now, .. } = cx;
     let (key, name, consumer) = (args.get(2), args.get(3), args.get(4));
     let mut stream = existing_group(keys, key, name)?;
-    let mut created = false;
-    if let Some(mut group) = stream.groups.edit(name)
-        && group.find(consumer).is_none()
-    {
-        group.create(consumer, *now);
-        created = true;
-    }
+    let created = stream.groups.edit(name).is_some_and(|mut group| {
+        let new = group.find(consumer).is_none();
+        if new {
+            group.create(consumer, *now);
+        }
+        new
+    });
     drop(stream);
     out.int(i64::from(created));
     if !created {

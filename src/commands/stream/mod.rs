@@ -4,17 +4,18 @@ mod add;
 mod claim;
 mod group;
 mod info;
+mod long;
 mod pending;
 mod range;
 mod read;
 
 use crate::base::error::Error;
 use crate::engine::args::Args;
-use crate::engine::keyspec::{Begin, Find, KeySpec, kflag};
+use crate::engine::keyspec::{Find, KeySpec};
 use crate::engine::spec::{Spec, cat, flag};
 use crate::keyspace::effects::{Event, class};
 use crate::keyspace::keys::Keys;
-use crate::resp::reply::Reply;
+use crate::resp::reply::{Proto, Reply};
 use crate::resp::request::Argv;
 use crate::value::reply_item;
 use crate::value::stream::node::Entry;
@@ -36,11 +37,7 @@ const SUB_CHANGED_KEY: &[KeySpec] = &[KeySpec::at(2).rw().update()];
 
 /// The keys stand in the first half of what follows the word STREAMS.
 const fn after_streams(from: i32) -> KeySpec {
-    KeySpec {
-        begin: Begin::Keyword("STREAMS", from),
-        find: Find::Range { last: -1, step: 1, limit: 2 },
-        flags: kflag::RO | kflag::ACCESS,
-    }
+    KeySpec::keyword("STREAMS", from, Find::Range { last: -1, step: 1, limit: 2 }).ro().access()
 }
 
 const fn stream(spec: Spec) -> Spec {
@@ -197,6 +194,14 @@ fn end_at(args: &Args<'_>, i: usize) -> Result<StreamId, Error> {
 
 fn reply_id(out: &mut Reply, id: StreamId) {
     id.with_text(|text| out.bulk(text));
+}
+
+/// The name of a stream; its entries follow. RESP3 has both as key and value of a map.
+fn name_stream(out: &mut Reply, key: &[u8]) {
+    if out.proto == Proto::V2 {
+        out.array(2);
+    }
+    out.bulk(key);
 }
 
 /// An entry: its id and its fields.

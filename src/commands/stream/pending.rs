@@ -15,12 +15,11 @@ pub(super) fn xack(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
         return Ok(Outcome::Unchanged);
     }
     let ids = ids_from(args, 3)?;
-    let mut released = 0;
-    if let Some(mut stream) = keys.edit::<Stream>(args.get(1))?
-        && let Some(mut group) = stream.groups.edit(args.get(2))
-    {
-        released = ids.iter().filter(|id| group.release(**id).is_some()).count();
-    }
+    let mut stream = keys.edit::<Stream>(args.get(1))?;
+    let group = stream.as_mut().and_then(|stream| stream.groups.edit(args.get(2)));
+    let released =
+        group.map_or(0, |mut group| ids.iter().filter(|id| group.release(**id).is_some()).count());
+    drop(stream);
     out.int(released as i64);
     if released == 0 {
         return Ok(Outcome::Unchanged);

@@ -1,14 +1,16 @@
 //! XREAD and XREADGROUP: entries behind given ids, from several streams, with or without waiting.
 
 use super::super::expire::propagating;
+use super::long::{Listing, Several};
 use super::{
-    BAD_ID, Given, changed_beside, claim_argv, createconsumer_argv, event, quoting, reply_entries,
-    reply_entry, reply_id, setid_argv,
+    BAD_ID, Given, changed_beside, claim_argv, createconsumer_argv, event, name_stream, quoting,
+    reply_entries, reply_entry, reply_id, setid_argv,
 };
 use crate::base::error::Error;
 use crate::engine::args::Args;
 use crate::engine::block::{Block, Patience, Waits, patience_millis};
 use crate::engine::cx::{CmdResult, DataCx, Outcome, Propagate};
+use crate::engine::work::LONG;
 use crate::keyspace::keys::Keys;
 use crate::resp::reply::{Proto, Reply, Slot};
 use crate::resp::request::Argv;
@@ -33,22 +35,40 @@ pub(super) fn xread(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
     let call = parse(args, false)?;
     let after = starts(&mut cx.keys, args, &call)?;
     let DataCx { keys, out, .. } = cx;
-    let mut served = Served::default();
+    let (mut news, mut long) = (Vec::new(), false);
     for (i, after) in after.iter().enumerate() {
         let key = args.get(call.keys_at + i);
         let Some(stream) = keys.read::<Stream>(key)? else { continue };
         let log = &stream.log;
-        if log.is_empty() || log.last_live_id() <= *after {
-            continue;
+        if !log.is_empty() && log.last_live_id() > *after {
+            let start = after.next().unwrap_or(StreamId::MAX);
+            news.push((key, start));
+            long |= log.len().min(call.count.unwrap_or(u64::MAX)) >= LONG as u64;
         }
-        let Some(start) = after.next() else { continue };
-        served.begin(out, key);
-        reply_entries(out, log.range(start, StreamId::MAX), call.count);
     }
-    if served.end(out) {
-        return Ok(Outcome::Unchanged);
+    if news.is_empty() {
+        return Ok(wait_or_answer(out, args, &call, &after));
     }
-    Ok(wait_or_answer(out, args, &call, &after))
+    match out.proto {
+        Proto::V2 => out.array(news.len()),
+        Proto::V3 => out.map(news.len()),
+    }
+    if long {
+        let listing = |(key, start): (&[u8], StreamId)| {
+            let range = (start, StreamId::MAX);
+            let listing = Listing::new(keys.lease(key, false), range, false, call.count);
+            (Bytes::copy_from_slice(key), listing)
+        };
+        let streams = news.into_iter().map(listing).collect();
+        return Ok(Outcome::Enter(Box::new(Several::new(streams))));
+    }
+    for (key, start) in news {
+        name_stream(out, key);
+        if let Some(stream) = keys.for_write::<Stream>(key)? {
+            reply_entries(out, stream.log.range(start, StreamId::MAX), call.count);
+        }
+    }
+    Ok(Outcome::Unchanged)
 }
 
 /// XREADGROUP
@@ -89,7 +109,7 @@ fn parse(args: &Args<'_>, of_group: bool) -> Result<Call, Error> {
             call.count = Some(count).filter(|count| *count > 0);
             i += 2;
         } else if more >= 1 && args.is(i, "streams") {
-            if more % 2 != 0 {
+            if !more.is_multiple_of(2) {
                 return Err(unbalanced(of_group));
             }
             (call.keys_at, call.streams) = (i + 1, more / 2);
@@ -141,9 +161,8 @@ fn starts(keys: &mut Keys<'_>, args: &Args<'_>, call: &Call) -> Result<Vec<Strea
     let mut ids = Vec::with_capacity(call.streams);
     for i in call.keys_at..call.keys_at + call.streams {
         let stream = keys.read::<Stream>(args.get(i))?;
-        if let Some((group, _)) = &call.group
-            && stream.is_none_or(|stream| stream.groups.get(group).is_none())
-        {
+        let known = |group: &[u8]| stream.is_some_and(|stream| stream.groups.get(group).is_some());
+        if let Some((group, _)) = call.group.as_ref().filter(|(group, _)| !known(group)) {
             const TEXTS: &[&str] = &[
                 "NOGROUP No such key '",
                 "' or consumer group '",
@@ -209,15 +228,12 @@ struct Served {
 impl Served {
     /// Names a stream; its entries follow.
     fn begin(&mut self, out: &mut Reply, key: &[u8]) {
-        let map = out.proto == Proto::V3;
         if self.slot.is_none() {
+            let map = out.proto == Proto::V3;
             self.slot = Some(if map { out.open_map() } else { out.open_array() });
         }
         self.count += 1;
-        if !map {
-            out.array(2);
-        }
-        out.bulk(key);
+        name_stream(out, key);
     }
 
     /// Ends the reply; false when there is none.

@@ -8,7 +8,6 @@ use crate::engine::cx::{DataCx, Outcome, Propagate};
 use crate::engine::spec::Run;
 use crate::keyspace::Keyspace;
 use crate::keyspace::effects::{Effect, Interest};
-use crate::resp::reply::Proto;
 use crate::value::limits::Limits;
 
 const NOW: i64 = 1_700_000_000_000;

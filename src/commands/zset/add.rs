@@ -94,7 +94,7 @@ impl Rules {
             i += 1;
         }
         let words = args.len() - i;
-        if words == 0 || words % 2 != 0 {
+        if words == 0 || !words.is_multiple_of(2) {
             return Err(Error::Syntax);
         }
         if self.nx && self.xx {

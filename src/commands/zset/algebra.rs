@@ -3,18 +3,20 @@
 //! All keys are read first, which settles expiry, types and counters; then all are borrowed
 //! together. Members of a set count with a score of 1.
 
+use super::long::{Goal, Input, Operation};
 use super::{Gathered, Listing, store};
 use crate::base::double::parse_f64;
 use crate::base::error::Error;
 use crate::ds::listpack::Item;
 use crate::engine::args::Args;
 use crate::engine::cx::{CmdResult, DataCx, Outcome};
+use crate::engine::work::LONG;
 use crate::keyspace::keys::Keys;
 use crate::value::set::{Set, SetRef};
 use crate::value::zset::{ZSet, ZSetRef};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Op {
+pub(super) enum Op {
     Union,
     Inter,
     Diff,
@@ -22,7 +24,7 @@ enum Op {
 
 /// What may be an input.
 #[derive(Clone, Copy)]
-enum Members<'a> {
+pub(super) enum Members<'a> {
     ZSet(ZSetRef<'a>),
     Set(SetRef<'a>),
     Missing,
@@ -37,7 +39,7 @@ impl<'a> Members<'a> {
         }
     }
 
-    fn score(self, member: Item<'_>) -> Option<f64> {
+    pub(super) fn score(self, member: Item<'_>) -> Option<f64> {
         match self {
             Members::ZSet(set) => member.with_text(|member| set.score(member)),
             Members::Set(set) => set.contains_item(member).then_some(1.0),
@@ -56,21 +58,16 @@ impl<'a> Members<'a> {
 }
 
 /// An input with its weight.
-#[derive(Clone, Copy)]
-struct Source<'a> {
-    members: Members<'a>,
-    weight: f64,
-}
+type Source<'a> = (Members<'a>, f64);
 
-impl Source<'_> {
-    fn weighed(&self, score: f64) -> f64 {
-        let score = score * self.weight;
-        if score.is_nan() { 0.0 } else { score }
-    }
+/// A score times a weight. Nothing of infinity is 0.
+pub(super) fn weigh(score: f64, weight: f64) -> f64 {
+    let score = score * weight;
+    if score.is_nan() { 0.0 } else { score }
 }
 
 #[derive(Clone, Copy)]
-enum Aggregate {
+pub(super) enum Aggregate {
     Sum,
     Min,
     Max,
@@ -87,7 +84,7 @@ impl Aggregate {
     }
 
     /// Puts two scores together. Opposite infinities add up to 0.
-    fn put_together(self, a: f64, b: f64) -> f64 {
+    pub(super) fn put_together(self, a: f64, b: f64) -> f64 {
         match self {
             Aggregate::Sum if (a + b).is_nan() => 0.0,
             Aggregate::Sum => a + b,
@@ -106,6 +103,19 @@ impl Aggregate {
                 }
             }
         }
+    }
+
+    /// Puts a member's scores in several sources together, beginning with one; `None` when one of
+    /// them does not have it.
+    pub(super) fn over<'s>(
+        self,
+        member: Item<'_>,
+        first: f64,
+        mut others: impl Iterator<Item = Source<'s>>,
+    ) -> Option<f64> {
+        others.try_fold(first, |sum, (members, weight)| {
+            Some(self.put_together(sum, members.score(member)? * weight))
+        })
     }
 }
 
@@ -171,64 +181,84 @@ impl Form {
         Ok(options)
     }
 
-    /// Reads the call and shows what its keys hold to `f`, in the order of the arguments or, where
-    /// that makes no difference but to rounding, the smallest first, as Redis adds them up.
-    fn run<R>(
-        self,
-        keys: &mut Keys<'_>,
-        args: &Args<'_>,
-        f: impl FnOnce(&[Source<'_>], &Options) -> R,
-    ) -> Result<(R, Options), Error> {
+    /// Reads the call, looks at all its keys and does what is asked.
+    fn run(self, cx: &mut DataCx<'_>, args: &Args<'_>) -> CmdResult {
         let count = self.keys(args)?;
         let first = self.numkeys + 1;
         for i in first..first + count {
-            look(keys, args.get(i))?;
+            look(&mut cx.keys, args.get(i))?;
         }
         let options = self.options(args, count)?;
-        let keys = &*keys;
         let weights = options.weights.iter().copied().chain(std::iter::repeat(1.0));
-        let mut sources: Vec<Source<'_>> = (first..first + count)
-            .zip(weights)
-            .map(|(i, weight)| Source { members: members(keys, args.get(i)), weight })
-            .collect();
+        let mut inputs: Vec<(usize, f64)> = (first..first + count).zip(weights).collect();
+        let size = |i: usize| members(&cx.keys, args.get(i)).len();
         if self.op != Op::Diff {
-            sources.sort_by_key(|source| source.members.len());
+            // As Redis does, which shows in how sums are rounded.
+            inputs.sort_by_key(|(i, _)| size(*i));
         }
-        Ok((f(&sources, &options), options))
-    }
-
-    fn gather(self, keys: &mut Keys<'_>, args: &Args<'_>) -> Result<(Gathered, Options), Error> {
-        self.run(keys, args, |sources, options| {
-            let mut result = match self.op {
-                Op::Union => union(sources, options.aggregate),
-                Op::Inter => {
-                    let mut result = Gathered::default();
-                    intersect(sources, options.aggregate, |member, score| {
-                        result.push(member, score);
-                        true
-                    });
-                    result
-                }
-                Op::Diff => difference(sources),
+        let steps = match self.op {
+            Op::Union => inputs.iter().map(|(i, _)| size(*i)).sum(),
+            Op::Inter | Op::Diff => size(inputs[0].0),
+        };
+        let goal = match (self.stores, self.counts) {
+            (true, _) => Goal::Store(args.get(1).to_vec(), self.name),
+            (_, true) => Goal::Count(options.limit),
+            _ => Goal::Answer(options.scores),
+        };
+        let aggregate = options.aggregate;
+        if steps >= LONG {
+            let lease = |i: usize| (size(i) > 0).then_some(i);
+            let places: Vec<(Option<usize>, f64)> =
+                inputs.iter().map(|(i, weight)| (lease(*i), *weight)).collect();
+            let lease = |(place, weight): (Option<usize>, f64)| {
+                let lease = place.map(|i| cx.keys.lease(args.get(i), false));
+                Input { lease, weight }
             };
-            result.sort();
-            result
-        })
-    }
-
-    fn answer(self, cx: &mut DataCx<'_>, args: &Args<'_>) -> CmdResult {
-        let (result, options) = self.gather(&mut cx.keys, args)?;
-        let mut list = Listing { out: cx.out, scores: options.scores };
-        list.begin(result.len());
-        for (member, score) in result.iter() {
-            list.add(Item::Bytes(member), score);
+            let inputs = places.into_iter().map(lease).collect();
+            let work = Operation::new(self.op, aggregate, inputs, goal);
+            return Ok(Outcome::Enter(Box::new(work)));
+        }
+        let keys = &cx.keys;
+        let sources: Vec<Source<'_>> =
+            inputs.into_iter().map(|(i, weight)| (members(keys, args.get(i)), weight)).collect();
+        let (result, count) = self.at_once(&sources, aggregate, &goal);
+        match goal {
+            Goal::Count(_) => cx.out.int(count as i64),
+            Goal::Store(key, event) => {
+                return store(cx, &key, result.into_zset(cx.limits), event, 1);
+            }
+            Goal::Answer(scores) => {
+                let mut list = Listing { out: cx.out, scores };
+                list.begin(result.len());
+                result.iter().for_each(|(member, score)| list.add(Item::Bytes(member), score));
+            }
         }
         Ok(Outcome::Unchanged)
     }
 
-    fn store(self, cx: &mut DataCx<'_>, args: &Args<'_>) -> CmdResult {
-        let (result, _) = self.gather(&mut cx.keys, args)?;
-        store(cx, args.get(1), result, self.name, 1)
+    /// The result, in order, and the number of its members; only the number when that is asked.
+    fn at_once(
+        self,
+        sources: &[Source<'_>],
+        aggregate: Aggregate,
+        goal: &Goal,
+    ) -> (Gathered, usize) {
+        let mut result = Gathered::default();
+        let mut count = 0;
+        match (self.op, goal) {
+            (Op::Union, _) => result = union(sources, aggregate),
+            (Op::Diff, _) => result = difference(sources),
+            (Op::Inter, Goal::Count(limit)) => intersect(sources, aggregate, |_, _| {
+                count += 1;
+                count != *limit
+            }),
+            (Op::Inter, _) => intersect(sources, aggregate, |member, score| {
+                result.push(member, score);
+                true
+            }),
+        }
+        result.sort();
+        (result, count)
     }
 }
 
@@ -249,9 +279,9 @@ fn members<'k>(keys: &'k Keys<'_>, key: &[u8]) -> Members<'k> {
 
 fn union(sources: &[Source<'_>], aggregate: Aggregate) -> Gathered {
     let mut result = Gathered::default();
-    for source in sources {
-        source.members.each(|member, score| {
-            result.push(member, source.weighed(score));
+    for (members, weight) in sources {
+        members.each(|member, score| {
+            result.push(member, weigh(score, *weight));
             true
         });
     }
@@ -265,22 +295,20 @@ fn intersect(
     aggregate: Aggregate,
     mut found: impl FnMut(Item<'_>, f64) -> bool,
 ) {
-    let Some((smallest, others)) = sources.split_first() else { return };
-    smallest.members.each(|member, score| {
-        let mut sum = smallest.weighed(score);
-        for other in others {
-            let Some(score) = other.members.score(member) else { return true };
-            sum = aggregate.put_together(sum, score * other.weight);
+    let Some(((smallest, weight), others)) = sources.split_first() else { return };
+    smallest.each(|member, score| {
+        match aggregate.over(member, weigh(score, *weight), others.iter().copied()) {
+            Some(score) => found(member, score),
+            None => true,
         }
-        found(member, sum)
     });
 }
 
 fn difference(sources: &[Source<'_>]) -> Gathered {
     let mut result = Gathered::default();
-    let Some((first, others)) = sources.split_first() else { return result };
-    first.members.each(|member, score| {
-        if others.iter().all(|other| other.members.score(member).is_none()) {
+    let Some(((first, _), others)) = sources.split_first() else { return result };
+    first.each(|member, score| {
+        if others.iter().all(|(other, _)| other.score(member).is_none()) {
             result.push(member, score);
         }
         true
@@ -297,39 +325,30 @@ const fn storing(op: Op, name: &'static str) -> Form {
 }
 
 pub(super) fn zunion(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
-    form(Op::Union, "zunion").answer(cx, args)
+    form(Op::Union, "zunion").run(cx, args)
 }
 
 pub(super) fn zinter(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
-    form(Op::Inter, "zinter").answer(cx, args)
+    form(Op::Inter, "zinter").run(cx, args)
 }
 
 pub(super) fn zdiff(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
-    form(Op::Diff, "zdiff").answer(cx, args)
+    form(Op::Diff, "zdiff").run(cx, args)
 }
 
 pub(super) fn zunionstore(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
-    storing(Op::Union, "zunionstore").store(cx, args)
+    storing(Op::Union, "zunionstore").run(cx, args)
 }
 
 pub(super) fn zinterstore(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
-    storing(Op::Inter, "zinterstore").store(cx, args)
+    storing(Op::Inter, "zinterstore").run(cx, args)
 }
 
 pub(super) fn zdiffstore(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
-    storing(Op::Diff, "zdiffstore").store(cx, args)
+    storing(Op::Diff, "zdiffstore").run(cx, args)
 }
 
 pub(super) fn zintercard(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
-    let form = Form { op: Op::Inter, name: "zintercard", numkeys: 1, stores: false, counts: true };
-    let (count, _) = form.run(&mut cx.keys, args, |sources, options| {
-        let mut count = 0;
-        intersect(sources, Aggregate::Sum, |_, _| {
-            count += 1;
-            count != options.limit
-        });
-        count
-    })?;
-    cx.out.int(count as i64);
-    Ok(Outcome::Unchanged)
+    Form { op: Op::Inter, name: "zintercard", numkeys: 1, stores: false, counts: true }
+        .run(cx, args)
 }

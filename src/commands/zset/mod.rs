@@ -3,12 +3,15 @@
 pub(super) mod add;
 mod algebra;
 mod blocking;
+mod long;
 mod look;
 mod pop;
 mod random;
 mod range;
 mod remove;
 mod result;
+#[cfg(test)]
+mod tests;
 
 use crate::base::double::parse_f64;
 use crate::base::error::Error;

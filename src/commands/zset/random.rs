@@ -3,16 +3,24 @@
 use std::collections::BTreeSet;
 
 use super::Listing;
+use super::long::{Picks, Share, Walk};
 use crate::base::error::Error;
 use crate::base::rng::Rng;
 use crate::engine::args::Args;
 use crate::engine::cx::{CmdResult, DataCx, Outcome};
+use crate::engine::work::LONG;
 use crate::value::reply_item;
 use crate::value::zset::{Scored, ZSet, ZSetRef};
 
 /// Beyond a third of the members it is cheaper to walk over all than to try again after each
 /// member that came before.
 const WALK_FROM: usize = 3;
+
+const OUT_OF_RANGE: Error = Error::fixed("ERR value is out of range");
+
+/// Picks that may repeat, at most: no client could read a longer array, and the server would not
+/// come to its end.
+const PICKS_MAX: u64 = i32::MAX as u64;
 
 pub(super) fn zrandmember(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
     if args.len() == 2 {
@@ -27,15 +35,30 @@ pub(super) fn zrandmember(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult
         cx.out.array(0);
         return Ok(Outcome::Unchanged);
     };
-    let picks = count.unsigned_abs() as usize;
+    let (picks, len) = (count.unsigned_abs(), set.len());
     let mut list = Listing { out: cx.out, scores };
     if count < 0 || picks == 1 {
+        if picks > PICKS_MAX {
+            return Err(OUT_OF_RANGE);
+        }
+        let picks = picks as usize;
         list.begin(picks);
+        if picks >= LONG {
+            let lease = cx.keys.lease(args.get(1), false);
+            return Ok(Outcome::Enter(Box::new(Picks { lease, left: picks, scores })));
+        }
         repeated(set, picks, cx.rng, &mut list);
-    } else {
-        list.begin(picks.min(set.len()));
-        different(set, picks, cx.rng, &mut list);
+        return Ok(Outcome::Unchanged);
     }
+    let picks = picks.min(len as u64) as usize;
+    list.begin(picks);
+    if picks >= LONG && matches!(set, ZSetRef::Ranked(_)) {
+        let (share, lease) = (Share::new(picks, len), cx.keys.lease(args.get(1), false));
+        // Redis gives all of them from the highest on.
+        let walk = Walk { lease, ranks: 0..len, reverse: true, scores, share };
+        return Ok(Outcome::Enter(Box::new(walk)));
+    }
+    different(set, picks, cx.rng, &mut list);
     Ok(Outcome::Unchanged)
 }
 
@@ -53,13 +76,13 @@ fn count_and_form(args: &Args<'_>) -> Result<(i64, bool), Error> {
         return Err(Error::Syntax);
     }
     if scores && count.unsigned_abs() > i64::MAX as u64 / 2 {
-        return Err(Error::fixed("ERR value is out of range"));
+        return Err(OUT_OF_RANGE);
     }
     Ok((count, scores))
 }
 
 /// Picks that know nothing of each other.
-fn repeated(set: ZSetRef<'_>, picks: usize, rng: &mut Rng, list: &mut Listing<'_>) {
+pub(super) fn repeated(set: ZSetRef<'_>, picks: usize, rng: &mut Rng, list: &mut Listing<'_>) {
     // In a listpack each pick would walk; many picks share one walk.
     let members: Vec<Scored<'_>> = match set {
         ZSetRef::Packed(_) if picks > 1 => set.iter().collect(),
@@ -81,19 +104,16 @@ fn repeated(set: ZSetRef<'_>, picks: usize, rng: &mut Rng, list: &mut Listing<'_
 /// So many different members, or all of them; every choice is as likely as any other.
 fn different(set: ZSetRef<'_>, picks: usize, rng: &mut Rng, list: &mut Listing<'_>) {
     let len = set.len();
-    if picks >= len {
+    if picks == len {
         // Redis gives all of them from the highest on.
         return set.range(0..len, true).for_each(|(member, score)| list.add(member, score));
     }
     if matches!(set, ZSetRef::Packed(_)) || picks.saturating_mul(WALK_FROM) > len {
-        // Each member is taken with the share of what is still wanted in what is still to come.
-        let (mut wanted, mut left) = (picks as u64, len as u64);
+        let mut share = Share::new(picks, len);
         for (member, score) in set.iter() {
-            if rng.below(left) < wanted {
+            if share.takes(rng) {
                 list.add(member, score);
-                wanted -= 1;
             }
-            left -= 1;
         }
         return;
     }

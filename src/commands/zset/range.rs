@@ -2,10 +2,12 @@
 
 use std::ops::Range;
 
+use super::long::{Goal, Operation, Share, Walk};
 use super::{Gathered, Listing, store};
 use crate::base::error::Error;
 use crate::engine::args::Args;
 use crate::engine::cx::{CmdResult, DataCx, Outcome};
+use crate::engine::work::LONG;
 use crate::value::zset::{LexRange, ScoreRange, ZSet, ZSetRef};
 
 /// What the two ends of a range are.
@@ -126,6 +128,10 @@ impl Form {
                 "ERR syntax error, WITHSCORES not supported in combination with BYLEX",
             ));
         }
+        if by == By::Rank {
+            // A limit of -1 is no limit, so the offset beside it goes unnoticed.
+            offset = 0;
+        }
         let (mut min, mut max) = (self.key + 1, self.key + 2);
         if reverse && by != By::Rank {
             (min, max) = (max, min);
@@ -147,6 +153,12 @@ impl Form {
         let ranks = asked.ranks(set);
         let mut list = Listing { out: cx.out, scores: asked.scores };
         list.begin(ranks.len());
+        if ranks.len() >= LONG && matches!(set, ZSetRef::Ranked(_)) {
+            let share = Share::new(ranks.len(), ranks.len());
+            let lease = cx.keys.lease(args.get(self.key), false);
+            let Asked { reverse, scores, .. } = asked;
+            return Ok(Outcome::Enter(Box::new(Walk { lease, ranks, reverse, scores, share })));
+        }
         for (member, score) in set.range(ranks, asked.reverse) {
             list.add(member, score);
         }
@@ -184,12 +196,19 @@ pub(super) fn zrevrangebylex(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdRes
 
 pub(super) fn zrangestore(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
     let asked = Form { by: None, reverse: None, key: 2, stores: true }.parse(args)?;
+    const EVENT: &str = "zrangestore";
     let mut result = Gathered::default();
     if let Some(set) = cx.keys.read::<ZSet>(args.get(2))? {
         // In the order of the set, whatever the direction they were counted in.
-        for (member, score) in set.range(asked.ranks(set), false) {
+        let ranks = asked.ranks(set);
+        if ranks.len() >= LONG && matches!(set, ZSetRef::Ranked(_)) {
+            let lease = cx.keys.lease(args.get(2), false);
+            let goal = Goal::Store(args.get(1).to_vec(), EVENT);
+            return Ok(Outcome::Enter(Box::new(Operation::of_range(lease, ranks, goal))));
+        }
+        for (member, score) in set.range(ranks, false) {
             result.push(member, score);
         }
     }
-    store(cx, args.get(1), result, "zrangestore", 1)
+    store(cx, args.get(1), result.into_zset(cx.limits), EVENT, 1)
 }

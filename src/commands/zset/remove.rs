@@ -62,14 +62,18 @@ fn remove_range(
     event: &'static str,
     ranks: impl FnOnce(ZSetRef<'_>) -> Range<usize>,
 ) -> Result<Outcome, Error> {
-    let (mut count, mut emptied) = (0, false);
-    if let Some(mut set) = cx.keys.edit::<ZSet>(key)? {
-        let ranks = ranks(set.as_ref());
-        count = ranks.len();
-        if count > 0 {
+    let Some(set) = cx.keys.for_write::<ZSet>(key)? else {
+        return removed(cx, key, event, 0, false);
+    };
+    let (ranks, len) = (ranks(set), set.len());
+    let count = ranks.len();
+    if count == len {
+        // A key that goes as a whole is freed off the loop.
+        cx.keys.delete(key);
+    } else if count > 0 {
+        if let Some(mut set) = cx.keys.edit::<ZSet>(key)? {
             set.remove_ranks(ranks);
         }
-        emptied = set.is_empty();
     }
-    removed(cx, key, event, count, emptied)
+    removed(cx, key, event, count, count == len)
 }

@@ -82,7 +82,7 @@ impl Gathered {
 pub(crate) fn store(
     cx: &mut DataCx<'_>,
     key: &[u8],
-    result: Gathered,
+    result: ZSet,
     event: &'static str,
     changes: u64,
 ) -> CmdResult {
@@ -95,7 +95,7 @@ pub(crate) fn store(
         cx.keys.touch(key, DEL);
         return Ok(Outcome::Changed(Propagate::Verbatim));
     }
-    cx.keys.store(key, result.into_zset(cx.limits));
+    cx.keys.store(key, result);
     cx.keys.touch_n(key, Event::new(class::ZSET, event), changes);
     Ok(Outcome::Changed(Propagate::Verbatim))
 }

@@ -18,6 +18,11 @@ fn contents(list: &Quicklist, from: usize, n: usize, forward: bool) -> Vec<Vec<u
 #[track_caller]
 fn same(list: &Quicklist, model: &Model) {
     list.check();
+    assert!(
+        list.nodes
+            .iter()
+            .all(|node| { node.len() == 1 || !list.fill.exceeded(node.raw_bytes(), node.len()) })
+    );
     assert_eq!(list.len(), model.len());
     assert_eq!(contents(list, 0, usize::MAX, true), Vec::from(model.clone()));
     let backward: Vec<Vec<u8>> = model.iter().rev().cloned().collect();
@@ -108,9 +113,9 @@ fn behaves_like_a_deque() {
         let plain_from = if seed % 2 == 0 { 4097 } else { usize::MAX };
         let mut list = Quicklist::new(Fill::of(fill).plain_from(plain_from), depth);
         let mut model = Model::new();
-        for round in 0..1200 {
+        for round in 0..900 {
             step(&mut rng, &mut list, &mut model);
-            if round % 20 == 0 {
+            if round % 50 == 0 {
                 same(&list, &model);
             }
         }
@@ -223,6 +228,7 @@ fn nodes_from_a_file_are_taken_as_they_are() {
     list.append_plain(b"large".to_vec());
     assert_eq!(list.nodes().len(), 2);
     assert_eq!(list.len(), 10);
+    list.check();
     assert!(list.only_packed().is_none());
     list.remove_range(9, 1);
     assert_eq!(list.only_packed().map(Packed::len), Some(9));

@@ -106,9 +106,11 @@ impl Ranked {
 
     fn rescore(&mut self, old: &Key, score: f64) {
         assert!(!score.is_nan(), "scores can be ordered");
+        let new = Key { score, link: old.link };
+        self.tree.prefetch(&new);
         if !self.tree.rescore(old, score) {
             self.tree.remove(old);
-            self.tree.insert(Key { score, link: old.link });
+            self.tree.insert(new);
         }
         old.link.set_score(score);
     }

@@ -6,10 +6,12 @@
 //! ```
 //!
 //! Scores stand in arrays of their own: a search reads a few cache lines of numbers and touches a
-//! member only where scores are equal. Both kinds of node are as large as a size class of the
-//! allocator.
+//! member only where scores are equal. Those lines are fetched all at once when the way down
+//! reaches a node, since each probe of the search waits for the one before it. Both kinds of node
+//! are as large as a size class of the allocator.
 
 use super::member::Link;
+use crate::ds::dict::prefetch;
 
 /// Entries of a leaf: 1 KB with its length.
 pub(super) const LEAF: usize = 63;
@@ -32,17 +34,19 @@ impl Key {
     }
 }
 
+#[repr(C, align(64))]
 pub(super) struct Leaf {
-    len: u16,
+    len: u64,
     scores: [f64; LEAF],
     links: [Link; LEAF],
 }
 
+#[repr(C, align(64))]
 pub(super) struct Inner {
-    len: u16,
+    len: u64,
     scores: [f64; FAN],
-    links: [Link; FAN],
     counts: [u64; FAN],
+    links: [Link; FAN],
     kids: [Node; FAN],
 }
 
@@ -65,6 +69,15 @@ fn count_to(scores: &[f64], links: &[Link], key: &Key, equal: bool) -> usize {
     // The very member need not be read to see that it is equal.
     let before = |link: &Link| if *link == key.link { equal } else { link.bytes() < bytes };
     low + links[low..low + ties].partition_point(before)
+}
+
+/// Asks for the cache lines of a node that hold its length and its scores.
+#[inline]
+fn prefetch_scores<T>(node: &T, scores: usize) {
+    let start = std::ptr::from_ref(node).cast::<u8>();
+    for line in (0..8 + scores * size_of::<f64>()).step_by(64) {
+        prefetch(start.wrapping_add(line));
+    }
 }
 
 /// Makes room at `at` among the first `len` and fills it.
@@ -117,6 +130,18 @@ impl Leaf {
         count_to(self.scores(), self.links(), key, false)
     }
 
+    /// The place of an entry that is here.
+    #[inline]
+    pub(super) fn place_of(&self, key: &Key) -> usize {
+        let (scores, links) = (self.scores(), self.links());
+        let low = scores.partition_point(|score| *score < key.score);
+        if low + 1 == scores.len() || scores[low + 1] != key.score {
+            // No other entry has the score, so the links need not be read.
+            return low;
+        }
+        low + count_to(&scores[low..], &links[low..], key, false)
+    }
+
     pub(super) fn insert(&mut self, key: Key) {
         let (len, at) = (self.len(), self.before(&key));
         insert_at(&mut self.scores, len, at, key.score);
@@ -135,7 +160,7 @@ impl Leaf {
         let len = self.len();
         self.scores.copy_within(to..len, from);
         self.links.copy_within(to..len, from);
-        self.len -= (to - from) as u16;
+        self.len -= (to - from) as u64;
     }
 
     /// Changes the score of an entry that keeps its place.
@@ -147,8 +172,8 @@ impl Leaf {
         let (mine, theirs) = (self.len(), right.len());
         level((&mut self.scores, mine), (&mut right.scores, theirs), want);
         level((&mut self.links, mine), (&mut right.links, theirs), want);
-        self.len = want as u16;
-        right.len = (mine + theirs - want) as u16;
+        self.len = want as u64;
+        right.len = (mine + theirs - want) as u64;
     }
 }
 
@@ -178,9 +203,12 @@ impl Inner {
         &self.kids[..self.len()]
     }
 
+    /// A kid, which is about to be searched.
     #[inline]
     pub(super) fn kid(&self, i: usize) -> &Node {
-        &self.kids[..self.len()][i]
+        let kid = &self.kids[..self.len()][i];
+        kid.prefetch();
+        kid
     }
 
     #[inline]
@@ -273,7 +301,7 @@ impl Inner {
         self.counts.copy_within(to..len, from);
         self.kids[from..to].fill_with(|| Node::Vacant);
         self.kids[from..len].rotate_left(to - from);
-        self.len -= (to - from) as u16;
+        self.len -= (to - from) as u64;
     }
 
     /// Reads first entry and count of a kid again.
@@ -297,8 +325,8 @@ impl Inner {
             right.kids[..theirs + moved].rotate_right(moved);
             right.kids[..moved].swap_with_slice(&mut self.kids[want..mine]);
         }
-        self.len = want as u16;
-        right.len = (mine + theirs - want) as u16;
+        self.len = want as u64;
+        right.len = (mine + theirs - want) as u64;
     }
 
     /// Evens out kids `i` and `i + 1` so that the first has `want`.
@@ -391,6 +419,16 @@ impl Node {
     #[inline]
     pub(super) fn is_full(&self) -> bool {
         self.len() == self.capacity()
+    }
+
+    /// Asks for what a search in it will read.
+    #[inline]
+    pub(super) fn prefetch(&self) {
+        match self {
+            Node::Vacant => {}
+            Node::Leaf(leaf) => prefetch_scores(&**leaf, LEAF),
+            Node::Inner(inner) => prefetch_scores(&**inner, FAN),
+        }
     }
 
     /// Whether it holds so little that it should share with a neighbour.

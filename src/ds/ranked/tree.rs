@@ -114,14 +114,22 @@ impl Tree {
         rescore(&mut self.root, key, &new, true, None)
     }
 
-    /// Entries before `key`, which need not be there.
+    /// Asks for the leaf where `key` is, or would be.
+    pub(super) fn prefetch(&self, key: &Key) {
+        let mut node = &self.root;
+        while let Node::Inner(inner) = node {
+            node = inner.kid(inner.kid_with(key));
+        }
+    }
+
+    /// Entries before `key`, which is there.
     pub(super) fn rank(&self, key: &Key) -> usize {
         let mut rank = 0;
         let mut node = &self.root;
         loop {
             match node {
                 Node::Vacant => return rank,
-                Node::Leaf(leaf) => return rank + leaf.before(key),
+                Node::Leaf(leaf) => return rank + leaf.place_of(key),
                 Node::Inner(inner) => {
                     let i = inner.kid_with(key);
                     rank += inner.count_before(i);
@@ -291,7 +299,7 @@ fn remove(node: &mut Node, key: &Key, gone: &mut Gone) -> Option<Key> {
     match node {
         Node::Vacant => None,
         Node::Leaf(leaf) => {
-            let at = leaf.before(key);
+            let at = leaf.place_of(key);
             assert!(leaf.links()[at] == key.link, "the entry is in the tree");
             leaf.cut(at, at + 1);
             (leaf.len() > 0).then(|| leaf.key(0))
@@ -318,7 +326,7 @@ fn rescore(node: &mut Node, old: &Key, new: &Key, lowest: bool, above: Option<Ke
     match node {
         Node::Vacant => false,
         Node::Leaf(leaf) => {
-            let at = leaf.before(old);
+            let at = leaf.place_of(old);
             assert!(leaf.links()[at] == old.link, "the entry is in the tree");
             let fits_below = match at {
                 0 => lowest || old.score <= new.score,

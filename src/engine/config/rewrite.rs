@@ -109,7 +109,7 @@ impl Config {
 /// Bytes in the largest unit that divides them.
 fn memory(bytes: u64) -> String {
     for (unit, size) in [("gb", 1 << 30), ("mb", 1 << 20), ("kb", 1 << 10)] {
-        if bytes != 0 && bytes % size == 0 {
+        if bytes != 0 && bytes.is_multiple_of(size) {
             return format!("{}{unit}", bytes / size);
         }
     }

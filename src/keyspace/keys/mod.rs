@@ -25,7 +25,7 @@ use crate::resp::request::Argv;
 pub use edit::Edit;
 pub use hints::Hints;
 pub use look::EntryRef;
-pub use strings::{NewStr, Ttl};
+pub use strings::{NewStr, Ttl, make_room};
 
 /// A value type as handlers name it.
 pub trait ValueType {

@@ -137,6 +137,7 @@ impl Keys<'_> {
         }
         self.edit_string(key, |bytes| {
             if bytes.len() < end {
+                make_room(bytes, end);
                 bytes.resize(end, 0);
             }
             f(bytes);
@@ -171,6 +172,16 @@ impl Keys<'_> {
             Entry::new(entry.key(), raw, entry.deadline(), entry.epoch(), entry.access())
         });
         result.expect("the key was just seen")
+    }
+}
+
+/// Room for a string that grows to `end` bytes, and more in advance: as much again while it is
+/// small, an eighth of a large one.
+pub fn make_room(bytes: &mut Vec<u8>, end: usize) {
+    const SMALL: usize = 1 << 20;
+    if end > bytes.capacity() {
+        let ahead = if end < SMALL { end } else { end / 8 };
+        bytes.reserve_exact(end - bytes.len() + ahead);
     }
 }
 

@@ -144,6 +144,10 @@ impl<'a> SetRef<'a> {
 }
 
 impl Collection for Set {
+    fn growing_in(buffer: &mut Vec<u8>) -> Self {
+        Set::Ints(Intset::growing_in(std::mem::take(buffer)))
+    }
+
     fn of(value: &mut Value) -> Option<&mut Self> {
         match value {
             Value::Set(set) => Some(set),
@@ -151,7 +155,12 @@ impl Collection for Set {
         }
     }
 
-    fn into_value(self) -> Value {
+    fn into_value(mut self) -> Value {
+        match &mut self {
+            Set::Ints(set) => set.fit(),
+            Set::Packed(pack) => pack.fit(),
+            Set::Table(_) => {}
+        }
         Value::Set(self)
     }
 
@@ -201,6 +210,18 @@ impl Set {
             Set::Packed(Listpack::new())
         } else {
             Set::Table(Box::new(Table::new(limits.seed)))
+        }
+    }
+
+    /// `for_first`, in the buffer of this set, which is empty.
+    pub fn begin(&mut self, first: &[u8], hint: usize, limits: &Limits) {
+        let suited = Set::for_first(first, hint, limits);
+        let old = std::mem::replace(self, suited);
+        let buffer = old.into_packed_bytes();
+        match self {
+            Set::Ints(set) => *set = Intset::growing_in(buffer),
+            Set::Packed(pack) => *pack = Listpack::growing_in(buffer),
+            Set::Table(_) => {}
         }
     }
 
