@@ -292,6 +292,10 @@ fn versions_and_help() {
         );
         assert_eq!((help.err.as_str(), help.code), ("", Some(0)));
     }
+    let case = json!({"args": [], "terminal": true});
+    let prompt = world.run(&world.ours, case.as_object().expect("a case"));
+    assert!(prompt.out.contains("there is no interactive mode yet"), "{prompt:?}");
+    assert_eq!(prompt.code, Some(1));
     let missing = run(&["--bigkeys"]);
     assert_eq!(missing.err, "redis-cli: \\'--bigkeys\\' is not supported yet\\n");
     assert_eq!(missing.code, Some(1));
