@@ -7,6 +7,7 @@ pub mod cluster;
 pub mod command;
 pub mod config;
 pub mod connection;
+mod copy;
 pub mod debug;
 pub mod docs;
 pub mod expire;

@@ -15,6 +15,7 @@ impl Engine {
 
     /// Ends the server; the network sends what is left and goes.
     pub fn shut_down(&mut self, reason: &str) {
+        self.finish_writes();
         tracing::warn!("{reason}");
         crate::sys::supervise::stopping();
         tracing::warn!("Redis is now ready to exit, bye bye...");

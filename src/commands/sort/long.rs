@@ -27,13 +27,8 @@ const USUAL_TEXT: usize = 16;
 const RUN: usize = 1024;
 
 /// Whether a call may be cut into slices.
-pub(super) fn suits(keys: &mut Keys<'_>, key: &[u8], call: &Call<'_>) -> bool {
-    if call.as_is || call.by.iter().chain(&call.get).any(Pattern::looks_up) {
-        return false;
-    }
-    // What is stored is told to the stream when it is done: the value must not expire before.
-    let stays = |keys: &mut Keys<'_>| keys.entry_quiet(key).is_none_or(|e| e.deadline().is_none());
-    call.store.is_none() || stays(keys)
+pub(super) fn suits(call: &Call<'_>) -> bool {
+    !call.as_is && !call.by.iter().chain(&call.get).any(Pattern::looks_up)
 }
 
 /// The work of a call that suits, on a value that is there.
@@ -43,9 +38,7 @@ pub(super) fn start(
     call: Call<'_>,
     len: usize,
 ) -> Outcome {
-    // Nobody may look at the value before what depends on it is stored: whoever replays the calls
-    // in the order they end would see something else.
-    let lease = keys.lease(key, call.store.is_some());
+    let lease = if call.store.is_some() { keys.hold(key) } else { keys.lease(key, false) };
     let stage = Stage::Load { at: 0 };
     // Buffers that grow are copied, and for that no slice is short enough.
     let sorted = Sorted {

@@ -183,6 +183,21 @@ impl Quicklist {
         }
     }
 
+    /// An empty one with the same settings.
+    pub fn like(&self) -> Quicklist {
+        Quicklist::new(self.fill, self.depth)
+    }
+
+    /// Adds a copy of another list's node `at` behind the others, as it is; gives the place of the
+    /// next one, 0 at the end.
+    pub fn append_copy(&mut self, source: &Quicklist, at: usize) -> usize {
+        let node = source.nodes[at].clone();
+        self.count += node.len();
+        self.heap += node.heap_bytes();
+        self.nodes.push_back(node);
+        if at + 1 < source.nodes.len() { at + 1 } else { 0 }
+    }
+
     /// An independent copy.
     pub fn duplicate(&self) -> Quicklist {
         let nodes: VecDeque<Node> = self.nodes.iter().cloned().collect();
