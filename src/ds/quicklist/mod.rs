@@ -13,12 +13,14 @@
 
 mod edit;
 mod node;
+mod part;
 #[cfg(test)]
 mod tests;
 
 use crate::ds::listpack::{Item, Listpack, Packed};
 use node::{Body, Node};
 pub use node::{remove_matching, walk_packed};
+pub use part::Pruned;
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 
