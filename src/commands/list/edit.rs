@@ -72,7 +72,9 @@ pub(super) fn ltrim(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
     list.shrink(cx.limits);
     drop(list);
     if many {
-        parts.map(|part| cx.keys.space().free_value(part.into_value()));
+        for part in parts {
+            cx.keys.space().free_value(part.into_value());
+        }
     }
     cx.out.ok();
     // The event and WATCH see a call that drops nothing, the stream does not.
