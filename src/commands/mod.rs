@@ -2,6 +2,7 @@
 
 pub mod bitfield;
 pub mod bitmap;
+mod bitop;
 pub mod client;
 pub mod cluster;
 pub mod command;
@@ -13,10 +14,12 @@ pub mod docs;
 pub mod expire;
 pub mod generic;
 pub mod geo;
+mod growth;
 pub mod hash;
 pub mod hll;
 pub mod list;
 pub mod lolwut;
+mod merge;
 pub mod module;
 pub mod object;
 pub mod pubsub;

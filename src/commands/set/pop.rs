@@ -47,7 +47,6 @@ impl Pop {
         let mut set = keys.edit::<Set>(&self.key)?.expect("it is held");
         if self.left == self.count && !keeps_place(set.len(), self.count) {
             self.left = set.len() - self.count;
-            self.count = set.len() - self.left;
             self.kept = Some(set.like_small());
         }
         let calls = &mut self.calls;

@@ -74,13 +74,14 @@ pub(super) fn pop(
     Ok(taken)
 }
 
-/// `pop` of so many members that it is done in slices; nothing when they are not so many.
+/// `pop` of so many members that it is done in slices; nothing when they are not so many. `call`
+/// is what the stream is told, given their number.
 fn pop_many(
     cx: &mut DataCx<'_>,
     key: &[u8],
-    end: End,
-    count: usize,
+    (end, count): (End, usize),
     shape: Shape,
+    call: impl FnOnce(usize) -> Argv,
 ) -> Option<Outcome> {
     let len = match cx.keys.again::<ZSet>(key)? {
         ZSetRef::Ranked(set) => set.len(),
@@ -91,9 +92,7 @@ fn pop_many(
         return None;
     }
     begin(cx.out, key, taken, shape);
-    let number = taken.to_string();
-    let argv = Argv::from_slices(&[end.command(), key, number.as_bytes()]);
-    let told = Told { event: end.event(), rewritten: Some(argv) };
+    let told = Told { event: end.event(), rewritten: Some(call(taken)) };
     let popped = (end, shape);
     if taken == len {
         return Some(Farewell::begin(cx, key, len, popped, told));
@@ -161,7 +160,7 @@ fn zpop(cx: &mut DataCx<'_>, args: &Args<'_>, end: End) -> CmdResult {
         cx.out.array(0);
         return Ok(Outcome::Unchanged);
     }
-    if let Some(outcome) = pop_many(cx, args.get(1), end, count, shape) {
+    if let Some(outcome) = pop_many(cx, args.get(1), (end, count), shape, |_| args.to_argv()) {
         return Ok(outcome);
     }
     pop(cx, args.get(1), end, count, shape)?;
@@ -237,7 +236,12 @@ pub(super) fn zmpop(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
         return Ok(Outcome::Unchanged);
     };
     let key = args.get(at);
-    if let Some(outcome) = pop_many(cx, key, asked.end, asked.count, Shape::KeyPairs) {
+    let call = |taken: usize| {
+        let taken = taken.to_string();
+        Argv::from_slices(&[asked.end.command(), key, taken.as_bytes()])
+    };
+    let wanted = (asked.end, asked.count);
+    if let Some(outcome) = pop_many(cx, key, wanted, Shape::KeyPairs, call) {
         return Ok(outcome);
     }
     let taken = pop(cx, key, asked.end, asked.count, Shape::KeyPairs)?;
