@@ -19,6 +19,8 @@ mod family {
     mod hll;
     mod info;
     mod list;
+    mod long;
+    mod long_order;
     mod object;
     mod protocol;
     mod scan;
