@@ -142,8 +142,8 @@ impl Keys<'_> {
         self.take_lease(key, exclusive, exclusive)
     }
 
-    /// Leases the value of a key that exists for work that writes when it has read it all: until
-    /// then others may read it.
+    /// Leases the value of a key for work that writes when it has read it all: until then others
+    /// may read it. A key that does not exist stays so.
     pub fn hold(&mut self, key: &[u8]) -> Lease {
         self.take_lease(key, true, false)
     }
