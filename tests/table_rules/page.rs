@@ -56,7 +56,6 @@ const MISSING: &[(&str, &str)] = &[
     ("restore-asking", "there is no RDB encoding yet"),
     ("save", "there are no snapshots yet"),
     ("scripting", "there are no scripts and functions yet"),
-    ("slowlog", "slow commands are not recorded yet"),
 ];
 
 /// Whether files of the source may be brought up to date.
