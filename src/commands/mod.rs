@@ -5,11 +5,13 @@ pub mod config;
 pub mod connection;
 pub mod debug;
 pub mod expire;
+pub mod function;
 pub mod generic;
 pub mod hash;
 pub mod object;
 pub mod pubsub;
 pub mod scan;
+pub mod script;
 pub mod server;
 pub mod string;
 pub mod transaction;
@@ -29,6 +31,8 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
         client::SPECS,
         pubsub::SPECS,
         transaction::SPECS,
+        script::SPECS,
+        function::SPECS,
         server::SPECS,
         config::SPECS,
         debug::SPECS,

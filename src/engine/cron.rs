@@ -19,6 +19,11 @@ impl Engine {
     /// Does what is due; returns the microseconds until something is due again, `None` for never.
     pub fn tick(&mut self) -> Option<u64> {
         self.refresh_clock();
+        if self.scripts.suspended() {
+            // The keyspace stands still, and nobody stops waiting.
+            self.round_of_clients();
+            return Some(0);
+        }
         let more = self.expire_due();
         self.time_out_blocked();
         self.serve_ready();

@@ -22,6 +22,13 @@ impl Engine {
     /// Runs what has arrived, a bounded turn for each client.
     pub fn run_ready(&mut self) {
         self.refresh_clock();
+        if self.scripts.suspended() {
+            self.resume_script();
+            // The others are held until the script has taken too long.
+            if self.scripts.suspended() && self.scripts.busy().is_none() {
+                return;
+            }
+        }
         let mut left = self.ready.len();
         while left > 0 {
             let group = self.plan_ahead().min(left).max(1);
@@ -193,7 +200,7 @@ impl Engine {
     }
 
     /// The spec of a call: its name, its subcommand and its arity fit.
-    fn resolve(&self, args: &Args<'_>) -> Result<&'static Spec, Error> {
+    pub(super) fn resolve(&self, args: &Args<'_>) -> Result<&'static Spec, Error> {
         let name = args.get(0);
         let Some(spec) = self.table.find(name) else { return Err(unknown_command(args)) };
         if spec.subcommands.is_empty() {

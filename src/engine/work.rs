@@ -163,7 +163,7 @@ impl Engine {
     }
 
     /// The answer of a client's long work is complete: what was held back follows it.
-    fn answered(&mut self, id: ClientId) {
+    pub(super) fn answered(&mut self, id: ClientId) {
         let Some(client) = self.clients.get_mut(&id) else { return };
         client.replying = false;
         if let (Some(mut late), Some(live)) = (client.held_back.take(), &mut client.live) {
