@@ -1,19 +1,24 @@
-# Built against musl: the binary needs nothing but itself, so the image holds nothing else.
-FROM rust:1-alpine AS build
-RUN apk add --no-cache musl-dev make gcc
+# One static binary, and a static shell beside it for health checks and commands in shell form.
+FROM rust:1-bookworm AS build
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends busybox-static make \
+ && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
-COPY Cargo.toml Cargo.lock rustfmt.toml ./
+COPY Cargo.toml Cargo.lock ./
 COPY src src
 COPY benches benches
-RUN cargo build --release --bin redis-server && mkdir /empty
+COPY packaging packaging
+RUN packaging/rootfs.sh /rootfs
 
 FROM scratch
-COPY --from=build /src/target/release/redis-server /usr/local/bin/redis-server
-# The working directory, for files that are named without a folder; owned by whom the server runs as.
-COPY --from=build --chown=999:999 /empty /data
-WORKDIR /data
-USER 999:999
-EXPOSE 6379
+COPY --from=build /rootfs /
+ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 # Inside a container every client comes from another address; who may reach it is decided by the
-# ports that are published.
-ENTRYPOINT ["/usr/local/bin/redis-server", "--protected-mode", "no"]
+# ports that are published. A configuration file or argument still has the last word.
+ENV REDSTART_DEFAULTS="protected-mode no"
+VOLUME /data
+WORKDIR /data
+EXPOSE 6379
+# Gives /data to the user redis and becomes that user.
+ENTRYPOINT ["docker-entrypoint"]
+CMD ["redis-server"]

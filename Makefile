@@ -1,16 +1,22 @@
 # `make test` runs every test. It installs what is missing when it may, or says what to install.
 
 # What the tests need beside a Rust toolchain: the command to look for, and its Debian package.
-TOOLS := redis-server:redis-server redis-cli:redis-tools python3:python3
+TOOLS := redis-server:redis-server redis-cli:redis-tools python3:python3 /bin/busybox:busybox-static
 
-.PHONY: build test tools check bench clean
+.PHONY: build test rootfs tools check bench clean
 
 build:
 	cargo build --release
+	ln -sf redis-server target/release/redis-cli
 
 test: tools
 	cargo test
 	tests/apps/run.sh
+	tests/image/run.sh
+
+# The root file system of the container image, in target/rootfs.
+rootfs: tools
+	packaging/rootfs.sh target/rootfs
 
 # Format, lints and documentation, warnings denied.
 check:

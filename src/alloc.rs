@@ -9,12 +9,18 @@
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::cell::Cell;
+use std::ffi::{CStr, CString};
+use std::io;
+use std::ptr;
 use std::sync::atomic::{AtomicIsize, Ordering};
 
 use tikv_jemallocator::Jemalloc;
 
 /// A thread's own count moves to the shared one when it is further than this from zero.
 const BATCH: isize = 64 * 1024;
+
+/// The allocator and its version.
+pub const NAME: &str = "jemalloc-5.3.0";
 
 static SHARED: AtomicIsize = AtomicIsize::new(0);
 
@@ -116,6 +122,80 @@ unsafe impl GlobalAlloc for Counting {
         }
         moved
     }
+}
+
+/// The name of a control as the allocator wants it.
+fn control_name(name: &[u8]) -> io::Result<CString> {
+    CString::new(name).map_err(|_| io::Error::from_raw_os_error(libc::ENOENT))
+}
+
+fn outcome(code: libc::c_int) -> io::Result<()> {
+    if code == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(code)) }
+}
+
+/// Controls whose value is a text. Any other value read as one would be a wild pointer.
+const TEXTS: &[&CStr] = &[
+    c"version",
+    c"config.malloc_conf",
+    c"opt.dss",
+    c"opt.metadata_thp",
+    c"opt.percpu_arena",
+    c"opt.thp",
+    c"opt.zero_realloc",
+];
+
+/// Reads a number of the allocator by its name in jemalloc's manual, and sets it when `new` is
+/// given. Fails as the allocator does: no such name, or not a number of this size.
+pub fn control_number(name: &[u8], new: Option<i64>) -> io::Result<i64> {
+    let name = control_name(name)?;
+    if new.is_some() && name.to_bytes().ends_with(b"hooks") {
+        // A number from a client is no table of functions.
+        return Err(io::Error::from_raw_os_error(libc::EPERM));
+    }
+    let mut old = 0i64;
+    let mut len = size_of::<i64>();
+    let mut new = new;
+    let (new_at, new_len) = match &mut new {
+        Some(new) => (ptr::from_mut(new).cast(), size_of::<i64>()),
+        None => (ptr::null_mut(), 0),
+    };
+    // SAFETY: the name is terminated; each pointer is valid for the length handed over with it.
+    let code = unsafe {
+        let old_at = ptr::from_mut(&mut old).cast();
+        tikv_jemalloc_sys::mallctl(name.as_ptr(), old_at, &mut len, new_at, new_len)
+    };
+    outcome(code).map(|()| old)
+}
+
+/// Reads a text of the allocator; with `new` of `VOID` it runs a control that has no value.
+pub fn control_text(name: &[u8], new: Option<&[u8]>) -> io::Result<Option<String>> {
+    let name = control_name(name)?;
+    if new.is_some() {
+        // SAFETY: the name is terminated; no value is read or written.
+        let code = unsafe {
+            let nothing = ptr::null_mut();
+            tikv_jemalloc_sys::mallctl(name.as_ptr(), nothing, ptr::null_mut(), nothing, 0)
+        };
+        return outcome(code).map(|()| None);
+    }
+    if !TEXTS.contains(&name.as_c_str()) {
+        control_number(name.to_bytes(), None)?;
+        return Err(io::Error::from_raw_os_error(libc::EINVAL));
+    }
+    let mut old: *const libc::c_char = ptr::null();
+    let mut len = size_of_val(&old);
+    // SAFETY: the name is terminated; `old` has the size that `len` tells.
+    let code = unsafe {
+        let old_at = ptr::from_mut(&mut old).cast();
+        tikv_jemalloc_sys::mallctl(name.as_ptr(), old_at, &mut len, ptr::null_mut(), 0)
+    };
+    outcome(code)?;
+    if old.is_null() {
+        return Ok(Some(String::new()));
+    }
+    // SAFETY: `TEXTS` are those whose value is a terminated text that lives as long as the process.
+    let text = unsafe { CStr::from_ptr(old) };
+    Ok(Some(text.to_string_lossy().into_owned()))
 }
 
 #[cfg(test)]

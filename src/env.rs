@@ -16,6 +16,10 @@ pub trait Clock: Send {
     fn wall_us(&self) -> i64;
     /// Microseconds since some fixed moment; never goes back.
     fn mono_us(&self) -> u64;
+    /// The same in nanoseconds, as fine as the clock is.
+    fn mono_ns(&self) -> u64 {
+        self.mono_us() * 1000
+    }
 }
 
 /// Something whose drop takes long enough to be done elsewhere.
@@ -61,12 +65,27 @@ pub trait Jobs: Send {
     fn finished(&mut self) -> Option<Done>;
 }
 
+/// The allocator's own account.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct AllocatorPages {
+    /// Bytes handed out.
+    pub allocated: usize,
+    /// Bytes in pages that hold something.
+    pub active: usize,
+    /// Bytes in physical memory, unused pages included.
+    pub resident: usize,
+}
+
 /// What the process occupies.
 pub trait Memory: Send {
     /// Bytes the allocator has handed out, in size classes.
     fn used(&self) -> usize;
     /// Bytes of physical memory the process holds.
     fn rss(&self) -> usize;
+    /// What the allocator holds for what it has handed out.
+    fn pages(&self) -> AllocatorPages {
+        AllocatorPages { allocated: self.used(), active: self.used(), resident: self.rss() }
+    }
 }
 
 /// Bytes nobody can guess: hash seeds, run ids, generated secrets.
@@ -116,6 +135,21 @@ fn parent(path: &Path) -> PathBuf {
     }
 }
 
+/// The process the server runs in, as far as a change of the configuration reaches it.
+pub trait Process: Send {
+    /// Makes this the working directory; gives its absolute name.
+    fn change_directory(&mut self, path: &Path) -> io::Result<PathBuf>;
+    /// Makes room for so many open files; gives how many there may be now.
+    fn allow_open_files(&mut self, wanted: u64) -> u64;
+}
+
+/// The listening sockets.
+pub trait Ports: Send {
+    /// Listens on these addresses and this port in place of the present ones; when that fails, goes
+    /// on as before and gives false.
+    fn listen_on(&mut self, bind: &[String], port: u16, backlog: i32) -> bool;
+}
+
 /// Everything nondeterministic in one value.
 pub struct Env {
     /// Wall and monotonic time.
@@ -128,4 +162,8 @@ pub struct Env {
     pub memory: Box<dyn Memory>,
     /// Unpredictable bytes.
     pub entropy: Box<dyn Entropy>,
+    /// Working directory and limits.
+    pub process: Box<dyn Process>,
+    /// Listening sockets.
+    pub ports: Box<dyn Ports>,
 }

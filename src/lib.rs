@@ -18,9 +18,11 @@
 
 pub mod alloc;
 pub mod base;
+pub mod cli;
 pub mod commands;
 pub mod ds;
 pub mod engine;
+pub mod entrypoint;
 pub mod env;
 pub mod keyspace;
 pub mod log;

@@ -8,7 +8,7 @@
 use std::fmt::{self, Write as _};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use tracing::field::{Field, Visit};
@@ -19,6 +19,7 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
 use crate::env::Disk;
 use crate::env::real::{RealDisk, wall_us};
+use crate::sys::syslog::{self, Weight};
 use crate::sys::{self, LocalTime};
 
 /// Events of this target are written in the form Redis uses inside a signal handler.
@@ -37,6 +38,9 @@ static ROLE: AtomicU8 = AtomicU8::new(b'C');
 /// `None`: standard output.
 static FILE: Mutex<Option<PathBuf>> = Mutex::new(None);
 
+/// Lines go to the system log too.
+static SYSLOG: AtomicBool = AtomicBool::new(false);
+
 const FILTERS: [(&str, LevelFilter); 5] = [
     ("debug", LevelFilter::TRACE),
     ("verbose", LevelFilter::DEBUG),
@@ -52,6 +56,12 @@ pub fn init(loglevel: &str, logfile: &str) {
     // Fails when a subscriber is set already, which is this one or a test's own.
     let _ = tracing::subscriber::set_global_default(Registry::default().with(Lines));
     set_level(loglevel);
+}
+
+/// From now on lines go to the system log too, under this name and facility.
+pub fn to_syslog(name: &str, facility: &str) {
+    syslog::open(name, facility);
+    SYSLOG.store(true, Ordering::Relaxed);
 }
 
 /// Sets the lowest level that is logged, by its name in the configuration. An unknown name
@@ -188,6 +198,18 @@ impl<S: Subscriber> Layer<S> for Lines {
             line(sys::pid(), role, &time, millis, *event.metadata().level(), &text.0)
         };
         write_out(&line);
+        if SYSLOG.load(Ordering::Relaxed) {
+            syslog::write(weight(*event.metadata().level()), &text.0);
+        }
+    }
+}
+
+fn weight(level: Level) -> Weight {
+    match level {
+        Level::TRACE => Weight::Debug,
+        Level::DEBUG => Weight::Info,
+        Level::INFO => Weight::Notice,
+        _ => Weight::Warning,
     }
 }
 

@@ -1,9 +1,11 @@
-//! The binary `redis-server`: command line, configuration, then the loop until it ends.
+//! The binary `redis-server`: command line, configuration, then the loop until it ends. Under the
+//! name `redis-cli` it is the client, under `docker-entrypoint` what a container starts.
 
 // The one place that may look at the process it runs in.
 #![allow(clippy::disallowed_methods)]
 
 use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::process::exit;
 
@@ -12,10 +14,18 @@ use redstart::engine::config::{self, Config, REDIS_VERSION, Sources, Startup};
 use redstart::env::Disk;
 use redstart::env::real::{self, RealDisk, environment};
 use redstart::net::{listen, poll::Server};
-use redstart::{commands, log, sys};
+use redstart::sys::{crash, supervise};
+use redstart::{cli, commands, entrypoint, log, sys};
 
 fn main() {
     let args: Vec<OsString> = std::env::args_os().collect();
+    let name = args.first().and_then(|program| Path::new(program).file_name());
+    if name.is_some_and(|name| name == "redis-cli") {
+        exit(cli::run(args));
+    }
+    if name.is_some_and(entrypoint::is_named) {
+        exit(entrypoint::run(&args));
+    }
     let directory = std::env::current_dir().unwrap_or_else(|error| {
         fail(format!("Can't find the working directory: {}", sys::error_text(&error)))
     });
@@ -23,6 +33,7 @@ fn main() {
         read: &mut |path| RealDisk.read(path),
         list: &mut |path| RealDisk.list(path),
         stdin: &mut real::standard_input,
+        defaults: std::env::var_os("REDSTART_DEFAULTS").unwrap_or_default().into_vec(),
         directory,
     };
     match config::from_args(&args, &mut sources) {
@@ -51,26 +62,43 @@ fn serve(mut config: Config, path: Option<PathBuf>) -> ! {
     if let Err(error) = log::check_file(&config.logfile) {
         fail(format!("Can't open the log file: {}", sys::error_text(&error)));
     }
-    if config.daemonize {
+    log::init(config.loglevel.name(), &config.logfile);
+    if config.syslog_enabled {
+        log::to_syslog(&config.syslog_ident, config.syslog_facility.name());
+    }
+    let manager = supervise::detect(config.supervised.name());
+    // A process manager loses sight of a process that goes to the background.
+    let background = config.daemonize && manager.is_none();
+    if background {
         sys::daemonize().unwrap_or_else(|error| fail(error));
     }
-    log::init(config.loglevel.name(), &config.logfile);
+    if let Some(manager) = manager {
+        manager.greet();
+    }
     log::starting(REDIS_VERSION, path.is_some());
     log::set_role('M');
+    crash::install(REDIS_VERSION, &config.logfile);
+    crash::configure(config.crash_log_enabled, config.use_exit_on_panic);
     config.maxclients =
         listen::reserve_files(config.maxclients).unwrap_or_else(|error| give_up(error));
     let mut server = Server::new().unwrap_or_else(|error| give_up(error));
-    let on_terminal = config.logfile.is_empty() && sys::stdout_is_terminal();
+    let on_terminal =
+        !config.syslog_enabled && config.logfile.is_empty() && sys::stdout_is_terminal();
     log::banner(REDIS_VERSION, config.port, config.always_show_logo || on_terminal);
     listen::check_backlog(config.tcp_backlog);
     server.listen(&config).unwrap_or_else(|error| give_up(error));
-    let pidfile = write_pidfile(&config);
-    let (env, finished) = environment(server.wake());
+    let pidfile = write_pidfile(&config, background);
+    let (env, finished) = environment(server.wake(), server.ports());
     let mut engine = Engine::new(config, env, commands::table());
+    engine.program = std::env::args_os().next().unwrap_or_default().to_string_lossy().into_owned();
     engine.config_file = path;
+    engine.show_title();
     tracing::info!("Server initialized");
     for kind in server.kinds() {
         tracing::info!("Ready to accept connections {kind}");
+    }
+    if let Some(manager) = manager {
+        manager.ready();
     }
     let code = server.run(&mut engine, &finished);
     server.unlink();
@@ -83,14 +111,17 @@ fn serve(mut config: Config, path: Option<PathBuf>) -> ! {
 }
 
 /// Writes the process id where it is asked for; the name of the file if there is one now.
-fn write_pidfile(config: &Config) -> Option<String> {
+fn write_pidfile(config: &Config, background: bool) -> Option<String> {
     let name = match config.pidfile.as_str() {
-        "" if config.daemonize => "/var/run/redis.pid",
+        "" if background => "/var/run/redis.pid",
         "" => return None,
         name => name,
     };
     match RealDisk.create(Path::new(name), format!("{}\n", sys::pid()).as_bytes()) {
-        Ok(()) => Some(name.to_owned()),
+        Ok(()) => {
+            crash::remove_at_crash(name);
+            Some(name.to_owned())
+        }
         Err(error) => {
             tracing::warn!("Failed to write PID file: {}", sys::error_text(&error));
             None

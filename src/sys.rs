@@ -3,7 +3,19 @@
 #![allow(unsafe_code)]
 //! The system calls that std does not wrap, each behind a safe function.
 //!
-//! Invariant: no raw pointer and no libc type leaves this file.
+//! Invariant: no raw pointer and no libc type leaves this file and those below it.
+//!
+//! | file               | holds                                                  |
+//! |--------------------|--------------------------------------------------------|
+//! | `sys/crash.rs`     | the report of a crash                                  |
+//! | `sys/supervise.rs` | what systemd and upstart are told                      |
+//! | `sys/syslog.rs`    | the system log                                         |
+//! | `sys/title.rs`     | the process title                                      |
+
+pub mod crash;
+pub mod supervise;
+pub mod syslog;
+pub mod title;
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -45,9 +57,100 @@ pub fn local_time(unix_seconds: i64) -> LocalTime {
     }
 }
 
+/// Whose processor time is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CpuOf {
+    /// The process with all its threads.
+    Process,
+    /// Children that have ended.
+    Children,
+    /// The calling thread.
+    Thread,
+}
+
+/// Processor time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CpuTime {
+    /// In the kernel, microseconds.
+    pub system_us: u64,
+    /// Outside of it, microseconds.
+    pub user_us: u64,
+}
+
+/// Processor time used so far.
+pub fn cpu_time(of: CpuOf) -> CpuTime {
+    let who = match of {
+        CpuOf::Process => libc::RUSAGE_SELF,
+        CpuOf::Children => libc::RUSAGE_CHILDREN,
+        CpuOf::Thread => libc::RUSAGE_THREAD,
+    };
+    let mut usage = MaybeUninit::<libc::rusage>::zeroed();
+    // SAFETY: the pointer is valid for the call; a `rusage` of zeroes is a valid value, so it may
+    // be read even when the call fails.
+    let usage = unsafe {
+        libc::getrusage(who, usage.as_mut_ptr());
+        usage.assume_init()
+    };
+    let us = |time: libc::timeval| time.tv_sec as u64 * 1_000_000 + time.tv_usec as u64;
+    CpuTime { system_us: us(usage.ru_stime), user_us: us(usage.ru_utime) }
+}
+
+/// Name, release and machine of the operating system.
+pub fn system_name() -> &'static str {
+    static NAME: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+    NAME.get_or_init(|| {
+        let mut name = MaybeUninit::<libc::utsname>::zeroed();
+        // SAFETY: the pointer is valid for the call; zeroes are empty texts.
+        let name = unsafe {
+            libc::uname(name.as_mut_ptr());
+            name.assume_init()
+        };
+        let text = |field: &[libc::c_char]| -> String {
+            field.iter().take_while(|c| **c != 0).map(|c| *c as u8 as char).collect()
+        };
+        let (system, release) = (text(&name.sysname), text(&name.release));
+        format!("{system} {release} {}", text(&name.machine))
+    })
+}
+
+/// The file that runs.
+pub fn executable() -> &'static str {
+    static PATH: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+    PATH.get_or_init(|| {
+        std::env::current_exe().map(|path| path.display().to_string()).unwrap_or_default()
+    })
+}
+
+/// Bytes of physical memory of the machine.
+pub fn physical_memory() -> usize {
+    static BYTES: std::sync::OnceLock<usize> = std::sync::OnceLock::new();
+    *BYTES.get_or_init(|| {
+        // SAFETY: sysconf takes no pointers.
+        let pages = unsafe { libc::sysconf(libc::_SC_PHYS_PAGES) };
+        usize::try_from(pages).unwrap_or(0) * page_size()
+    })
+}
+
 /// The process id.
 pub fn pid() -> u32 {
     std::process::id()
+}
+
+/// The user the process runs as.
+pub fn user_id() -> u32 {
+    // SAFETY: geteuid takes nothing and cannot fail.
+    unsafe { libc::geteuid() }
+}
+
+/// New files are for their owner alone, unless somebody chose another mask than the usual one.
+pub fn keep_files_private() {
+    // SAFETY: umask takes a plain number and cannot fail.
+    unsafe {
+        let mask = libc::umask(0o077);
+        if mask != 0o022 {
+            libc::umask(mask);
+        }
+    }
 }
 
 /// Bytes from the kernel's generator.
@@ -110,6 +213,27 @@ pub fn ignore_hangup_and_pipe() {
     unsafe {
         libc::signal(libc::SIGHUP, libc::SIG_IGN);
         libc::signal(libc::SIGPIPE, libc::SIG_IGN);
+    }
+}
+
+/// A write to a pipe that nobody reads ends the process, as it does any plain program.
+pub fn default_pipe() {
+    // SAFETY: SIG_DFL is a valid disposition; no handler code is installed.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+}
+
+/// Stops or goes on showing what is typed on standard input; false when that is no terminal.
+pub fn hide_typing(hide: bool) -> bool {
+    // SAFETY: a `termios` of zeroes is a valid value, and the pointer to it is valid for both
+    // calls.
+    unsafe {
+        let mut settings: libc::termios = std::mem::zeroed();
+        if libc::tcgetattr(0, &mut settings) != 0 {
+            return false;
+        }
+        settings.c_lflag =
+            if hide { settings.c_lflag & !libc::ECHO } else { settings.c_lflag | libc::ECHO };
+        libc::tcsetattr(0, libc::TCSAFLUSH, &settings) == 0
     }
 }
 

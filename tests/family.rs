@@ -4,13 +4,30 @@
 mod support;
 
 mod family {
+    mod alone;
+    mod bitmap;
+    mod blocking;
+    mod client;
+    mod command;
+    mod config;
     mod connection;
+    mod debug;
     mod expire;
     mod generic;
+    mod geo;
     mod hash;
+    mod hll;
+    mod info;
+    mod list;
     mod object;
     mod protocol;
     mod scan;
+    mod set;
+    mod sort;
+    mod stream;
+    mod stream_group;
     mod string;
     mod transaction;
+    mod zset;
+    mod zset_long;
 }

@@ -12,7 +12,12 @@ mod support;
 
 /// Streams of one family each.
 mod oracle_calls {
+    pub mod bits;
+    pub mod geo;
     pub mod hash;
+    pub mod list;
+    pub mod set;
+    pub mod zset;
 }
 
 use std::process::Command;
@@ -51,6 +56,8 @@ enum Compare {
     Unordered,
     /// An integer that may have moved on with the clock by this much.
     Near(i64),
+    /// Texts that are numbers may be written in different ways.
+    Numbers,
     /// A random pick: the same kind of reply.
     Kind,
 }
@@ -176,11 +183,17 @@ impl Stream {
     }
 
     fn next(&mut self) -> Call {
-        match self.rng.below(14) {
+        match self.rng.below(34) {
             0..=4 => self.string(),
             5 | 6 => self.expire(),
             7 | 8 => self.generic(),
             9..=12 => self.hash(),
+            13..=16 => self.list(),
+            17..=20 => self.set(),
+            21..=23 => self.bits(),
+            24 => self.hyperloglog(),
+            25..=30 => self.zset(),
+            31 | 32 => self.geo(),
             _ => self.wrong(),
         }
     }
@@ -322,10 +335,16 @@ impl Stream {
 
     /// Calls with too few or too many words.
     fn wrong(&mut self) -> Call {
-        let mut call = match self.rng.below(4) {
+        let mut call = match self.rng.below(10) {
             0 => self.string(),
             1 => self.expire(),
             2 => self.hash(),
+            3 => self.list(),
+            4 => self.set(),
+            5 => self.bits(),
+            6 => self.hyperloglog(),
+            7 => self.zset(),
+            8 => self.geo(),
             _ => self.generic(),
         };
         if self.rng.below(2) == 0 && call.args.len() > 1 {
@@ -340,7 +359,10 @@ impl Stream {
 
 /// Whether a word more or less can make it empty the server or pick at random.
 fn is_wild(call: &Call) -> bool {
-    let wild = |name: &Vec<u8>| name.starts_with(b"FLUSH") || name == b"HRANDFIELD";
+    let wild = |name: &Vec<u8>| {
+        let random: [&[u8]; 4] = [b"HRANDFIELD", b"SRANDMEMBER", b"SPOP", b"ZRANDMEMBER"];
+        name.starts_with(b"FLUSH") || random.contains(&name.as_slice())
+    };
     call.args.first().is_some_and(wild)
 }
 
@@ -352,6 +374,7 @@ fn same(compare: Compare, ours: &[u8], theirs: &[u8]) -> bool {
     match compare {
         Compare::Exact => false,
         Compare::Kind => a.kind == b.kind,
+        Compare::Numbers => same_numbers(&a, &b),
         Compare::Near(slack) => match (&a.value, &b.value) {
             // Negative ones are not times.
             (Value::Int(x), Value::Int(y)) => {
@@ -367,6 +390,18 @@ fn same(compare: Compare, ours: &[u8], theirs: &[u8]) -> bool {
             };
             a.kind == b.kind && sorted(&a).is_some() && sorted(&a) == sorted(&b)
         }
+    }
+}
+
+/// The same but for the texts of numbers: 7.0 prints scores with 17 digits.
+fn same_numbers(a: &Node, b: &Node) -> bool {
+    let number = |node: &Node| String::from_utf8(node.text()).ok()?.parse::<f64>().ok();
+    match (a.list(), b.list()) {
+        (Some(a), Some(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same_numbers(a, b))
+        }
+        (None, None) => a == b || a.kind == b.kind && number(a).is_some() && number(a) == number(b),
+        _ => false,
     }
 }
 
@@ -396,14 +431,21 @@ impl Pair {
 
 #[test]
 fn random_streams_are_answered_alike() {
-    let (theirs, ours) = (oracle(), Server::start::<&str>(&[]));
+    let (theirs, ours) = (oracle(), Server::start(oracle_calls::set::OURS));
     let connect = |server: &Server| TcpLink::connect(server.addr()).expect("the server accepts");
     let mut pair = Pair { ours: connect(&ours), theirs: connect(&theirs) };
     let seed = setting("REDSTART_ORACLE_SEED", DEFAULT_SEED);
     let commands = setting("REDSTART_ORACLE_COMMANDS", DEFAULT_COMMANDS) as usize;
     let mut stream = Stream { rng: Rng::seeded(seed) };
     let mut history: Vec<String> = Vec::new();
-    for (ours, theirs) in pair.replies(&[call(oracle_calls::hash::SETUP)]) {
+    let setup = [
+        oracle_calls::hash::SETUP,
+        oracle_calls::list::SETUP,
+        oracle_calls::set::SETUP,
+        oracle_calls::zset::SETUP,
+    ]
+    .map(call);
+    for (ours, theirs) in pair.replies(&setup) {
         assert_eq!((&ours[..], &theirs[..]), (&b"+OK\r\n"[..], &b"+OK\r\n"[..]));
     }
     for at in (0..commands).step_by(BATCH) {
@@ -437,6 +479,9 @@ fn same_contents(pair: &mut Pair) {
                 bytes(&[b"GET".as_slice(), &key.text()]),
                 bytes(&[b"PTTL".as_slice(), &key.text()]).compared(Compare::Near(60_000)),
                 oracle_calls::hash::contents(&key.text()),
+                oracle_calls::zset::contents(&key.text()),
+                oracle_calls::list::contents(&key.text()),
+                oracle_calls::set::contents(&key.text()),
             ];
             for (call, (ours, theirs)) in calls.iter().zip(pair.replies(&calls)) {
                 let equal = same(call.compare, &ours, &theirs);

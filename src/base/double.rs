@@ -95,6 +95,28 @@ pub fn parse_f64(bytes: &[u8]) -> Option<f64> {
     kept.then_some(value)
 }
 
+/// Reads a double as a plain call of `strtod` does, up to a NUL byte or the end: nothing at all is
+/// 0, blanks may stand in front, and what is out of range becomes infinite or 0. Refused are NaN
+/// and anything else behind the number.
+pub fn parse_c_double(bytes: &[u8]) -> Option<f64> {
+    let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+    let bytes = &bytes[..end];
+    if bytes.is_empty() {
+        return Some(0.0);
+    }
+    let blank = |byte: &u8| matches!(byte, b' ' | b'\t'..=b'\r');
+    let start = bytes.iter().position(|byte| !blank(byte))?;
+    let bytes = &bytes[start..];
+    match classify(bytes)? {
+        Form::Decimal { .. } => std::str::from_utf8(bytes).ok()?.parse().ok(),
+        Form::Infinity { .. } => parse_f64(bytes),
+        form @ Form::Hex { .. } => {
+            let value: Double = parse_apfloat(bytes, &form)?;
+            Some(f64::from_bits(value.to_bits() as u64))
+        }
+    }
+}
+
 /// The text of a double, on the stack.
 #[derive(Debug, Clone, Copy)]
 pub struct DoubleText {
@@ -159,6 +181,27 @@ pub fn format_f64(value: f64) -> DoubleText {
         lay_out(&digits, value < 0.0, &mut text);
     }
     text
+}
+
+/// Prints a double with 17 significant digits, zeros at the end left out, as C's `%.17g` does.
+pub fn format_17(value: f64) -> String {
+    const DIGITS: i32 = 17;
+    if !value.is_finite() || value == 0.0 {
+        return String::from_utf8_lossy(&format_f64(value)).into_owned();
+    }
+    let text = format!("{value:.16e}");
+    let (digits, exponent) = text.split_once('e').expect("scientific form");
+    let exponent: i32 = exponent.parse().expect("an exponent is a number");
+    let trimmed = |text: &str| match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text.to_owned(),
+    };
+    if (-4..DIGITS).contains(&exponent) {
+        let decimals = (DIGITS - 1 - exponent) as usize;
+        return trimmed(&format!("{value:.decimals$}"));
+    }
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{}e{sign}{:02}", trimmed(digits), exponent.abs())
 }
 
 /// Decimal digits `d` and an exponent `e` of ten: the number `d * 10^e`.

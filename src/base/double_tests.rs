@@ -207,3 +207,47 @@ proptest! {
         let _ = (parse_f64(bytes.as_bytes()), LongDouble::parse(bytes.as_bytes()));
     }
 }
+
+#[test]
+fn bounds_are_read_as_plain_strtod_does() {
+    for (text, want) in [
+        ("", 0.0),
+        ("0", 0.0),
+        (" \t\n 1.5", 1.5),
+        ("+2", 2.0),
+        ("1e999", f64::INFINITY),
+        ("-1e999", f64::NEG_INFINITY),
+        ("1e-999", 0.0),
+        ("0x10", 16.0),
+        ("0x1p9999", f64::INFINITY),
+        ("inf", f64::INFINITY),
+        ("-Infinity", f64::NEG_INFINITY),
+        ("7\0rest", 7.0),
+    ] {
+        assert_eq!(parse_c_double(text.as_bytes()), Some(want), "{text:?}");
+    }
+    for text in [" ", "x", "1 ", "1x", "nan", "--1", "( 1"] {
+        assert_eq!(parse_c_double(text.as_bytes()), None, "{text:?}");
+    }
+}
+
+#[test]
+fn seventeen_digits() {
+    for (value, want) in [
+        (0.1, "0.10000000000000001"),
+        (0.5, "0.5"),
+        (3.0, "3"),
+        (-2.5, "-2.5"),
+        (1e16, "10000000000000000"),
+        (1e17, "1e+17"),
+        (1.5e300, "1.5000000000000001e+300"),
+        (1e-4, "0.0001"),
+        (1e-5, "1.0000000000000001e-05"),
+        (1e-300, "1e-300"),
+        (f64::INFINITY, "inf"),
+        (-0.0, "-0"),
+        (5e-324, "4.9406564584124654e-324"),
+    ] {
+        assert_eq!(format_17(value), want);
+    }
+}

@@ -6,8 +6,6 @@ use crate::engine::args::Args;
 use crate::engine::config::Setter;
 use crate::engine::cx::{CmdResult, EngineCx, Outcome};
 use crate::engine::spec::{Spec, flag::*};
-use crate::engine::stats::Stats;
-use crate::keyspace::Counters;
 
 const ADMINS: u32 = ADMIN | NOSCRIPT | LOADING | STALE;
 
@@ -76,36 +74,31 @@ fn get(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
 }
 
 fn set(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
-    if args.len() % 2 != 0 {
+    if !args.len().is_multiple_of(2) {
         return Err(Error::WrongArity("config|set".to_owned()));
     }
     let words: Vec<&[u8]> = args.iter().skip(2).collect();
     let pairs: Vec<(&[u8], &[u8])> = words.chunks(2).map(|pair| (pair[0], pair[1])).collect();
     let client = cx.session.origin.client().and_then(|id| cx.engine.client(id));
     let local = client.is_some_and(|c| c.peer.loopback || c.peer.unix);
-    let changed = cx.engine.config.set_by(&pairs, Setter::Client { local })?;
-    cx.engine.reconfigured(&changed);
+    cx.engine.reconfigure(&pairs, Setter::Client { local })?;
     cx.out.ok();
     Ok(Outcome::Unchanged)
 }
 
 fn resetstat(cx: &mut EngineCx<'_>, _: &mut Args<'_>) -> CmdResult {
-    cx.engine.stats = Stats::default();
-    cx.engine.keyspace.counters = Counters::default();
+    cx.engine.reset_stats();
     cx.out.ok();
     Ok(Outcome::Unchanged)
 }
 
 fn rewrite(cx: &mut EngineCx<'_>, _: &mut Args<'_>) -> CmdResult {
-    let Some(path) = cx.engine.config_file.clone() else {
+    if cx.engine.config_file.is_none() {
         return Err(Error::err("The server is running without a config file"));
-    };
-    let engine = &mut *cx.engine;
-    let old = engine.env.disk.read(&path).unwrap_or_default();
-    let text = engine.config.rewrite(&String::from_utf8_lossy(&old));
-    if let Err(error) = engine.env.disk.replace(&path, text.as_bytes()) {
-        tracing::warn!("CONFIG REWRITE failed: {error}");
-        return Err(Error::err(format!("Rewriting config file: {error}")));
+    }
+    if let Err(reason) = cx.engine.rewrite_config(false) {
+        tracing::warn!("CONFIG REWRITE failed: {reason}");
+        return Err(Error::err(format!("Rewriting config file: {reason}")));
     }
     tracing::warn!("CONFIG REWRITE executed with success.");
     cx.out.ok();

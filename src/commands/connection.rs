@@ -91,7 +91,9 @@ fn auth(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
         3 => (args.get(1), args.get(2)),
         _ => return Err(Error::Syntax),
     };
-    password_fits(cx, user, password)?;
+    let fits = password_fits(cx, user, password);
+    cx.engine.stats.auth_denied += u64::from(fits.is_err());
+    fits?;
     cx.session.authenticated = true;
     cx.out.ok();
     Ok(Outcome::Unchanged)
@@ -109,7 +111,7 @@ struct Hello {
     name: Option<Bytes>,
 }
 
-fn parse_hello(cx: &EngineCx<'_>, args: &mut Args<'_>) -> Result<Hello, Error> {
+fn parse_hello(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> Result<Hello, Error> {
     let mut asked = Hello { proto: None, auth: false, name: None };
     if args.len() > 1 {
         let version = parse_i64(args.get(1))
@@ -125,7 +127,9 @@ fn parse_hello(cx: &EngineCx<'_>, args: &mut Args<'_>) -> Result<Hello, Error> {
         let left = args.remaining();
         if left > 2 && args.accept("auth") {
             let at = args.position();
-            password_fits(cx, args.get(at), args.get(at + 1))?;
+            let fits = password_fits(cx, args.get(at), args.get(at + 1));
+            cx.engine.stats.auth_denied += u64::from(fits.is_err());
+            fits?;
             args.seek(at + 2);
             asked.auth = true;
         } else if left > 1 && args.accept("setname") {
@@ -220,6 +224,7 @@ fn reset(cx: &mut EngineCx<'_>, _: &mut Args<'_>) -> CmdResult {
         cx.engine.unsubscribe_all(id);
         cx.engine.unwatch(id);
         cx.engine.stop_monitoring(id);
+        cx.engine.stop_tracking(id);
         if let Some(client) = cx.engine.client_mut(id) {
             client.name = Bytes::new();
             client.no_touch = false;
@@ -232,8 +237,12 @@ fn reset(cx: &mut EngineCx<'_>, _: &mut Args<'_>) -> CmdResult {
 }
 
 fn select(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
-    let db = parse_i64(args.get(1)).filter(|n| i32::try_from(*n).is_ok());
-    let db = db.ok_or(Error::NotInteger)?;
+    let db = args.int(1)?;
+    if i32::try_from(db).is_err() {
+        return Err(Error::fixed(
+            "ERR value is out of range, value must between -2147483648 and 2147483647",
+        ));
+    }
     let known = usize::try_from(db).ok().filter(|n| *n < cx.engine.keyspace.dbs.len());
     cx.session.db = known.ok_or(Error::DbIndex)?;
     cx.out.ok();

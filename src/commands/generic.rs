@@ -242,6 +242,7 @@ fn flushdb(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
     check_flush_options(args)?;
     let db = cx.keys.db_index();
     cx.keys.space().flush_db(db);
+    cx.keys.space().effects.emptied();
     cx.out.ok();
     // Written even when the database was empty: a replica's need not be.
     Ok(Outcome::Changed(Propagate::Verbatim))
@@ -250,6 +251,7 @@ fn flushdb(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
 fn flushall(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
     check_flush_options(args)?;
     cx.keys.space().flush_all();
+    cx.keys.space().effects.emptied();
     cx.out.ok();
     Ok(Outcome::Changed(Propagate::Verbatim))
 }

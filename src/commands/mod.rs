@@ -1,28 +1,56 @@
 //! One family a file: specs on top, handlers below. Nothing here touches a socket.
 
+pub mod bitfield;
+pub mod bitmap;
 pub mod client;
+pub mod cluster;
+pub mod command;
 pub mod config;
 pub mod connection;
 pub mod debug;
+pub mod docs;
 pub mod expire;
 pub mod function;
 pub mod generic;
+pub mod geo;
 pub mod hash;
+pub mod hll;
+pub mod list;
+pub mod lolwut;
+pub mod module;
 pub mod object;
 pub mod pubsub;
+pub mod replication;
 pub mod scan;
 pub mod script;
 pub mod server;
+pub mod set;
+pub mod sort;
+pub mod stream;
 pub mod string;
+pub mod tracking;
 pub mod transaction;
+pub mod zset;
 
+use crate::base::error::Error;
+use crate::engine::config::types::Allow;
+use crate::engine::cx::EngineCx;
 use crate::engine::table::Table;
 use std::sync::LazyLock;
 
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
     Table::new(&[
         string::SPECS,
+        list::SPECS,
+        set::SPECS,
+        bitmap::SPECS,
+        bitfield::SPECS,
+        hll::SPECS,
         hash::SPECS,
+        stream::SPECS,
+        sort::SPECS,
+        zset::SPECS,
+        geo::SPECS,
         generic::SPECS,
         expire::SPECS,
         scan::SPECS,
@@ -36,6 +64,11 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
         server::SPECS,
         config::SPECS,
         debug::SPECS,
+        command::SPECS,
+        cluster::SPECS,
+        module::SPECS,
+        replication::SPECS,
+        lolwut::SPECS,
     ])
 });
 
@@ -54,4 +87,23 @@ pub(crate) fn help(out: &mut crate::resp::reply::Reply, command: &str, lines: &[
     }
     out.simple(b"HELP");
     out.simple(b"    Print this help.");
+}
+
+/// Refuses a guarded command unless `directive` allows it: never, always, or from this machine.
+pub(crate) fn refuse_strangers(
+    cx: &EngineCx<'_>,
+    allow: Allow,
+    command: &str,
+    directive: &str,
+) -> Result<(), Error> {
+    let client = cx.session.origin.client().and_then(|id| cx.engine.client(id));
+    let local = client.is_none_or(|c| c.peer.loopback || c.peer.unix);
+    if allow == Allow::Yes || allow == Allow::Local && local {
+        return Ok(());
+    }
+    Err(Error::err(format!(
+        "{command} command not allowed. If the {directive} option is set to \"local\", you can run \
+         it from a local connection, otherwise you need to set this option in the configuration \
+         file, and then restart the server."
+    )))
 }

@@ -120,13 +120,15 @@ fn caller(cx: &EngineCx<'_>) -> Result<ClientId, Error> {
 }
 
 fn confirm(out: &mut Reply, word: &[u8], name: Option<&[u8]>, count: usize) {
-    out.push(3);
-    out.bulk(word);
-    match name {
-        Some(name) => out.bulk(name),
-        None => out.null(),
-    }
-    out.int(count as i64);
+    out.out_of_turn(|out| {
+        out.push(3);
+        out.bulk(word);
+        match name {
+            Some(name) => out.bulk(name),
+            None => out.null(),
+        }
+        out.int(count as i64);
+    });
 }
 
 fn listen(cx: &mut EngineCx<'_>, args: &mut Args<'_>, kind: Kind, word: &[u8]) -> CmdResult {

@@ -98,8 +98,7 @@ fn eval(cx: &mut EngineCx<'_>, args: &mut Args<'_>, read_only: bool) -> CmdResul
     let keys = count_keys(args, Error::NotInteger)?;
     let (sha, compiled) = cx.engine.load_script(args.get(1))?;
     let name = Name::Script(sha);
-    let start =
-        Start { name, function: compiled.function, flags: compiled.flags, read_only, keys };
+    let start = Start { name, function: compiled.function, flags: compiled.flags, read_only, keys };
     cx.engine.run_script(cx.session, cx.out, args, start)
 }
 
@@ -111,8 +110,7 @@ fn evalsha(cx: &mut EngineCx<'_>, args: &mut Args<'_>, read_only: bool) -> CmdRe
     let keys = count_keys(args, Error::NotInteger)?;
     let (sha, compiled) = cx.engine.cached_script(args.get(1))?;
     let name = Name::Script(sha);
-    let start =
-        Start { name, function: compiled.function, flags: compiled.flags, read_only, keys };
+    let start = Start { name, function: compiled.function, flags: compiled.flags, read_only, keys };
     cx.engine.run_script(cx.session, cx.out, args, start)
 }
 

@@ -13,6 +13,11 @@ pub const SPECS: &[Spec] = &[
         .acl(cat::DANGEROUS)
         .group("server")
         .summary("Tells the server's state, by sections."),
+    Spec::engine("lastsave", 1, lastsave)
+        .flags(LOADING | STALE | FAST)
+        .acl(cat::ADMIN | cat::DANGEROUS)
+        .group("server")
+        .summary("Tells when the data set was last saved."),
     Spec::engine("monitor", 1, monitor)
         .flags(ADMIN | NOSCRIPT | LOADING | STALE)
         .group("server")
@@ -28,6 +33,11 @@ fn info_command(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
         args.iter().skip(1).map(|w| String::from_utf8_lossy(w).to_lowercase()).collect();
     let text = info::render(cx.engine, &wanted);
     cx.out.verbatim("txt", text.as_bytes());
+    Ok(Outcome::Unchanged)
+}
+
+fn lastsave(cx: &mut EngineCx<'_>, _: &mut Args<'_>) -> CmdResult {
+    cx.out.int(cx.engine.started_ms / 1000);
     Ok(Outcome::Unchanged)
 }
 

@@ -332,7 +332,7 @@ impl Deadlines {
         if left == 0 {
             let leaf = self.leaves.remove(&key).expect("just seen");
             self.item_bytes -= leaf.bytes();
-        } else if left < LEAF_POOR && left % 8 == 0 {
+        } else if left < LEAF_POOR && left.is_multiple_of(8) {
             self.join_poor(key);
         }
     }

@@ -46,7 +46,7 @@ fn compare(seed: u64, steps: usize, hashes: u64, mut at: impl FnMut(&mut Rng, us
     let mut known = Vec::new();
     for step in 0..steps {
         // Phases of growth and of decline.
-        let growing = step / (steps / 6).max(1) % 2 == 0;
+        let growing = (step / (steps / 6).max(1)).is_multiple_of(2);
         let chance = if growing { 7 } else { 3 };
         if rng.below(10) < chance || known.is_empty() {
             let item = (at(&mut rng, step), rng.below(hashes) as u32);

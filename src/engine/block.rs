@@ -22,6 +22,9 @@ use std::collections::{BTreeMap, BTreeSet};
 pub enum Waits {
     /// A list.
     List,
+    /// A list whose element is to move elsewhere: where waiting is not allowed the answer is no
+    /// element, not the empty-handed array of a timeout.
+    Move,
     /// A sorted set.
     ZSet,
     /// A stream.
@@ -47,6 +50,16 @@ pub struct Block {
     pub rerun_as: Option<Argv>,
 }
 
+impl Block {
+    /// Answers where waiting is not allowed, as in a transaction.
+    pub(super) fn refuse(&self, out: &mut Reply) {
+        match self.waits {
+            Waits::Move => out.null(),
+            _ => (self.on_timeout)(out),
+        }
+    }
+}
+
 /// A timeout in seconds, fractions allowed: milliseconds, `None` for ever.
 pub fn patience_seconds(word: &[u8]) -> Result<Patience, Error> {
     const NOT_A_FLOAT: Error = Error::fixed("ERR timeout is not a float or out of range");
@@ -64,6 +77,7 @@ pub fn patience_millis(word: &[u8]) -> Result<Patience, Error> {
     patience(parse_i64(word).ok_or(NOT_AN_INTEGER)?)
 }
 
+const UNBLOCKED: Error = Error::fixed("UNBLOCKED client unblocked via CLIENT UNBLOCK");
 const OUT_OF_RANGE: Error = Error::fixed("ERR timeout is out of range");
 
 fn patience(millis: i64) -> Result<Patience, Error> {
@@ -113,6 +127,20 @@ impl Blocking {
     /// Blocked clients.
     pub fn clients(&self) -> usize {
         self.clients
+    }
+
+    /// Blocked clients whose patience ends.
+    pub fn deadlines(&self) -> usize {
+        self.deadlines.len()
+    }
+
+    /// Keys at which somebody waits who wants to hear that they are gone, too.
+    pub fn group_keys(&self, clients: &super::client::Clients) -> usize {
+        let group = |id: &ClientId| {
+            let blocked = clients.get(id).and_then(|client| client.blocked.as_ref());
+            blocked.is_some_and(|blocked| blocked.waits == Waits::Group)
+        };
+        self.lines.values().filter(|line| line.values().any(group)).count()
     }
 
     /// Monotonic microseconds at which the first of them has waited long enough.
@@ -211,7 +239,7 @@ impl Engine {
             let suits = match (waits, found) {
                 (None, _) => false,
                 (Some(Waits::Group), _) => true,
-                (Some(Waits::List), found) => found == Some("list"),
+                (Some(Waits::List | Waits::Move), found) => found == Some("list"),
                 (Some(Waits::ZSet), found) => found == Some("zset"),
                 (Some(Waits::Stream), found) => found == Some("stream"),
             };
@@ -228,10 +256,10 @@ impl Engine {
         else {
             return;
         };
-        self.running_proto = Some(live.out.proto);
+        self.running = Some((id, live.out.proto));
         let mark = live.out.mark();
         let mut args = Args::new(blocked.argv.raw());
-        let called = self.call(blocked.spec, &mut live.session, &mut live.out, &mut args);
+        let called = self.timed_call(blocked.spec, &mut live.session, &mut live.out, &mut args);
         let still = match called {
             Ok(Called::Blocked(_)) => true,
             Ok(Called::Done) => false,
@@ -243,7 +271,7 @@ impl Engine {
         };
         self.unit_end();
         self.append_deferred(id, &mut live.out);
-        self.running_proto = None;
+        self.running = None;
         let Some(client) = self.clients.get_mut(&id) else { return };
         client.live = Some(live);
         if still {
@@ -259,6 +287,7 @@ impl Engine {
         if let Some(client) = self.clients.get_mut(&id) {
             client.parked = false;
         }
+        self.watch_output(id);
         self.mark_dirty(id);
         self.make_ready(id);
     }
@@ -270,9 +299,13 @@ impl Engine {
         if let Some(live) = &mut client.live {
             match how {
                 Unblock::Timeout => (blocked.on_timeout)(&mut live.out),
-                Unblock::Error => live.out.error("UNBLOCKED client unblocked via CLIENT UNBLOCK"),
+                Unblock::Error => {
+                    self.stats.error(&UNBLOCKED);
+                    live.out.error(&UNBLOCKED.text());
+                }
             }
         }
+        self.gave_up(blocked.spec, how == Unblock::Error);
         self.leave_lines(id, &blocked);
         self.unpark(id);
         true
@@ -308,6 +341,11 @@ impl Blocked {
     /// Monotonic microseconds since when it waits.
     pub fn since_us(&self) -> u64 {
         self.since_us
+    }
+
+    /// Bytes of the call it waits with.
+    pub fn argv_bytes(&self) -> usize {
+        self.argv.iter().map(<[u8]>::len).sum()
     }
 
     /// The command it waits with.

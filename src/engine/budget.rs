@@ -46,6 +46,6 @@ impl<'a> Budget<'a> {
         if self.steps >= STEPS_MAX {
             return false;
         }
-        self.steps % LOOK_EVERY != 0 || self.clock.mono_us() < self.until_us
+        !self.steps.is_multiple_of(LOOK_EVERY) || self.clock.mono_us() < self.until_us
     }
 }

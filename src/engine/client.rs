@@ -87,6 +87,14 @@ pub struct Client {
     pub last_command: &'static str,
     /// Whether and how it is to be closed.
     pub close: CloseWish,
+    /// It was turned away and only waits for its last words to leave.
+    pub refused: bool,
+    /// A request of it waits for the end of a pause.
+    pub postponed: bool,
+    /// Unparsed bytes, and the buffer's size, when its turn began.
+    pub input_seen: (usize, usize),
+    /// Most bytes its reply buffer held lately.
+    pub output_peak: usize,
     /// The peer will send nothing more.
     pub read_closed: bool,
     /// A command of it runs in slices; its later requests wait.
@@ -105,6 +113,10 @@ pub struct Client {
     pub reply_mode: ReplyMode,
     /// What it listens to.
     pub subscriptions: Subscriptions,
+    /// CLIENT TRACKING.
+    pub tracking: Option<Box<super::tracking::Tracking>>,
+    /// The running command is CLIENT CACHING, which counts for the next one.
+    pub caching_was_called: bool,
     /// Keys under WATCH.
     pub watched: Vec<super::watch::Watched>,
     /// One of them changed: its EXEC will fail.
@@ -130,6 +142,10 @@ impl Client {
             active_us: now_us,
             last_command: "NULL",
             close: CloseWish::No,
+            refused: false,
+            postponed: false,
+            input_seen: (0, 0),
+            output_peak: 0,
             read_closed: false,
             parked: false,
             replying: false,
@@ -139,12 +155,35 @@ impl Client {
             no_evict: false,
             reply_mode: ReplyMode::On,
             subscriptions: Subscriptions::default(),
+            tracking: None,
+            caching_was_called: false,
             watched: Vec::new(),
             watch_failed: false,
             soft_since_us: None,
             queued: false,
             dirty: false,
         }
+    }
+
+    /// Index of its class in `client-output-buffer-limit`.
+    #[inline]
+    pub fn class(&self) -> usize {
+        const NORMAL: usize = 0;
+        const PUBSUB: usize = 2;
+        if self.subscriptions.is_empty() { NORMAL } else { PUBSUB }
+    }
+
+    /// Memory it takes, buffers and names included.
+    pub fn bytes(&self) -> usize {
+        let out = self.live.as_ref().map_or(0, |live| live.out.capacity_bytes());
+        size_of::<Client>()
+            + size_of::<Live>()
+            + self.inbuf.capacity_bytes()
+            + out
+            + self.name.len()
+            + self.lib_name.len()
+            + self.lib_ver.len()
+            + self.subscriptions.bytes()
     }
 
     /// Whether RESP2 allows it only the commands of subscribed mode.

@@ -3,13 +3,25 @@
 use super::Engine;
 use super::budget::{Budget, SLICE_US};
 use super::client::{ClientId, CloseWish};
+use super::limits;
 
 /// When the slow round was last made.
 #[derive(Default)]
 pub struct Cron {
     next_round_us: u64,
+    next_peak_reset_us: u64,
+    /// Until when overdue keys are left to those who ask for them, monotonic microseconds.
+    expiry_rest_us: u64,
 }
 
+/// Milliseconds after which the peak of a reply buffer is forgotten, unless DEBUG says otherwise.
+pub const PEAK_RESET_MS: Option<u64> = Some(5000);
+
+/// A key that is written with a deadline in the past is left alone for a moment, as whoever writes
+/// one looks at it next, and Redis would still have it; microseconds. Not again before
+/// `REST_EVERY_US`, or such writes would keep everything else from expiring.
+const REST_US: u64 = 5_000;
+const REST_EVERY_US: u64 = 50_000;
 /// Between two looks at all clients, microseconds.
 const ROUND_US: u64 = 1_000_000;
 /// A client's buffers are let go after this long without a request, microseconds.
@@ -18,15 +30,18 @@ const SHRINK_AFTER_US: u64 = 2_000_000;
 impl Engine {
     /// Does what is due; returns the microseconds until something is due again, `None` for never.
     pub fn tick(&mut self) -> Option<u64> {
-        self.refresh_clock();
+        let began_ns = self.refresh_clock();
         if self.scripts.suspended() {
             // The keyspace stands still, and nobody stops waiting.
             self.round_of_clients();
             return Some(0);
         }
+        self.end_pause_in_time();
+        self.rest_after_late_deadline();
         let more = self.expire_due();
         self.time_out_blocked();
         self.serve_ready();
+        self.broadcast_invalid();
         self.round_of_clients();
         let clock = self.env.clock.as_ref();
         let mut budget = Budget::slice(clock, self.now_ms, SLICE_US);
@@ -34,25 +49,36 @@ impl Engine {
         if self.keyspace.has_garbage() {
             self.free_garbage();
         }
+        let now_ns = self.refresh_clock();
+        self.cycle.cron_us += (now_ns - began_ns) / 1000;
         if more || restamping || self.has_ready() {
             return Some(0);
         }
-        self.refresh_clock();
         let expiry = self.active_expiry().then(|| self.keyspace.next_deadline()).flatten();
         // A key is expired only once the clock is beyond its deadline.
         let wall_us = self.env.clock.wall_us();
         let expiry = expiry.map(|at| {
             at.saturating_add(1).saturating_mul(1000).saturating_sub(wall_us).max(0) as u64
         });
-        let round = (!self.clients.is_empty())
+        let round = (!self.clients.is_empty() && !self.rounds_paused)
             .then(|| self.cron.next_round_us.saturating_sub(self.now_us).max(1));
-        let blocked = self.blocking.first_deadline_us();
-        let blocked = blocked.map(|at| at.saturating_sub(self.now_us));
-        [expiry, round, blocked].into_iter().flatten().min()
+        let rest = Some(self.cron.expiry_rest_us).filter(|until| *until > self.now_us);
+        let timed = [self.blocking.first_deadline_us(), self.pausing.deadline_us(), rest];
+        let timed = timed.into_iter().flatten().min();
+        let timed = timed.map(|at| at.saturating_sub(self.now_us));
+        [expiry, round, timed].into_iter().flatten().min()
     }
 
     fn active_expiry(&self) -> bool {
-        !self.cron_paused
+        let resting = self.now_us < self.cron.expiry_rest_us;
+        !self.cron_paused && !self.rounds_paused && !self.pausing.is_on() && !resting
+    }
+
+    fn rest_after_late_deadline(&mut self) {
+        let late = std::mem::take(&mut self.keyspace.late_deadline);
+        if late && self.now_us >= self.cron.expiry_rest_us + REST_EVERY_US {
+            self.cron.expiry_rest_us = self.now_us + REST_US;
+        }
     }
 
     /// Deletes keys that are due, for one slice; true when more are due.
@@ -65,62 +91,92 @@ impl Engine {
         if !due(self) {
             return false;
         }
-        let end = self.env.clock.mono_us() + SLICE_US;
+        let began = self.env.clock.mono_us();
+        let more = self.expire_slice(began + SLICE_US);
+        self.stats.expiry_us += self.env.clock.mono_us() - began;
+        self.stats.expiry_cut_short += u64::from(more);
+        more
+    }
+
+    /// The same until `end`, monotonic microseconds.
+    fn expire_slice(&mut self, end: u64) -> bool {
         let mut steps = 0;
         for db in 0..self.keyspace.dbs.len() {
             while self.keyspace.expire_next(db, self.now_ms) {
                 self.unit_end();
                 steps += 1;
                 if steps % 16 == 0 && (steps >= 4096 || self.env.clock.mono_us() >= end) {
-                    return due(self);
+                    let next = self.keyspace.next_deadline();
+                    return next.is_some_and(|at| at < self.now_ms);
                 }
             }
         }
         false
     }
 
-    /// Once a second: closes the idle and the overfull, takes unused buffers back.
+    /// Once a second: closes the idle and the overfull, takes unused buffers back, and sums up what
+    /// clients take.
     fn round_of_clients(&mut self) {
-        if self.now_us < self.cron.next_round_us {
+        if self.now_us < self.cron.next_round_us || self.rounds_paused {
             return;
         }
         self.cron.next_round_us = self.now_us + ROUND_US;
+        self.limit_tracked_keys();
         let idle_us = u64::from(self.config.timeout) * 1_000_000;
-        let [normal, _, pubsub] = self.config.client_output_buffer_limit;
+        let limits = &self.config.client_output_buffer_limit;
         let now = self.now_us;
         let mut close: Vec<ClientId> = Vec::new();
+        let forget = self.peak_reset_ms.is_some() && now >= self.cron.next_peak_reset_us;
+        if let (true, Some(after_ms)) = (forget, self.peak_reset_ms) {
+            self.cron.next_peak_reset_us = now + after_ms * 1000;
+        }
+        let (mut bytes, mut input, mut output) = (0, 0, 0);
         for client in self.clients.values_mut() {
+            bytes += client.bytes();
             let quiet_us = now.saturating_sub(client.active_us);
             let subscribed = !client.subscriptions.is_empty();
-            let Some(live) = &mut client.live else { continue };
-            if quiet_us >= SHRINK_AFTER_US {
+            let Some(mut live) = client.live.take() else { continue };
+            input = client.inbuf.capacity_bytes().max(input);
+            output = live.out.len().max(output);
+            if quiet_us >= SHRINK_AFTER_US && !self.buffers_kept {
                 client.inbuf.shrink_if_idle();
-                live.out.out().shrink_if_idle();
+                self.stats.buffer_shrinks += u64::from(live.out.out().shrink_if_idle());
             }
-            let limit = if subscribed { pubsub } else { normal };
-            let pending = live.out.out().len() as u64;
-            let soft = limit.soft_bytes > 0 && pending > limit.soft_bytes;
-            client.soft_since_us = if soft { client.soft_since_us.or(Some(now)) } else { None };
-            let over_soft = client
-                .soft_since_us
-                .is_some_and(|since| now - since >= limit.soft_seconds * 1_000_000);
-            let over_hard = limit.hard_bytes > 0 && pending > limit.hard_bytes;
-            if over_soft || over_hard {
-                self.stats.output_limit_hits += 1;
-                tracing::warn!(
-                    "Client id={} scheduled to be closed ASAP for overcoming of output buffer \
-                     limits.",
-                    client.id.0
-                );
+            if forget {
+                client.output_peak = live.out.tail_len();
             }
-            let idle = idle_us > 0 && quiet_us > idle_us && !subscribed && !client.parked;
-            if idle || over_soft || over_hard {
+            let over = limits::is_over(limits, client, &mut live.out, now);
+            client.live = Some(live);
+            if over {
+                limits::cut_off(client, &mut self.stats);
+            }
+            if idle_us > 0 && quiet_us > idle_us && !subscribed && !client.parked {
+                tracing::debug!("Closing idle client");
                 client.close = CloseWish::Now;
+            }
+            if client.close == CloseWish::Now {
                 close.push(client.id);
             }
         }
+        self.gauges.clients = bytes;
+        let slot = (now / ROUND_US % 8) as usize;
+        self.gauges.input_peaks[slot] = input;
+        self.gauges.output_peaks[slot] = output;
         for id in close {
             self.mark_dirty(id);
         }
+        self.keep_facts();
+    }
+
+    /// What a report of a crash will say about the state of the server.
+    fn keep_facts(&self) {
+        let keys: usize = self.keyspace.dbs.iter().map(|db| db.dict.len()).sum();
+        crate::sys::crash::facts([
+            (self.now_us - self.started_us) / 1_000_000,
+            self.clients.len() as u64,
+            self.stats.commands,
+            self.env.memory.used() as u64,
+            keys as u64,
+        ]);
     }
 }

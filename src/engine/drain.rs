@@ -15,6 +15,43 @@ impl Engine {
         }
     }
 
+    /// Tells of what a command within a longer unit changed: to those who listen, call follows
+    /// call; the stream gets the unit as a whole.
+    #[inline]
+    pub(super) fn call_end(&mut self) {
+        if !self.keyspace.effects.is_empty() {
+            self.tell();
+        }
+    }
+
+    #[cold]
+    fn tell(&mut self) {
+        let log = self.keyspace.effects.take();
+        let (told, kept) = log
+            .into_iter()
+            .partition(|effect| matches!(effect, Effect::Touched { .. } | Effect::Emptied));
+        self.keyspace.effects.put_back(kept);
+        let told: Vec<Effect> = told;
+        for effect in told {
+            self.tell_of(effect);
+        }
+    }
+
+    fn tell_of(&mut self, effect: Effect) {
+        match effect {
+            Effect::Touched { db, key, event, changed } => {
+                if changed && self.keyspace.effects.interest.changes {
+                    self.watched_key_changed(db, &key);
+                    self.tracked_key_changed(&key);
+                }
+                self.notify(db, &key, event);
+            }
+            Effect::Emptied => self.tracked_all_changed(),
+            Effect::Ready { db, key } => self.blocking.mark_ready(db, key),
+            Effect::Propagate { .. } => {}
+        }
+    }
+
     fn drain(&mut self) {
         let log = self.keyspace.effects.take();
         // What expired before the unit's first command stays in front of its MULTI; what expires
@@ -31,13 +68,7 @@ impl Engine {
                     }
                     self.write_stream(&mut argv);
                 }
-                Effect::Touched { db, key, event, changed } => {
-                    if changed && self.keyspace.effects.interest.changes {
-                        self.watched_key_changed(db, &key);
-                    }
-                    self.notify(db, &key, event);
-                }
-                Effect::Ready { db, key } => self.blocking.mark_ready(db, key),
+                effect => self.tell_of(effect),
             }
         }
         if wrap {

@@ -5,6 +5,7 @@ use super::args::Args;
 use super::client::{Client, ClientId, CloseWish, Live, ReplyMode};
 use super::cx::{Called, CmdResult, DataCx, EngineCx, Outcome, Propagate};
 use super::gate;
+use super::limits;
 use super::session::Session;
 use super::spec::{Run, Spec};
 use crate::base::error::Error;
@@ -21,12 +22,14 @@ const TURN_US: u64 = 1000;
 impl Engine {
     /// Runs what has arrived, a bounded turn for each client.
     pub fn run_ready(&mut self) {
-        self.refresh_clock();
+        let began_ns = self.refresh_clock();
+        self.calls.restart(began_ns);
+        self.sample();
         if self.scripts.suspended() {
             self.resume_script();
             // The others are held until the script has taken too long.
             if self.scripts.suspended() && self.scripts.busy().is_none() {
-                return;
+                return self.end_of_pass(began_ns);
             }
         }
         let mut left = self.ready.len();
@@ -39,7 +42,9 @@ impl Engine {
             }
             left -= group;
         }
+        self.end_of_pass(began_ns);
         self.resume();
+        self.broadcast_invalid();
         if self.keyspace.has_garbage() {
             self.free_garbage();
         }
@@ -51,20 +56,21 @@ impl Engine {
         client.queued = false;
         let Some(mut live) = client.live.take() else { return };
         let mut inbuf = std::mem::take(&mut client.inbuf);
-        self.running_proto = Some(live.out.proto);
+        client.input_seen = (inbuf.len(), inbuf.capacity_bytes());
+        self.running = Some((id, live.out.proto));
         let more = self.requests_of(id, &mut live, &mut inbuf);
-        self.running_proto = None;
+        self.running = None;
         let Some(client) = self.clients.get_mut(&id) else { return };
         client.inbuf = inbuf;
         let output = !live.out.is_empty();
-        let overflow = live.out.overflowed();
+        let limits = &self.config.client_output_buffer_limit;
+        let overflow = limits::is_over(limits, client, &mut live.out, self.now_us);
         client.live = Some(live);
         if client.read_closed && !more && !client.parked && client.close == CloseWish::No {
             client.close = CloseWish::AfterReply;
         }
         if overflow {
-            client.close = CloseWish::Now;
-            self.stats.output_limit_hits += 1;
+            limits::cut_off(client, &mut self.stats);
         }
         if output || client.close != CloseWish::No {
             self.mark_dirty(id);
@@ -89,7 +95,12 @@ impl Engine {
                 max_query: self.config.client_query_buffer_limit as usize,
                 authenticated: live.session.authenticated,
             };
-            match inbuf.parse(&limits) {
+            // What a pause held back was parsed before it.
+            let parsed = match inbuf.has_request() {
+                true => Parsed::Request,
+                false => inbuf.parse(&limits),
+            };
+            match parsed {
                 Parsed::Incomplete => return false,
                 Parsed::Error(error) => {
                     error.write(&mut live.out);
@@ -98,11 +109,15 @@ impl Engine {
                 }
                 Parsed::Request => {
                     self.request_of(id, live, inbuf.raw_args());
+                    if self.pausing.take_postponed() {
+                        return false;
+                    }
                     inbuf.finish_request();
                 }
             }
             if n % CLOCK_EVERY == 0 {
-                self.refresh_clock();
+                let now_ns = self.refresh_clock();
+                self.calls.close_row(now_ns);
                 if self.now_us >= turn_end {
                     return true;
                 }
@@ -124,9 +139,12 @@ impl Engine {
     }
 
     fn refuse_protocol(&mut self, id: ClientId, silent: bool) {
-        self.stats.error(&Error::err("Protocol error"));
+        if !silent {
+            self.stats.error(&Error::err("Protocol error"));
+        }
         if let Some(client) = self.clients.get_mut(&id) {
             tracing::debug!("Protocol error from client id={}", id.0);
+            self.stats.query_limit_hits += u64::from(silent);
             client.close = if silent { CloseWish::Now } else { CloseWish::AfterReply };
         }
     }
@@ -144,7 +162,11 @@ impl Engine {
         let mut args = Args::new(raw);
         self.command(&mut live.session, &mut live.out, &mut args);
         self.keyspace.hints().clear();
+        if self.pausing.is_postponed() {
+            return;
+        }
         self.unit_end();
+        self.end_of_caching(id, &live.session);
         if !self.deferred.is_empty() {
             self.append_deferred(id, &mut live.out);
         }
@@ -152,7 +174,7 @@ impl Engine {
         if self.clients.get(&id).is_some_and(|c| c.reply_mode != ReplyMode::On) {
             self.reply_mode_after(id, &mut live.out);
         }
-        self.running_proto = Some(live.out.proto);
+        self.running = Some((id, live.out.proto));
     }
 
     /// Finds, admits and runs one command and writes its error, if it ends in one.
@@ -161,33 +183,57 @@ impl Engine {
             self.refuse_http(session);
             return;
         }
-        self.stats.commands += 1;
         let mark = out.mark();
-        let result = self.resolve(args).and_then(|spec| {
-            gate::admit(&gate::Call { engine: self, session, proto: out.proto, spec })?;
-            if let Some(client) = session.origin.client().and_then(|id| self.clients.get_mut(&id)) {
-                client.last_command = spec.name;
-            }
-            if Engine::is_kept(session, spec) {
-                Engine::keep(session, spec, out, args);
-                return Ok(());
-            }
-            match self.call(spec, session, out, args)? {
-                Called::Done => {}
-                Called::Blocked(block) => match session.may_wait() {
-                    Some(id) => self.block(id, session.db, spec, (block, args.to_argv())),
-                    None => (block.on_timeout)(out),
-                },
-            }
-            Ok(())
-        });
-        if let Err(error) = result {
+        let resolved = self.resolve(args);
+        if resolved.is_err() {
+            session.abort_txn();
+        }
+        if let Err(error) = resolved.and_then(|spec| self.found(spec, session, out, args)) {
             out.truncate(mark);
-            if let Some(txn) = &mut session.txn {
-                txn.aborted = true;
-            }
             self.write_error(&error, out);
         }
+    }
+
+    /// Admits and runs a command that exists.
+    #[inline]
+    fn found(
+        &mut self,
+        spec: &'static Spec,
+        session: &mut Session,
+        out: &mut Reply,
+        args: &mut Args<'_>,
+    ) -> Result<(), Error> {
+        let id = session.origin.client();
+        if let Some(client) = id.and_then(|id| self.clients.get_mut(&id)) {
+            client.last_command = spec.full_name;
+        }
+        match gate::admit(&gate::Call { engine: self, session, proto: out.proto, spec }) {
+            Ok(gate::Admitted::Go) => {}
+            Ok(gate::Admitted::Park(id)) => {
+                self.postpone(id);
+                return Ok(());
+            }
+            Err(error) => {
+                self.calls.rejected(spec);
+                session.abort_txn();
+                return Err(error);
+            }
+        }
+        if Engine::is_kept(session, spec) {
+            Engine::keep(session, spec, out, args);
+            return Ok(());
+        }
+        match self.timed_call(spec, session, out, args)? {
+            Called::Done => {}
+            Called::Blocked(block) => match session.may_wait() {
+                Some(id) => self.block(id, session.db, spec, (block, args.to_argv())),
+                None => {
+                    block.refuse(out);
+                    self.gave_up(spec, false);
+                }
+            },
+        }
+        Ok(())
     }
 
     /// Answers with an error and counts it.
@@ -200,25 +246,31 @@ impl Engine {
     }
 
     /// The spec of a call: its name, its subcommand and its arity fit.
-    pub(super) fn resolve(&self, args: &Args<'_>) -> Result<&'static Spec, Error> {
+    pub(super) fn resolve(&mut self, args: &Args<'_>) -> Result<&'static Spec, Error> {
         let name = args.get(0);
         let Some(spec) = self.table.find(name) else { return Err(unknown_command(args)) };
-        if spec.subcommands.is_empty() {
+        let alone = args.len() == 1 && !spec.is_container();
+        if spec.subcommands.is_empty() || alone {
             if spec.fits(args.len()) {
                 return Ok(spec);
             }
-            return Err(Error::WrongArity(spec.name.to_owned()));
+            return Err(self.wrong_arity(spec));
         }
         if args.len() < 2 {
-            return Err(Error::WrongArity(spec.name.to_owned()));
+            return Err(self.wrong_arity(spec));
         }
         let sub = args.get(1);
-        let found = spec.subcommands.iter().find(|s| sub.eq_ignore_ascii_case(s.name.as_bytes()));
-        match found {
+        match spec.subcommand(sub) {
             Some(found) if found.fits(args.len()) => Ok(found),
-            Some(found) => Err(Error::WrongArity(format!("{}|{}", spec.name, found.name))),
+            Some(found) => Err(self.wrong_arity(found)),
             None => Err(unknown_subcommand(spec.name, sub)),
         }
+    }
+
+    #[cold]
+    fn wrong_arity(&mut self, spec: &Spec) -> Error {
+        self.calls.rejected(spec);
+        Error::WrongArity(spec.full_name.to_owned())
     }
 
     /// Runs an admitted command and books its outcome.
@@ -231,11 +283,12 @@ impl Engine {
     ) -> Result<Called, Error> {
         self.settle_leases(spec, session, args);
         let result = match spec.run {
-            Run::Data(run) => self.call_data(run, session, out, args),
+            Run::Data(run) => self.call_data((run, spec), session, out, args),
             Run::Engine(run) => run(&mut EngineCx { engine: self, session, out }, args),
             Run::Container => Err(Error::Syntax),
         };
         self.show_to_monitors(spec, session, args);
+        self.remember_keys(spec, session, args);
         match result? {
             Outcome::Unchanged | Outcome::Changed(Propagate::Nothing) => {}
             Outcome::Changed(Propagate::Verbatim) => {
@@ -256,13 +309,14 @@ impl Engine {
     #[inline]
     fn call_data(
         &mut self,
-        run: fn(&mut DataCx<'_>, &mut Args<'_>) -> CmdResult,
+        (run, spec): (fn(&mut DataCx<'_>, &mut Args<'_>) -> CmdResult, &Spec),
         session: &Session,
         out: &mut Reply,
         args: &mut Args<'_>,
     ) -> CmdResult {
         let client = session.origin.client().and_then(|id| self.clients.get(&id));
-        let stamp = !client.is_some_and(|c| c.no_touch);
+        // Who asks by name that a key be touched means it.
+        let stamp = !client.is_some_and(|c| c.no_touch) || spec.name == "touch";
         let mut cx = DataCx {
             keys: self.keyspace.keys(session.db, self.now_ms, stamp),
             out,
@@ -276,7 +330,8 @@ impl Engine {
     /// Runs a kept command outside any client, as a log being replayed does.
     pub fn replay(&mut self, session: &mut Session, argv: &mut Argv) -> Vec<u8> {
         let mut out = Reply::new(Proto::V2);
-        self.refresh_clock();
+        let now_ns = self.refresh_clock();
+        self.calls.restart(now_ns);
         self.command(session, &mut out, &mut Args::new(argv.raw()));
         self.unit_end();
         out.out().to_vec()

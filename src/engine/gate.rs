@@ -2,6 +2,7 @@
 //! clients can observe.
 
 use super::Engine;
+use super::client::ClientId;
 use super::session::{Origin, Session};
 use super::spec::{Spec, flag};
 use crate::base::error::Error;
@@ -11,8 +12,18 @@ use crate::resp::reply::Proto;
 pub enum Admit {
     /// It may go on to the next check.
     Go,
+    /// It waits, as it came, until the pause is over.
+    Park(ClientId),
     /// It is answered with an error.
     Refuse(Error),
+}
+
+/// What all checks together say, when none refuses.
+pub enum Admitted {
+    /// The command runs.
+    Go,
+    /// It waits, as it came, until the pause is over.
+    Park(ClientId),
 }
 
 /// What a check looks at.
@@ -30,20 +41,22 @@ pub struct Call<'a> {
 type Gate = fn(&Call<'_>) -> Admit;
 
 /// The checks, in order.
-const GATES: &[Gate] = &[auth, no_multi, monitor_only, pubsub_mode, busy];
+const GATES: &[Gate] = &[auth, no_multi, monitor_only, pubsub_mode, busy, pause];
 
 /// Runs all checks.
 #[inline]
-pub fn admit(call: &Call<'_>) -> Result<(), Error> {
+pub fn admit(call: &Call<'_>) -> Result<Admitted, Error> {
     if call.session.origin == Origin::AofLoad {
-        return Ok(());
+        return Ok(Admitted::Go);
     }
     for gate in GATES {
-        if let Admit::Refuse(error) = gate(call) {
-            return Err(error);
+        match gate(call) {
+            Admit::Go => {}
+            Admit::Park(id) => return Ok(Admitted::Park(id)),
+            Admit::Refuse(error) => return Err(error),
         }
     }
-    Ok(())
+    Ok(Admitted::Go)
 }
 
 #[inline]
@@ -98,4 +111,21 @@ fn busy(call: &Call<'_>) -> Admit {
         return Admit::Go;
     }
     call.engine.scripts().busy().map_or(Admit::Go, Admit::Refuse)
+}
+
+/// CLIENT PAUSE: writes, or everything, wait. Last of all checks: what would be refused is refused
+/// at once.
+#[inline]
+fn pause(call: &Call<'_>) -> Admit {
+    if !call.engine.pausing.is_on() {
+        return Admit::Go;
+    }
+    let pausing = &call.engine.pausing;
+    let kept = call.session.txn.as_ref().filter(|_| call.spec.name == "exec");
+    let holds = pausing.holds(call.spec)
+        || kept.is_some_and(|txn| txn.queue.iter().any(|queued| pausing.holds(queued.spec)));
+    match call.session.origin.client() {
+        Some(id) if holds => Admit::Park(id),
+        _ => Admit::Go,
+    }
 }

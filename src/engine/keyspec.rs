@@ -61,6 +61,21 @@ pub mod kflag {
     pub const INCOMPLETE: u16 = 1 << 9;
     /// The flags depend on the arguments.
     pub const VARIABLE_FLAGS: u16 = 1 << 10;
+
+    /// All of them, named as `COMMAND INFO` does and in its order.
+    pub const NAMES: &[(u16, &str)] = &[
+        (RO, "RO"),
+        (RW, "RW"),
+        (OW, "OW"),
+        (RM, "RM"),
+        (ACCESS, "access"),
+        (UPDATE, "update"),
+        (INSERT, "insert"),
+        (DELETE, "delete"),
+        (NOT_KEY, "not_key"),
+        (INCOMPLETE, "incomplete"),
+        (VARIABLE_FLAGS, "variable_flags"),
+    ];
 }
 
 /// One key specification.
@@ -87,6 +102,17 @@ impl KeySpec {
     /// Keys from a fixed place to `last` (negative: from the end), each `step` arguments.
     pub const fn range(index: usize, last: i32, step: usize) -> KeySpec {
         KeySpec { begin: Begin::Index(index), find: Find::Range { last, step, limit: 0 }, flags: 0 }
+    }
+
+    /// Keys after a keyword, which is looked for from place `from`, or backwards from the end when
+    /// that is negative.
+    pub const fn keyword(word: &'static str, from: i32, find: Find) -> KeySpec {
+        KeySpec { begin: Begin::Keyword(word, from), find, flags: 0 }
+    }
+
+    /// Keys that no rule finds.
+    pub const fn unknown() -> KeySpec {
+        KeySpec { begin: Begin::Unknown, find: Find::Unknown, flags: 0 }
     }
 
     /// A counted run of keys: the count stands at `index`, the keys follow.
@@ -143,43 +169,38 @@ impl KeySpec {
     pub const fn variable(self) -> KeySpec {
         self.with(kflag::VARIABLE_FLAGS)
     }
+    /// There may be keys that the spec does not find.
+    pub const fn incomplete(self) -> KeySpec {
+        self.with(kflag::INCOMPLETE)
+    }
+}
 
-    /// Calls `each` with the place of every key of a call with `argc` words. `number` reads an
-    /// argument as a count, for specs that carry one.
-    pub fn positions(
-        &self,
-        argc: usize,
-        number: impl Fn(usize) -> Option<usize>,
-        mut each: impl FnMut(usize),
-    ) {
-        let Begin::Index(start) = self.begin else { return };
-        if start >= argc {
-            return;
-        }
-        let (first, last, step) = match self.find {
-            Find::Range { last, step, limit } => {
-                let end = if last >= 0 {
-                    start + last as usize
-                } else if limit > 1 {
-                    start + (argc - start) / limit - 1
-                } else {
-                    argc.saturating_sub(last.unsigned_abs() as usize)
-                };
-                (start, end, step)
-            }
-            Find::KeyNum { num, first, step } => {
-                let count = number(start + num).unwrap_or(0).min(argc);
-                if count == 0 {
-                    return;
-                }
-                (start + first, start + first + (count - 1) * step, step)
-            }
-            Find::Unknown => return,
+/// First key, last key and step as clients of old take them: of all ranges at fixed places that
+/// join, zeros when there is none.
+pub fn legacy_range(keys: &[KeySpec]) -> (i64, i64, i64) {
+    let ranges = || keys.iter().filter_map(fixed_range);
+    if let (1, Some((first, last, step))) = (keys.len(), ranges().next()) {
+        return (first, last, step);
+    }
+    let mut joined: Option<(i64, i64)> = None;
+    for (first, last, _) in ranges().filter(|(.., step)| *step == 1) {
+        joined = match joined {
+            None => Some((first, last)),
+            Some((from, to)) if to >= 0 && first == to + 1 => Some((from, last)),
+            joined => joined,
         };
-        let mut at = first;
-        while at <= last && at < argc {
-            each(at);
-            at += step.max(1);
+    }
+    joined.map_or((0, 0, 0), |(first, last)| (first, last, 1))
+}
+
+/// Places of the first and the last key (from the end when negative), and the step.
+fn fixed_range(key: &KeySpec) -> Option<(i64, i64, i64)> {
+    match (key.begin, key.find) {
+        (Begin::Index(first), Find::Range { last, step, .. }) => {
+            let first = first as i64;
+            let last = i64::from(last);
+            Some((first, if last >= 0 { first + last } else { last }, step as i64))
         }
+        _ => None,
     }
 }

@@ -6,24 +6,34 @@
 pub mod args;
 pub mod block;
 pub mod budget;
+pub mod calls;
 pub mod client;
 pub mod config;
 pub mod cron;
 pub mod cx;
+pub mod cycle;
 pub mod drain;
 pub mod exec;
 pub mod gate;
+pub mod gauges;
 pub mod info;
+pub mod key_search;
 pub mod keyspec;
+pub mod kill;
+pub mod limits;
 pub mod lookahead;
 pub mod monitor;
+pub mod pause;
 pub mod pubsub;
+pub mod reconfigure;
 pub mod script;
 pub mod session;
 pub mod shutdown;
 pub mod spec;
 pub mod stats;
 pub mod table;
+pub mod title;
+pub mod tracking;
 pub mod transaction;
 pub mod watch;
 pub mod work;
@@ -52,8 +62,6 @@ pub enum NetRequest {
         /// The process's exit code.
         exit_code: i32,
     },
-    /// Listen as the configuration now says.
-    Rebind,
 }
 
 /// A signal that reached the process.
@@ -72,6 +80,8 @@ const BACKLOG_MAX: usize = 64 * 1024;
 pub struct Engine {
     /// The configuration in force.
     pub config: Config,
+    /// The program's name as it was started, for the process title.
+    pub program: String,
     /// Absolute path of the configuration file, when one was given.
     pub config_file: Option<std::path::PathBuf>,
     /// The world.
@@ -80,6 +90,12 @@ pub struct Engine {
     pub keyspace: Keyspace,
     /// Counters.
     pub stats: Stats,
+    /// How often each command ran and how long it took.
+    pub calls: calls::Calls,
+    /// Passes of the loop, and rates.
+    pub cycle: cycle::Cycle,
+    /// Readings of memory.
+    pub gauges: gauges::Gauges,
     /// Random numbers for commands.
     pub rng: Rng,
     /// Thresholds for handlers, from the configuration.
@@ -90,6 +106,18 @@ pub struct Engine {
     pub started_us: u64,
     /// Whether DEBUG stopped the deletion of keys that nobody looks at.
     pub cron_paused: bool,
+    /// Whether DEBUG stopped all periodic work.
+    pub rounds_paused: bool,
+    /// Whether DEBUG keeps the buffers of idle clients.
+    pub buffers_kept: bool,
+    /// Milliseconds after which the peak of a reply buffer is forgotten; `None` for never.
+    pub peak_reset_ms: Option<u64>,
+    /// CLIENT PAUSE, and who waits for its end.
+    pub pausing: pause::Pausing,
+    /// Wall time of the start, milliseconds since 1970.
+    pub started_ms: i64,
+    /// Identity of the history of the data: 40 hexadecimal digits.
+    pub repl_id: String,
     /// Bytes of the propagation stream so far.
     pub repl_offset: u64,
     /// All commands.
@@ -106,11 +134,15 @@ pub struct Engine {
     blocking: block::Blocking,
     watchers: watch::Watchers,
     monitors: Vec<ClientId>,
+    trackers: tracking::Trackers,
     deferred: Vec<(ClientId, Reply)>,
-    running_proto: Option<Proto>,
+    /// The client whose command runs, and the protocol it spoke before.
+    running: Option<(ClientId, Proto)>,
     requests: Vec<NetRequest>,
     ahead: lookahead::Plan,
     freeing: usize,
+    freeing_objects: usize,
+    refused: usize,
     cron: cron::Cron,
     tap: Option<Vec<u8>>,
     stream_db: Option<usize>,
@@ -119,18 +151,29 @@ pub struct Engine {
 impl Engine {
     /// An empty server in this world.
     pub fn new(config: Config, mut env: Env, table: &'static Table) -> Engine {
-        let mut random = [0u8; 52];
+        let mut random = [0u8; 72];
         env.entropy.fill(&mut random);
         let word = |at: usize| u64::from_le_bytes(random[at..at + 8].try_into().expect("8 bytes"));
         let seed = Seed { k0: word(0), k1: word(8) };
-        let run_id = random[32..].iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let (run_id, repl_id) = (hex(&random[32..52]), hex(&random[52..]));
         let keyspace = Keyspace::new(config.databases, seed, Rng::seeded(word(16)));
         let (now_ms, now_us) = (env.clock.wall_us() / 1000, env.clock.mono_us());
         let mut engine = Engine {
             config,
+            program: String::new(),
             config_file: None,
             keyspace,
             stats: Stats::default(),
+            calls: calls::Calls::new(table.count()),
+            cycle: cycle::Cycle::default(),
+            gauges: gauges::Gauges::default(),
+            rounds_paused: false,
+            buffers_kept: false,
+            peak_reset_ms: cron::PEAK_RESET_MS,
+            pausing: pause::Pausing::default(),
+            started_ms: now_ms,
+            repl_id,
             rng: Rng::seeded(word(24)),
             limits: Limits { seed, ..Limits::default() },
             run_id,
@@ -150,26 +193,46 @@ impl Engine {
             blocking: block::Blocking::default(),
             watchers: watch::Watchers::default(),
             monitors: Vec::new(),
+            trackers: tracking::Trackers::default(),
             deferred: Vec::new(),
-            running_proto: None,
+            running: None,
             requests: Vec::new(),
             ahead: lookahead::Plan::default(),
             freeing: 0,
+            freeing_objects: 0,
+            refused: 0,
             cron: cron::Cron::default(),
             tap: None,
             stream_db: None,
             env,
         };
         engine.configured();
+        engine.cycle.reset(now_us);
+        engine.gauges.refresh(engine.env.memory.as_ref());
+        engine.gauges.startup = engine.env.memory.used();
         engine
     }
 
     /// Takes over what the configuration says to parts that keep a copy of it.
     pub fn configured(&mut self) {
         let config = &self.config;
+        if self.calls.tracking && !config.latency_tracking {
+            self.calls.forget_latencies();
+        }
+        self.calls.tracking = config.latency_tracking;
         self.limits.max_string_len = config.proto_max_bulk_len;
         self.limits.hash_max_listpack_entries = config.hash_max_listpack_entries as usize;
         self.limits.hash_max_listpack_value = config.hash_max_listpack_value as usize;
+        self.limits.list_max_listpack_size = i64::from(config.list_max_listpack_size);
+        self.limits.list_compress_depth = config.list_compress_depth as usize;
+        self.limits.zset_max_listpack_entries = config.zset_max_listpack_entries as usize;
+        self.limits.zset_max_listpack_value = config.zset_max_listpack_value as usize;
+        self.limits.set_max_intset_entries = config.set_max_intset_entries as usize;
+        self.limits.set_max_listpack_entries = config.set_max_listpack_entries as usize;
+        self.limits.set_max_listpack_value = config.set_max_listpack_value as usize;
+        self.limits.hll_sparse_max_bytes = config.hll_sparse_max_bytes as usize;
+        self.limits.stream_node_max_bytes = config.stream_node_max_bytes as usize;
+        self.limits.stream_node_max_entries = config.stream_node_max_entries;
         let access = &mut self.keyspace.access;
         access.lfu = matches!(
             config.maxmemory_policy,
@@ -180,18 +243,32 @@ impl Engine {
         self.keyspace.effects.interest.notify = notify_interest(config.notify_keyspace_events);
     }
 
+    /// Begins a new history of the data.
+    pub fn change_repl_id(&mut self) {
+        let mut random = [0u8; 20];
+        self.env.entropy.fill(&mut random);
+        self.repl_id = random.iter().map(|byte| format!("{byte:02x}")).collect();
+    }
+
     /// A client connected. One that may not is answered with the reason and closed.
     pub fn connect(&mut self, peer: Peer) -> ClientId {
         self.next_id += 1;
         let id = ClientId(self.next_id);
         self.refresh_clock();
-        self.stats.connections += 1;
+        // Whoever finds no place was never a client.
+        let full = self.connected() >= self.config.maxclients as usize;
+        self.stats.connections += u64::from(!full);
         let refusal = self.refusal(&peer);
         let authenticated = self.config.requirepass.is_empty();
         let mut client = Client::new(id, peer, self.now_us, authenticated);
-        if let (Some(error), Some(live)) = (&refusal, &mut client.live) {
-            live.out.error(&error.text());
-            client.close = CloseWish::AfterReply;
+        if let Some(live) = &mut client.live {
+            limits::apply(&self.config.client_output_buffer_limit, 0, &mut live.out);
+            if let Some(error) = &refusal {
+                live.out.error(&error.text());
+                client.close = CloseWish::AfterReply;
+                client.refused = true;
+                self.refused += 1;
+            }
         }
         self.clients.insert(id, Box::new(client));
         if refusal.is_some() {
@@ -202,7 +279,7 @@ impl Engine {
     }
 
     fn refusal(&self, peer: &Peer) -> Option<Error> {
-        if self.clients.len() >= self.config.maxclients as usize {
+        if self.connected() >= self.config.maxclients as usize {
             return Some(Error::err("max number of clients reached"));
         }
         let open = self.config.protected_mode && self.config.requirepass.is_empty();
@@ -212,6 +289,11 @@ impl Engine {
              To accept others, set a password (requirepass), or turn the mode off (CONFIG SET \
              protected-mode no) where the network is trusted.",
         ))
+    }
+
+    /// Clients that were let in and are still there.
+    pub fn connected(&self) -> usize {
+        self.clients.len() - self.refused
     }
 
     /// Where the next bytes of a client go.
@@ -226,6 +308,7 @@ impl Engine {
         client.inbuf.advance(n);
         client.active_us = now;
         self.stats.net_input += n as u64;
+        self.stats.reads += 1;
         self.make_ready(id);
     }
 
@@ -233,7 +316,7 @@ impl Engine {
     pub fn read_closed(&mut self, id: ClientId) {
         let Some(client) = self.clients.get_mut(&id) else { return };
         client.read_closed = true;
-        if client.blocked.is_some() {
+        if client.blocked.is_some() || client.postponed {
             // Nobody is left to answer to; what it would take stays for others.
             client.close = CloseWish::Now;
             self.mark_dirty(id);
@@ -267,6 +350,7 @@ impl Engine {
     /// `n` bytes of a client's output left.
     pub fn written(&mut self, id: ClientId, n: usize) {
         self.stats.net_output += n as u64;
+        self.stats.writes += 1;
         let now = self.now_us;
         if let Some(client) = self.clients.get_mut(&id) {
             client.active_us = now;
@@ -312,15 +396,20 @@ impl Engine {
     pub fn gone(&mut self, id: ClientId) {
         self.unsubscribe_all(id);
         self.forget_blocked(id);
+        self.forget_postponed(id);
         self.unwatch(id);
         self.stop_monitoring(id);
-        self.clients.remove(&id);
+        self.stop_tracking(id);
+        if self.clients.remove(&id).is_some_and(|client| client.refused) {
+            self.refused -= 1;
+        }
         self.abandon_works(id);
     }
 
     /// A job off the loop ended.
     pub fn job_done(&mut self, done: Done) {
         let Done::Freed { bytes } = done;
+        self.freeing_objects = self.freeing_objects.saturating_sub(1);
         self.freeing = self.freeing.saturating_sub(bytes);
         self.stats.lazyfreed += 1;
     }
@@ -328,6 +417,7 @@ impl Engine {
     fn free_garbage(&mut self) {
         for garbage in self.keyspace.take_garbage() {
             self.freeing += garbage.bytes();
+            self.freeing_objects += 1;
             self.env.jobs.submit(Job::Free(garbage));
         }
     }
@@ -367,9 +457,12 @@ impl Engine {
         self.now_us
     }
 
-    fn refresh_clock(&mut self) {
+    /// Reads both clocks; gives monotonic nanoseconds.
+    fn refresh_clock(&mut self) -> u64 {
         self.now_ms = self.env.clock.wall_us() / 1000;
-        self.now_us = self.env.clock.mono_us();
+        let now_ns = self.env.clock.mono_ns();
+        self.now_us = now_ns / 1000;
+        now_ns
     }
 
     /// From now on keeps the propagation stream for `take_stream`: a log without a disk.

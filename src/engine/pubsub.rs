@@ -56,6 +56,12 @@ impl Subscriptions {
         }
     }
 
+    /// Memory they take; the part of the trees is an estimate.
+    pub fn bytes(&self) -> usize {
+        const NODE: usize = 64;
+        self.0.iter().flatten().map(|name| NODE + name.len()).sum()
+    }
+
     /// Whether there is none of any kind.
     pub fn is_empty(&self) -> bool {
         self.0.iter().all(BTreeSet::is_empty)
@@ -223,9 +229,10 @@ impl Engine {
                     client.dirty = true;
                     self.dirty.push(id);
                 }
+                self.watch_output(id);
             }
             None => {
-                let proto = self.running_proto.unwrap_or(Proto::V2);
+                let proto = self.running.map_or(Proto::V2, |(_, proto)| proto);
                 let mut out = Reply::new(proto);
                 write(proto, &mut out);
                 self.deferred.push((id, out));

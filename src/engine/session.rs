@@ -76,6 +76,13 @@ impl Session {
         }
     }
 
+    /// A command was refused before it ran: the transaction it was meant for cannot succeed.
+    pub fn abort_txn(&mut self) {
+        if let Some(txn) = &mut self.txn {
+            txn.aborted = true;
+        }
+    }
+
     /// The client that may be made to wait for the running command.
     pub fn may_wait(&self) -> Option<ClientId> {
         if self.at_once { None } else { self.origin.client() }

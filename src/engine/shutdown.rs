@@ -1,6 +1,5 @@
-//! The end of the process, and what follows a change of the configuration.
+//! The end of the process.
 
-use super::config::apply::{Effect, effect};
 use super::{Engine, NetRequest, Signal};
 
 impl Engine {
@@ -17,18 +16,8 @@ impl Engine {
     /// Ends the server; the network sends what is left and goes.
     pub fn shut_down(&mut self, reason: &str) {
         tracing::warn!("{reason}");
+        crate::sys::supervise::stopping();
         tracing::warn!("Redis is now ready to exit, bye bye...");
         self.requests.push(NetRequest::Shutdown { exit_code: 0 });
-    }
-
-    /// Parameters changed: the parts that keep a copy take it over.
-    pub fn reconfigured(&mut self, changed: &[&'static str]) {
-        self.configured();
-        if changed.iter().any(|name| effect(name) == Effect::Listen) {
-            self.requests.push(NetRequest::Rebind);
-        }
-        if changed.contains(&"loglevel") {
-            crate::log::set_level(self.config.loglevel.name());
-        }
     }
 }

@@ -5,6 +5,7 @@
 
 use super::args::Args;
 use super::cx::{CmdResult, DataCx, EngineCx};
+use super::key_search::Finder;
 use super::keyspec::KeySpec;
 
 /// Command flags, as bits.
@@ -53,6 +54,31 @@ pub mod flag {
     pub const IN_SUBSCRIBED: u32 = 1 << 21;
     /// Changes the keyspace as a whole and names no keys.
     pub const TOUCHES_ARBITRARY_KEYS: u32 = 1 << 22;
+    /// Takes no longer than a reading of the clock is worth; the table finds out itself.
+    pub const BRIEF: u32 = 1 << 31;
+
+    /// Those that `COMMAND INFO` shows, in its order; the others are for our own use.
+    pub const NAMES: &[(u32, &str)] = &[
+        (WRITE, "write"),
+        (READONLY, "readonly"),
+        (DENYOOM, "denyoom"),
+        (ADMIN, "admin"),
+        (PUBSUB, "pubsub"),
+        (NOSCRIPT, "noscript"),
+        (BLOCKING, "blocking"),
+        (LOADING, "loading"),
+        (STALE, "stale"),
+        (SKIP_MONITOR, "skip_monitor"),
+        (SKIP_SLOWLOG, "skip_slowlog"),
+        (ASKING, "asking"),
+        (FAST, "fast"),
+        (NO_AUTH, "no_auth"),
+        (NO_MANDATORY_KEYS, "no_mandatory_keys"),
+        (NO_ASYNC_LOADING, "no_async_loading"),
+        (NO_MULTI, "no_multi"),
+        (ALLOW_BUSY, "allow_busy"),
+        (MOVABLEKEYS, "movablekeys"),
+    ];
 }
 
 /// ACL categories, as bits. `read`, `write`, `admin`, `dangerous`, `fast`, `slow`, `pubsub` and
@@ -100,6 +126,31 @@ pub mod cat {
     pub const TRANSACTION: u32 = 1 << 19;
     /// `@scripting`
     pub const SCRIPTING: u32 = 1 << 20;
+
+    /// All of them by name, in the order of `COMMAND INFO`.
+    pub const NAMES: &[(u32, &str)] = &[
+        (KEYSPACE, "keyspace"),
+        (READ, "read"),
+        (WRITE, "write"),
+        (SET, "set"),
+        (SORTEDSET, "sortedset"),
+        (LIST, "list"),
+        (HASH, "hash"),
+        (STRING, "string"),
+        (BITMAP, "bitmap"),
+        (HYPERLOGLOG, "hyperloglog"),
+        (GEO, "geo"),
+        (STREAM, "stream"),
+        (PUBSUB, "pubsub"),
+        (ADMIN, "admin"),
+        (FAST, "fast"),
+        (SLOW, "slow"),
+        (BLOCKING, "blocking"),
+        (DANGEROUS, "dangerous"),
+        (CONNECTION, "connection"),
+        (TRANSACTION, "transaction"),
+        (SCRIPTING, "scripting"),
+    ];
 }
 
 /// What a command runs.
@@ -128,6 +179,8 @@ pub struct Spec {
     pub acl: u32,
     /// Where the keys are.
     pub keys: &'static [KeySpec],
+    /// Finds the keys of a call for which the specs are not enough.
+    pub finder: Option<Finder>,
     /// Tells whether an argument may be a secret, which no log and no monitor is to show.
     pub secrets: Option<fn(&Args<'_>, usize) -> bool>,
     /// Subcommands of a container.
@@ -138,6 +191,10 @@ pub struct Spec {
     pub group: &'static str,
     /// One sentence.
     pub summary: &'static str,
+    /// Place in the vectors that hold something for each command; set when a table is made.
+    pub index: u16,
+    /// Name with the container's in front (`client|list`); set when a table is made.
+    pub full_name: &'static str,
 }
 
 impl Spec {
@@ -149,11 +206,14 @@ impl Spec {
             flags: 0,
             acl: cat::SLOW,
             keys: &[],
+            finder: None,
             secrets: None,
             subcommands: &[],
             since: "1.0.0",
             group: "generic",
             summary: "",
+            index: 0,
+            full_name: name,
         }
     }
 
@@ -180,6 +240,22 @@ impl Spec {
         let mut spec = Spec::new(name, -2, Run::Container);
         spec.subcommands = subcommands;
         spec
+    }
+
+    /// Gives a command that also runs alone its subcommands.
+    pub const fn with_subcommands(mut self, subcommands: &'static [Spec]) -> Spec {
+        self.subcommands = subcommands;
+        self
+    }
+
+    /// The subcommand of this name, any case.
+    pub fn subcommand(&self, name: &[u8]) -> Option<&'static Spec> {
+        self.subcommands.iter().find(|sub| name.eq_ignore_ascii_case(sub.name.as_bytes()))
+    }
+
+    /// Whether it does nothing without a subcommand.
+    pub const fn is_container(&self) -> bool {
+        matches!(self.run, Run::Container)
     }
 
     /// Sets the flags and the ACL categories that follow from them. Contradictions fail the build.
@@ -234,6 +310,12 @@ impl Spec {
     /// Declares where the keys are.
     pub const fn keys(mut self, keys: &'static [KeySpec]) -> Spec {
         self.keys = keys;
+        self
+    }
+
+    /// Declares who finds the keys of a call when the specs cannot, or not with true flags.
+    pub const fn finder(mut self, finder: Finder) -> Spec {
+        self.finder = Some(finder);
         self
     }
 

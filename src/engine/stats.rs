@@ -16,6 +16,20 @@ pub struct Stats {
     pub net_input: u64,
     /// Bytes written to clients.
     pub net_output: u64,
+    /// Reads from sockets.
+    pub reads: u64,
+    /// Writes to sockets.
+    pub writes: u64,
+    /// Buffers of idle clients given back.
+    pub buffer_shrinks: u64,
+    /// Clients cut off for what they sent and did not end.
+    pub query_limit_hits: u64,
+    /// Times the deletion of due keys had to stop before all were gone.
+    pub expiry_cut_short: u64,
+    /// Microseconds spent on deleting due keys.
+    pub expiry_us: u64,
+    /// Failed attempts to authenticate.
+    pub auth_denied: u64,
     /// Error replies.
     pub errors: u64,
     /// Error replies by code.

@@ -1,6 +1,6 @@
 //! Name to `Spec`, in a small open-addressed table over case-folded names, built once.
 
-use super::spec::{Run, Spec};
+use super::spec::Spec;
 
 const SLOTS: usize = 1024;
 
@@ -8,6 +8,7 @@ const SLOTS: usize = 1024;
 pub struct Table {
     slots: Vec<Option<&'static Spec>>,
     specs: Vec<&'static Spec>,
+    count: usize,
 }
 
 /// Case-folded name to slot: the first and last eight bytes and the length.
@@ -29,8 +30,17 @@ impl Table {
     /// Joins the families; panics on a name declared twice or a contradiction, which a test and
     /// every start would show.
     pub fn new(families: &[&'static [Spec]]) -> Table {
-        let mut table = Table { slots: vec![None; SLOTS], specs: Vec::new() };
-        for spec in families.iter().flat_map(|family| family.iter()) {
+        let mut table = Table { slots: vec![None; SLOTS], specs: Vec::new(), count: 0 };
+        let mut next = 0;
+        let specs: Vec<Spec> = families
+            .iter()
+            .flat_map(|family| family.iter())
+            .map(|spec| number(*spec, "", &mut next))
+            .collect();
+        table.count = usize::from(next);
+        // A table lives as long as the process: every session and statistic refers to its specs.
+        let specs: &'static [Spec] = Vec::leak(specs);
+        for spec in specs {
             check(spec);
             assert!(table.find(spec.name.as_bytes()).is_none(), "{} is declared twice", spec.name);
             let mut at = slot(spec.name.as_bytes());
@@ -57,19 +67,37 @@ impl Table {
         None
     }
 
+    /// Commands and subcommands: every `Spec::index` is below.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
     /// All commands, in the order of their declaration.
     pub fn specs(&self) -> impl Iterator<Item = &'static Spec> {
         self.specs.iter().copied()
     }
 }
 
+/// A copy with its index and its full name, and the same for its subcommands.
+fn number(mut spec: Spec, container: &str, next: &mut u16) -> Spec {
+    spec.index = *next;
+    spec.flags |= super::calls::brief_flag(&spec);
+    *next += 1;
+    if !container.is_empty() {
+        spec.full_name = String::leak(format!("{container}|{}", spec.name));
+    }
+    if !spec.subcommands.is_empty() {
+        let subs = spec.subcommands.iter().map(|sub| number(*sub, spec.name, next));
+        spec.subcommands = Vec::leak(subs.collect());
+    }
+    spec
+}
+
 fn check(spec: &Spec) {
     assert!(spec.arity != 0, "{}: arity", spec.name);
-    assert!(!spec.summary.is_empty(), "{}: no summary", spec.name);
-    assert_eq!(
-        matches!(spec.run, Run::Container),
-        !spec.subcommands.is_empty(),
-        "{}: a container has subcommands and nothing else has",
+    assert!(
+        !spec.is_container() || !spec.subcommands.is_empty(),
+        "{}: a container without subcommands",
         spec.name
     );
     spec.subcommands.iter().for_each(check);

@@ -83,13 +83,17 @@ impl Engine {
     fn run_kept(&mut self, mut queued: Queued, session: &mut Session, out: &mut Reply) {
         let mark = out.mark();
         let mut args = Args::new(queued.argv.raw());
-        match self.call(queued.spec, session, out, &mut args) {
+        match self.timed_call(queued.spec, session, out, &mut args) {
             Ok(Called::Done) => {}
-            Ok(Called::Blocked(block)) => (block.on_timeout)(out),
+            Ok(Called::Blocked(block)) => {
+                block.refuse(out);
+                self.gave_up(queued.spec, false);
+            }
             Err(error) => {
                 out.truncate(mark);
                 self.write_error(&error, out);
             }
         }
+        self.call_end();
     }
 }

@@ -76,7 +76,8 @@ impl Engine {
 
     /// The log records every changed key only while somebody wants to know.
     pub(super) fn note_interest(&mut self) {
-        self.keyspace.effects.interest.changes = !self.watchers.by_key.is_empty();
+        self.keyspace.effects.interest.changes =
+            !self.watchers.by_key.is_empty() || self.trackers.clients() > 0;
     }
 
     /// Clients that watch a key, and the keys they watch.

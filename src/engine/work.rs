@@ -7,6 +7,7 @@ use super::args::Args;
 use super::budget::{Budget, SLICE_US};
 use super::client::{ClientId, Live};
 use super::cx::{DataCx, Outcome, Propagate};
+use super::key_search::{Words, keys_of};
 use super::keyspec::kflag;
 use super::session::Session;
 use super::spec::{Run, Spec, flag};
@@ -46,6 +47,8 @@ pub struct Suspended {
     now: i64,
     argv: Option<Argv>,
     work: Box<dyn Work>,
+    /// What is being run, and how long it took so far, once the first slice is over.
+    cost: Option<(&'static Spec, u64)>,
 }
 
 impl Engine {
@@ -60,7 +63,8 @@ impl Engine {
     ) -> Result<(), Error> {
         let owner = session.may_wait();
         let id = owner.unwrap_or(ClientId(0));
-        let mut held = Suspended { owner: id, db: session.db, now: self.now_ms, argv, work };
+        let mut held =
+            Suspended { owner: id, db: session.db, now: self.now_ms, argv, work, cost: None };
         let slice = owner.map(|_| SLICE_US);
         if self.slice(&mut held, out, slice)? {
             return Ok(());
@@ -70,7 +74,17 @@ impl Engine {
             client.replying = true;
         }
         self.works.push_back(held);
+        self.calls.suspended = true;
         Ok(())
+    }
+
+    /// The work that was suspended last is a call of `spec`, whose first slice took so long.
+    pub(super) fn note_cost(&mut self, spec: &'static Spec, nanos: u64) {
+        if self.scripts.suspended() {
+            self.note_script_cost(spec, nanos);
+        } else if let Some(held) = self.works.back_mut() {
+            held.cost = Some((spec, nanos));
+        }
     }
 
     /// One slice, without a bound when `us` is `None`; true when the work is done and booked.
@@ -125,15 +139,18 @@ impl Engine {
             held.work.end(&mut self.keyspace);
             return;
         }
-        let running = self.running_proto;
+        let running = self.running;
+        let began_ns = self.env.clock.mono_ns();
         let done = match live {
             Some(mut live) => {
-                self.running_proto = Some(live.out.proto);
+                self.running = Some((id, live.out.proto));
                 let done = self.finish_slice(&mut held, &mut live, us);
                 self.append_deferred(id, &mut live.out);
                 if let Some(client) = self.clients.get_mut(&id) {
                     client.live = Some(live);
                 }
+                // Whoever has more coming than it may is not served to the end.
+                self.watch_output(id);
                 self.mark_dirty(id);
                 done
             }
@@ -143,7 +160,14 @@ impl Engine {
                 self.slice(&mut held, &mut out, us).unwrap_or(true)
             }
         };
-        self.running_proto = running;
+        self.running = running;
+        if let Some((spec, nanos)) = &mut held.cost {
+            *nanos += self.env.clock.mono_ns().saturating_sub(began_ns);
+            if done {
+                self.stats.commands += 1;
+                self.calls.book(spec.index, 1, *nanos);
+            }
+        }
         if !done {
             self.works.push_back(held);
             return;
@@ -196,16 +220,11 @@ impl Engine {
             return true;
         }
         if let Run::Data(_) = spec.run {
-            let number = |i: usize| args.int(i).ok().and_then(|n| usize::try_from(n).ok());
-            let mut disturbed = false;
-            for key in spec.keys {
+            return keys_of(spec, &Words::new(args, 0)).iter().any(|key| {
                 // Deleting and overwriting hand the value over.
                 let changes = writes && key.flags & (kflag::RO | kflag::OW | kflag::RM) == 0;
-                key.positions(args.len(), number, |at| {
-                    disturbed |= self.keyspace.lease_forbids(session.db, args.get(at), changes);
-                });
-            }
-            return disturbed;
+                self.keyspace.lease_forbids(session.db, args.get(key.place), changes)
+            });
         }
         false
     }

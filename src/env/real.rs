@@ -8,12 +8,14 @@
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use crate::env::{Clock, Disk, Done, Entropy, Env, Job, Jobs, Memory};
+use crate::env::{
+    AllocatorPages, Clock, Disk, Done, Entropy, Env, Job, Jobs, Memory, Ports, Process,
+};
 use crate::{alloc, sys};
 
 /// Called on the worker thread after a job has ended.
@@ -21,7 +23,7 @@ pub type Wake = Arc<dyn Fn() + Send + Sync>;
 
 /// The real world. `wake` interrupts the event loop's sleep; `Finished` is where the loop finds
 /// what ended.
-pub fn environment(wake: Wake) -> (Env, Finished) {
+pub fn environment(wake: Wake, ports: Box<dyn Ports>) -> (Env, Finished) {
     let finished = Finished::default();
     let env = Env {
         clock: Box::new(SystemClock::new()),
@@ -29,6 +31,8 @@ pub fn environment(wake: Wake) -> (Env, Finished) {
         jobs: Box::new(Worker::new(wake, finished.clone())),
         memory: Box::new(ProcessMemory),
         entropy: Box::new(KernelEntropy),
+        process: Box::new(ThisProcess),
+        ports,
     };
     (env, finished)
 }
@@ -54,8 +58,13 @@ impl Clock for SystemClock {
 
     #[inline]
     fn mono_us(&self) -> u64 {
+        self.mono_ns() / 1000
+    }
+
+    #[inline]
+    fn mono_ns(&self) -> u64 {
         let elapsed = self.start.elapsed();
-        elapsed.as_secs() * 1_000_000 + u64::from(elapsed.subsec_micros())
+        elapsed.as_secs() * 1_000_000_000 + u64::from(elapsed.subsec_nanos())
     }
 }
 
@@ -154,6 +163,41 @@ impl Memory for ProcessMemory {
     fn rss(&self) -> usize {
         sys::resident_bytes()
     }
+
+    fn pages(&self) -> AllocatorPages {
+        let (allocated, resident) = (alloc::used(), sys::resident_bytes());
+        let stat = |name: &str| {
+            let value = alloc::control_number(name.as_bytes(), None).ok();
+            value.and_then(|value| usize::try_from(value).ok())
+        };
+        // The figures stand still until their epoch is moved on. An allocator built without them
+        // is known by its own count and the kernel's alone.
+        let moved = alloc::control_number(b"epoch", Some(1));
+        match (moved, stat("stats.active"), stat("stats.resident")) {
+            (Ok(_), Some(active), Some(resident)) => AllocatorPages { allocated, active, resident },
+            _ => AllocatorPages { allocated, active: allocated, resident },
+        }
+    }
+}
+
+/// The process as the kernel sees it.
+struct ThisProcess;
+
+impl Process for ThisProcess {
+    fn change_directory(&mut self, path: &Path) -> io::Result<PathBuf> {
+        std::env::set_current_dir(path)?;
+        std::env::current_dir()
+    }
+
+    fn allow_open_files(&mut self, wanted: u64) -> u64 {
+        let Ok((current, maximum)) = sys::open_files_limit() else { return wanted };
+        if current >= wanted || sys::set_open_files_limit(wanted, wanted.max(maximum)).is_ok() {
+            return wanted;
+        }
+        let reachable = wanted.min(maximum);
+        let raised = reachable > current && sys::set_open_files_limit(reachable, maximum).is_ok();
+        if raised { reachable } else { current }
+    }
 }
 
 /// The kernel's generator.
@@ -222,6 +266,14 @@ mod tests {
     use super::*;
     use crate::env::Garbage;
 
+    struct Deaf;
+
+    impl Ports for Deaf {
+        fn listen_on(&mut self, _: &[String], _: u16, _: i32) -> bool {
+            false
+        }
+    }
+
     struct Weight(usize);
 
     impl Garbage for Weight {
@@ -234,7 +286,7 @@ mod tests {
     fn a_job_ends_with_a_wake_and_its_result() {
         let (sender, receiver) = mpsc::channel();
         let (mut env, finished) =
-            environment(Arc::new(move || sender.send(()).expect("test waits")));
+            environment(Arc::new(move || sender.send(()).expect("test waits")), Box::new(Deaf));
         env.jobs.submit(Job::Free(Box::new(Weight(77))));
         receiver.recv().expect("the worker wakes the loop");
         assert_eq!(finished.pop(), Some(Done::Freed { bytes: 77 }));

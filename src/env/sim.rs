@@ -11,10 +11,13 @@ use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::base::rng::Rng;
-use crate::env::{Clock, Disk, Done, Entropy, Env, Job, Jobs, Memory};
+use crate::env::{Clock, Disk, Done, Entropy, Env, Job, Jobs, Memory, Ports, Process};
 
 /// Where wall time starts: some day that is not zero, so that a forgotten unit shows.
 const START_WALL_US: i64 = 1_700_000_000_000_000;
+
+/// A port on which somebody else listens.
+pub const TAKEN_PORT: u16 = 1;
 
 /// When a submitted job runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -47,7 +50,12 @@ struct State {
     finished: VecDeque<Done>,
     files: BTreeMap<PathBuf, Vec<u8>>,
     disk_fault: Option<io::ErrorKind>,
+    open_files_max: u64,
+    taken_ports: Vec<u16>,
 }
+
+/// Open files a simulated process may have until a test says otherwise.
+const OPEN_FILES_MAX: u64 = 100_000;
 
 impl Sim {
     /// A fresh world; everything in it that is random follows from the seed.
@@ -59,6 +67,8 @@ impl Sim {
             finished: VecDeque::new(),
             files: BTreeMap::new(),
             disk_fault: None,
+            open_files_max: OPEN_FILES_MAX,
+            taken_ports: vec![TAKEN_PORT],
         };
         let world = World {
             wall_us: AtomicI64::new(START_WALL_US),
@@ -78,6 +88,8 @@ impl Sim {
             jobs: Box::new(self.clone()),
             memory: Box::new(self.clone()),
             entropy: Box::new(self.clone()),
+            process: Box::new(self.clone()),
+            ports: Box::new(self.clone()),
         }
     }
 
@@ -195,6 +207,26 @@ impl Memory for Sim {
 
     fn rss(&self) -> usize {
         self.world.rss.load(Ordering::Relaxed)
+    }
+}
+
+impl Process for Sim {
+    /// There are the root, and the directories that files lie in.
+    fn change_directory(&mut self, path: &Path) -> io::Result<PathBuf> {
+        let path = Path::new("/").join(path);
+        let known = path == Path::new("/")
+            || self.state().files.keys().any(|file| file != &path && file.starts_with(&path));
+        if known { Ok(path) } else { Err(io::Error::from_raw_os_error(libc::ENOENT)) }
+    }
+
+    fn allow_open_files(&mut self, wanted: u64) -> u64 {
+        wanted.min(self.state().open_files_max)
+    }
+}
+
+impl Ports for Sim {
+    fn listen_on(&mut self, _: &[String], port: u16, _: i32) -> bool {
+        !self.state().taken_ports.contains(&port)
     }
 }
 

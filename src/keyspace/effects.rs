@@ -82,6 +82,8 @@ pub enum Effect {
         /// The key itself changed, rather than an event being told about it.
         changed: bool,
     },
+    /// A database was emptied.
+    Emptied,
     /// A key that a blocked client waits for may serve it now.
     Ready {
         /// Its database.
@@ -141,6 +143,13 @@ impl Effects {
         self.log.push(Effect::Touched { db, key: Bytes::copy_from_slice(key), event, changed });
     }
 
+    /// A database was emptied.
+    pub fn emptied(&mut self) {
+        if self.interest.changes {
+            self.log.push(Effect::Emptied);
+        }
+    }
+
     /// A key that somebody waits for may serve now.
     pub fn ready(&mut self, db: usize, key: Bytes) {
         self.log.push(Effect::Ready { db, key });
@@ -166,6 +175,12 @@ impl Effects {
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.log.is_empty()
+    }
+
+    /// Puts back what was taken and is not due yet; nothing was logged meanwhile.
+    pub fn put_back(&mut self, kept: Vec<Effect>) {
+        debug_assert!(self.log.is_empty(), "the log grew while it was read");
+        self.log = kept;
     }
 
     /// Takes the log; the order is that of the unit.

@@ -276,6 +276,20 @@ impl Entry {
         Some(unsafe { &mut *self.value_at().cast::<*mut Value>().read_unaligned() })
     }
 
+    /// The bytes of a short string, for changing them in place; its encoding is `raw` from then on.
+    pub fn short_mut(&mut self) -> Option<&mut [u8]> {
+        let kind = self.flags() & KIND;
+        if kind != EMBSTR && kind != RAW {
+            return None;
+        }
+        // SAFETY: `new` wrote so many bytes of value there; the entry is borrowed mutably, and the
+        // two kinds have the same layout.
+        unsafe {
+            self.0.as_ptr().write(self.flags() & !KIND | RAW);
+            Some(std::slice::from_raw_parts_mut(self.value_at(), self.vlen()))
+        }
+    }
+
     /// Overwrites an integer by another without moving; false when the entry holds no integer.
     #[inline]
     pub fn overwrite_int(&mut self, n: i64) -> bool {
@@ -473,6 +487,15 @@ mod tests {
         assert!(!e.overwrite_int(3));
         let mut e = Entry::new(b"k", New::Int(1), None, 0, 0);
         assert!(e.overwrite_int(2) && !e.overwrite_short(b"x", false));
+    }
+
+    #[test]
+    fn short_strings_change_in_place() {
+        let mut e = Entry::new(b"k", New::Short(b"abc", false), Some(5), 0, 0);
+        e.short_mut().expect("a string")[1] = b'X';
+        assert!(matches!(e.view(), View::Short(b"aXc", true)));
+        assert_eq!((e.key(), e.deadline()), (&b"k"[..], Some(5)));
+        assert!(Entry::new(b"k", New::Int(1), None, 0, 0).short_mut().is_none());
     }
 
     #[test]

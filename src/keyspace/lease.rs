@@ -118,8 +118,8 @@ impl Keys<'_> {
 
     /// The value under a lease, without any effect on counters and stamps. `None` when the key
     /// did not exist when the lease was taken, or holds another type.
-    pub fn leased<T: ValueType>(&mut self, lease: Lease) -> Option<T::Ref<'_>> {
-        let space = self.space();
+    pub fn leased<T: ValueType>(&self, lease: Lease) -> Option<T::Ref<'_>> {
+        let space = self.keyspace();
         let held = space.leases.of(lease)?;
         match &held.entry {
             Some(entry) => T::view(entry.view()).ok(),

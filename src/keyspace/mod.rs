@@ -16,6 +16,7 @@ use crate::base::hash::Seed;
 use crate::base::rng::Rng;
 use crate::ds::dict::Thin;
 use crate::env::Garbage;
+use crate::value::Value;
 use access::AccessPolicy;
 use db::Db;
 use effects::{Effects, Event, class};
@@ -63,6 +64,8 @@ pub struct Keyspace {
     pub waiting: Register,
     /// Keys under WATCH.
     pub watched: Register,
+    /// A key was given a deadline that had passed already.
+    pub late_deadline: bool,
     scratch: Vec<u8>,
     garbage: Vec<Box<dyn Garbage>>,
     hints: keys::Hints,
@@ -88,6 +91,7 @@ impl Keyspace {
             leases: lease::Leases::default(),
             waiting: Register::default(),
             watched: Register::default(),
+            late_deadline: false,
             scratch: Vec::new(),
             garbage: Vec::new(),
             hints: keys::Hints::default(),
@@ -183,6 +187,11 @@ impl Keyspace {
         if entry.bytes() >= FREE_ELSEWHERE {
             self.garbage.push(Box::new(entry));
         }
+    }
+
+    /// Frees a value that never was, or no longer is, under a key; off the loop when it is large.
+    pub fn free_value(&mut self, value: Value) {
+        self.free(entry::Entry::new(b"", entry::New::Boxed(Box::new(value)), None, 0, 0));
     }
 
     /// Goes on with a walk until `more` says stop.

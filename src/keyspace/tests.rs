@@ -189,7 +189,7 @@ fn expires_in_order_and_announces() {
                 assert_eq!(event, Event::new(effects::class::EXPIRED, "expired"));
                 Some(key.to_vec())
             }
-            effects::Effect::Propagate { .. } | effects::Effect::Ready { .. } => None,
+            _ => None,
         })
         .collect();
     assert_eq!(names, [b"a".to_vec(), b"b".to_vec(), b"c".to_vec()]);

@@ -11,14 +11,15 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasherDefault;
 use std::io;
 use std::os::fd::AsRawFd;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use mio::event::Event;
-use mio::{Events, Interest, Poll, Token, Waker};
+use mio::{Events, Interest, Poll, Registry, Token, Waker};
 
 use crate::engine::client::{ClientId, CloseWish, IdHasher};
 use crate::engine::{Engine, NetRequest};
+use crate::env::Ports;
 use crate::env::real::{Finished, Wake};
 use crate::net::Signals;
 use crate::net::conn::{Conn, Filled, Flushed, Sink, fill, flush};
@@ -60,15 +61,63 @@ struct Door {
     backlog: Backlog,
 }
 
+/// The listeners: the loop takes connections from them, CONFIG SET replaces them.
+struct Doors {
+    list: Vec<Door>,
+    next: usize,
+    registry: Registry,
+    /// `bind` and `port` as they are in force.
+    bound: (Vec<String>, u16),
+}
+
+impl Doors {
+    fn add(&mut self, mut listener: Listener) {
+        let token = Token(self.next);
+        self.next -= 1;
+        match self.registry.register(&mut listener, token, Interest::READABLE) {
+            Ok(()) => self.list.push(Door { token, listener, backlog: Backlog::None }),
+            Err(error) => tracing::error!("Can't watch a listener: {}", error_text(&error)),
+        }
+    }
+}
+
+/// The hand of the engine on the listeners.
+struct DoorKeeper(Arc<Mutex<Doors>>);
+
+impl Ports for DoorKeeper {
+    /// Closes the TCP listeners first, as a new list may name addresses of the old one, and goes
+    /// back to the old list if the new one fails.
+    fn listen_on(&mut self, bind: &[String], port: u16, backlog: i32) -> bool {
+        let mut doors = lock(&self.0);
+        doors.list.retain(|door| !matches!(door.listener, Listener::Tcp(_)));
+        let opened = listen::open_tcp(bind, port, backlog);
+        let done = opened.is_ok();
+        let (old_bind, old_port) = doors.bound.clone();
+        let opened = opened.or_else(|error| {
+            tracing::warn!("{error}");
+            listen::open_tcp(&old_bind, old_port, backlog)
+        });
+        match opened {
+            Ok(listeners) => listeners.into_iter().for_each(|listener| doors.add(listener)),
+            Err(error) => tracing::error!("{error}"),
+        }
+        if done {
+            doors.bound = (bind.to_vec(), port);
+        }
+        done
+    }
+}
+
+fn lock(doors: &Mutex<Doors>) -> MutexGuard<'_, Doors> {
+    doors.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// All sockets of the server.
 pub struct Server {
     poll: Poll,
     waker: Arc<Waker>,
     signals: Signals,
-    doors: Vec<Door>,
-    next_door: usize,
-    /// `bind` and `port` as they are in force.
-    bound: (Vec<String>, u16),
+    doors: Arc<Mutex<Doors>>,
     conns: HashMap<ClientId, Conn, BuildHasherDefault<IdHasher>>,
     /// To be read in the next pass, and the list under work.
     unread: Vec<ClientId>,
@@ -105,13 +154,17 @@ impl Server {
         let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
         let mut signals = Signals::install()?;
         poll.registry().register(&mut signals.pipe, SIGNALS, Interest::READABLE)?;
+        let doors = Doors {
+            list: Vec::new(),
+            next: FIRST_LISTENER,
+            registry: poll.registry().try_clone()?,
+            bound: (Vec::new(), 0),
+        };
         Ok(Server {
             poll,
             waker,
             signals,
-            doors: Vec::new(),
-            next_door: FIRST_LISTENER,
-            bound: (Vec::new(), 0),
+            doors: Arc::new(Mutex::new(doors)),
             conns: HashMap::default(),
             unread: Vec::new(),
             reading: Vec::new(),
@@ -133,24 +186,30 @@ impl Server {
 
     /// Opens what the configuration names.
     pub fn listen(&mut self, config: &crate::engine::config::Config) -> Result<(), ListenError> {
-        self.bound = (config.bind.clone(), config.port);
+        let mut doors = lock(&self.doors);
+        doors.bound = (config.bind.clone(), config.port);
         for listener in listen::open(config)? {
-            self.add_door(listener);
+            doors.add(listener);
         }
         Ok(())
+    }
+
+    /// What CONFIG SET replaces listeners with.
+    pub fn ports(&self) -> Box<dyn Ports> {
+        Box::new(DoorKeeper(self.doors.clone()))
     }
 
     /// Kinds of listeners in the order they were opened, each once.
     pub fn kinds(&self) -> Vec<&'static str> {
         let mut kinds: Vec<&'static str> =
-            self.doors.iter().map(|door| door.listener.kind()).collect();
+            lock(&self.doors).list.iter().map(|door| door.listener.kind()).collect();
         kinds.dedup();
         kinds
     }
 
     /// Removes the names of Unix sockets from the file system.
     pub fn unlink(&self) {
-        for door in &self.doors {
+        for door in &lock(&self.doors).list {
             if let Listener::Unix(_, path) = &door.listener {
                 // Somebody may have removed or replaced it; the process ends either way.
                 let _ = std::fs::remove_file(path);
@@ -164,12 +223,14 @@ impl Server {
         let mut deadline = engine.tick();
         loop {
             let timeout = self.timeout(engine, deadline);
+            engine.sleeps();
             if let Err(error) = self.poll.poll(&mut events, timeout) {
                 if error.kind() != io::ErrorKind::Interrupted {
                     tracing::error!("Can't wait for events: {}", error_text(&error));
                     return 1;
                 }
             }
+            engine.wakes();
             for event in &events {
                 self.sort(event, engine, finished);
             }
@@ -179,11 +240,8 @@ impl Server {
             engine.run_ready();
             deadline = engine.tick();
             self.write_all(engine);
-            for request in engine.requests() {
-                match request {
-                    NetRequest::Shutdown { exit_code } => return exit_code,
-                    NetRequest::Rebind => self.rebind(engine),
-                }
+            if let Some(NetRequest::Shutdown { exit_code }) = engine.requests().first() {
+                return *exit_code;
             }
         }
     }
@@ -200,7 +258,7 @@ impl Server {
         if !self.held.is_empty() {
             at_most(RETRY);
         }
-        for door in &self.doors {
+        for door in &lock(&self.doors).list {
             match door.backlog {
                 Backlog::None => {}
                 Backlog::Waiting => at_most(Duration::ZERO),
@@ -220,7 +278,8 @@ impl Server {
                 }
             }
             Token(door) if door > LAST_LISTENER => {
-                let door = self.doors.iter_mut().find(|door| door.token == event.token());
+                let mut doors = lock(&self.doors);
+                let door = doors.list.iter_mut().find(|door| door.token == event.token());
                 if let Some(door) = door.filter(|door| door.backlog == Backlog::None) {
                     door.backlog = Backlog::Waiting;
                 }
@@ -256,18 +315,19 @@ impl Server {
     /// of a busy server: each failure is a line in the log.
     fn accept_waiting(&mut self, idle: bool, engine: &mut Engine) {
         let hope = std::mem::take(&mut self.freed) || idle;
-        for index in 0..self.doors.len() {
-            let backlog = self.doors[index].backlog;
+        let doors = self.doors.clone();
+        for door in &mut lock(&doors).list {
+            let backlog = door.backlog;
             if backlog == Backlog::Waiting || (backlog == Backlog::Starved && hope) {
-                self.doors[index].backlog = self.accept(index, engine);
+                door.backlog = self.accept(&door.listener, engine);
             }
         }
     }
 
-    fn accept(&mut self, index: usize, engine: &mut Engine) -> Backlog {
+    fn accept(&mut self, listener: &Listener, engine: &mut Engine) -> Backlog {
         let keepalive = engine.config().tcp_keepalive;
         for _ in 0..ACCEPT_MAX {
-            let (mut socket, peer) = match self.doors[index].listener.accept(keepalive) {
+            let (mut socket, peer) = match listener.accept(keepalive) {
                 Ok(accepted) => accepted,
                 Err(error) => match error.raw_os_error() {
                     _ if error.kind() == io::ErrorKind::WouldBlock => return Backlog::None,
@@ -425,32 +485,5 @@ impl Server {
             self.freed = true;
             engine.gone(id);
         }
-    }
-
-    fn add_door(&mut self, mut listener: Listener) {
-        let token = Token(self.next_door);
-        self.next_door -= 1;
-        match self.poll.registry().register(&mut listener, token, Interest::READABLE) {
-            Ok(()) => self.doors.push(Door { token, listener, backlog: Backlog::None }),
-            Err(error) => tracing::error!("Can't watch a listener: {}", error_text(&error)),
-        }
-    }
-
-    /// Closes the TCP listeners first, as a new list may name addresses of the old one, and goes
-    /// back to the old list if the new one fails.
-    fn rebind(&mut self, engine: &mut Engine) {
-        let backlog = engine.config().tcp_backlog;
-        let wanted = (engine.config().bind.clone(), engine.config().port);
-        self.doors.retain(|door| !matches!(door.listener, Listener::Tcp(_)));
-        let opened = listen::open_tcp(&wanted.0, wanted.1, backlog).or_else(|error| {
-            tracing::warn!("{error}");
-            (engine.config.bind, engine.config.port) = self.bound.clone();
-            listen::open_tcp(&self.bound.0, self.bound.1, backlog)
-        });
-        match opened {
-            Ok(listeners) => listeners.into_iter().for_each(|listener| self.add_door(listener)),
-            Err(error) => tracing::error!("{error}"),
-        }
-        self.bound = (engine.config().bind.clone(), engine.config().port);
     }
 }

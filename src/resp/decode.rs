@@ -24,7 +24,12 @@ pub enum Frame {
     /// `_`: RESP3's null.
     Null,
     /// `,`: a floating point number.
-    Double(f64),
+    Double {
+        /// What it stands for.
+        value: f64,
+        /// How it was written.
+        text: Vec<u8>,
+    },
     /// `#`: a truth value.
     Bool(bool),
     /// `(`: an integer of any length, as text.
@@ -171,8 +176,13 @@ fn scalar(tag: u8, text: &[u8]) -> Result<Frame, DecodeError> {
         (b'#', b"t") => Frame::Bool(true),
         (b'#', b"f") => Frame::Bool(false),
         (b':', _) => Frame::Int(num::parse_i64(text).ok_or(DecodeError::BadValue)?),
-        (b',', b"nan" | b"-nan") => Frame::Double(f64::NAN),
-        (b',', _) => Frame::Double(double::parse_f64(text).ok_or(DecodeError::BadValue)?),
+        (b',', _) => {
+            let value = match text {
+                b"nan" | b"-nan" => f64::NAN,
+                _ => double::parse_f64(text).ok_or(DecodeError::BadValue)?,
+            };
+            Frame::Double { value, text: text.to_vec() }
+        }
         _ => return Err(DecodeError::BadValue),
     })
 }

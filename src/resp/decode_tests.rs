@@ -27,9 +27,10 @@ fn scalars() {
     assert_eq!(whole(b"$-1\r\n"), Frame::Bulk(None));
     assert_eq!(whole(b"*-1\r\n"), Frame::Array(None));
     assert_eq!(whole(b"_\r\n"), Frame::Null);
-    assert_eq!(whole(b",3.5\r\n"), Frame::Double(3.5));
-    assert_eq!(whole(b",-inf\r\n"), Frame::Double(f64::NEG_INFINITY));
-    assert!(matches!(whole(b",nan\r\n"), Frame::Double(value) if value.is_nan()));
+    let double = |value, text: &str| Frame::Double { value, text: text.into() };
+    assert_eq!(whole(b",3.50\r\n"), double(3.5, "3.50"));
+    assert_eq!(whole(b",-inf\r\n"), double(f64::NEG_INFINITY, "-inf"));
+    assert!(matches!(whole(b",nan\r\n"), Frame::Double { value, .. } if value.is_nan()));
     assert_eq!(whole(b"#t\r\n"), Frame::Bool(true));
     assert_eq!(whole(b"#f\r\n"), Frame::Bool(false));
     assert_eq!(whole(b"(123\r\n"), Frame::BigNumber(b"123".to_vec()));

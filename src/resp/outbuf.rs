@@ -16,6 +16,20 @@ const TAIL_KEEP: usize = 16 * 1024;
 pub(super) const CHUNK_MAX: usize = 64 * 1024;
 /// A shared string shorter than this is copied: a slice of its own costs the socket more.
 pub(super) const SHARE_MIN: usize = 16 * 1024;
+
+/// How the bytes of a buffer are laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Chunks {
+    /// Chunks that are not written to any more.
+    pub whole: usize,
+    /// The memory they take, bytes.
+    pub whole_bytes: usize,
+    /// Bytes in the chunk that is being filled.
+    pub tail: usize,
+    /// What it could hold without growing, bytes.
+    pub tail_room: usize,
+}
+
 enum Chunk {
     Own(Vec<u8>),
     Shared(Bytes),
@@ -163,12 +177,31 @@ impl OutBuf {
             + self.chunks.iter().map(Chunk::capacity).sum::<usize>()
     }
 
-    /// Gives all memory back if there is nothing to send.
-    pub fn shrink_if_idle(&mut self) {
-        if self.is_empty() {
+    /// Bytes in the chunk that is being filled, those consumed included.
+    #[inline]
+    pub fn tail_len(&self) -> usize {
+        self.tail.len()
+    }
+
+    /// How what waits is laid out.
+    pub fn chunk_sizes(&self) -> Chunks {
+        Chunks {
+            whole: self.chunks.len(),
+            whole_bytes: self.chunks.capacity() * size_of::<Chunk>()
+                + self.chunks.iter().map(Chunk::capacity).sum::<usize>(),
+            tail: if self.chunks.is_empty() { self.len() } else { self.tail.len() },
+            tail_room: self.tail.capacity(),
+        }
+    }
+
+    /// Gives all memory back if there is nothing to send; true when there was any.
+    pub fn shrink_if_idle(&mut self) -> bool {
+        let shrinks = self.is_empty() && self.tail.capacity() > 0;
+        if shrinks {
             self.tail = Vec::new();
             self.chunks = VecDeque::new();
         }
+        shrinks
     }
 
     /// Drops bytes from the end until `len` are left.

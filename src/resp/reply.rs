@@ -3,8 +3,8 @@
 //! Invariant: what is written is whole protocol, whatever the texts contain; an aggregate opened
 //! without a length gets its header in place when it is closed.
 
-pub use super::outbuf::OutBuf;
 use super::outbuf::{CHUNK_MAX, SHARE_MIN};
+pub use super::outbuf::{Chunks, OutBuf};
 use crate::base::double;
 use bytes::Bytes;
 
@@ -74,6 +74,22 @@ impl Reply {
     #[inline]
     pub fn len(&self) -> usize {
         self.out.len()
+    }
+
+    /// Bytes of memory held.
+    pub fn capacity_bytes(&self) -> usize {
+        self.out.capacity_bytes()
+    }
+
+    /// Bytes in the chunk that is being filled.
+    #[inline]
+    pub fn tail_len(&self) -> usize {
+        self.out.tail_len()
+    }
+
+    /// Bytes and number of whole chunks that wait, and bytes and room of the one being filled.
+    pub fn chunks(&self) -> Chunks {
+        self.out.chunk_sizes()
     }
 
     /// Whether nothing waits.
@@ -304,10 +320,17 @@ impl Reply {
         }
     }
 
-    /// A whole message that is no answer, encoded in this protocol. RESP3 tells it from answers, so
-    /// there it comes through although answers are silenced.
+    /// Writes what is no answer, and so comes through although answers are silenced.
+    pub fn out_of_turn(&mut self, write: impl FnOnce(&mut Reply)) {
+        let silent = self.silent;
+        self.set_silent(false);
+        write(self);
+        self.set_silent(silent);
+    }
+
+    /// A whole message that is no answer, encoded in this protocol.
     pub fn message(&mut self, encoded: &[u8]) {
-        if self.overflowed || self.silent && !self.v3() || !self.fits(encoded.len()) {
+        if self.overflowed || !self.fits(encoded.len()) {
             return;
         }
         self.out.push_bytes(encoded);

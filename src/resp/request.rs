@@ -438,6 +438,12 @@ impl InBuf {
         RawArgs { bytes: &self.buf[self.start..self.filled], spans, big: &mut self.big }
     }
 
+    /// Whether `parse` found a request that was not dropped yet.
+    #[inline]
+    pub fn has_request(&self) -> bool {
+        self.ready
+    }
+
     /// Drops the request that `parse` found.
     #[inline]
     pub fn finish_request(&mut self) {

@@ -2,20 +2,36 @@
 
 pub mod hash;
 pub mod limits;
+pub mod list;
+pub mod set;
+pub mod stream;
 pub mod string;
+pub mod zset;
 
 use crate::ds::listpack::Item;
 use crate::resp::reply::Reply;
 use hash::Hash;
+use list::List;
+use set::Set;
+use stream::Stream;
 use string::BigStr;
+use zset::ZSet;
 
 /// A value too large or too structured to live inside its entry.
 #[derive(Debug)]
 pub enum Value {
     /// A string.
     Str(BigStr),
+    /// A list.
+    List(List),
     /// A hash.
     Hash(Hash),
+    /// A set.
+    Set(Set),
+    /// A stream.
+    Stream(Box<Stream>),
+    /// A sorted set.
+    ZSet(ZSet),
 }
 
 /// The encodings of small collections, whose bytes may live inside their entry.
@@ -87,9 +103,11 @@ pub trait Collection: Default + Sized {
     /// Whether its key is to go.
     fn is_empty(&self) -> bool;
 
-    /// Whether a change of an existing one may serve a blocked command, as new entries of a stream
-    /// do. Its appearance and its end always may.
-    const SERVES: bool = false;
+    /// Whether the change that was just made may serve a blocked command, as new entries of a
+    /// stream do; asked once after each edit. Appearance and end of a key always may.
+    fn serves(&mut self) -> bool {
+        false
+    }
 }
 
 impl Value {
@@ -97,7 +115,11 @@ impl Value {
     pub fn type_name(&self) -> &'static str {
         match self {
             Value::Str(_) => "string",
+            Value::List(_) => "list",
             Value::Hash(_) => "hash",
+            Value::Set(_) => "set",
+            Value::Stream(_) => "stream",
+            Value::ZSet(_) => "zset",
         }
     }
 
@@ -105,7 +127,11 @@ impl Value {
     pub fn encoding(&self) -> &'static str {
         match self {
             Value::Str(_) => "raw",
+            Value::List(list) => list.encoding(),
             Value::Hash(hash) => hash.encoding(),
+            Value::Set(set) => set.as_ref().encoding(),
+            Value::Stream(_) => "stream",
+            Value::ZSet(set) => set.encoding(),
         }
     }
 
@@ -113,7 +139,11 @@ impl Value {
     pub fn duplicate(&self) -> Value {
         match self {
             Value::Str(s) => Value::Str(s.duplicate()),
+            Value::List(list) => Value::List(list.duplicate()),
             Value::Hash(hash) => Value::Hash(hash.duplicate()),
+            Value::Set(set) => Value::Set(set.duplicate()),
+            Value::Stream(s) => Value::Stream(Box::new(s.duplicate())),
+            Value::ZSet(set) => Value::ZSet(set.duplicate()),
         }
     }
 
@@ -122,7 +152,11 @@ impl Value {
         std::mem::size_of::<Value>()
             + match self {
                 Value::Str(s) => s.heap_bytes(),
+                Value::List(list) => list.heap_bytes(),
                 Value::Hash(hash) => hash.heap_bytes(),
+                Value::Set(set) => set.heap_bytes(),
+                Value::Stream(s) => s.bytes(),
+                Value::ZSet(set) => set.heap_bytes(),
             }
     }
 
@@ -130,7 +164,11 @@ impl Value {
     pub fn check(&self) {
         match self {
             Value::Str(_) => {}
+            Value::List(list) => list.check(),
             Value::Hash(hash) => hash.check(),
+            Value::Set(set) => set.check(),
+            Value::Stream(stream) => stream.check(),
+            Value::ZSet(set) => set.check(),
         }
     }
 }

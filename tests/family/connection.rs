@@ -27,6 +27,10 @@ case!(select_belongs_to_the_connection, |c| {
     c.expect(&["SELECT", "16"], "-ERR DB index is out of range\r\n");
     c.expect(&["SELECT", "-1"], "-ERR DB index is out of range\r\n");
     c.expect(&["SELECT", "1.0"], "-ERR value is not an integer or out of range\r\n");
+    c.expect(
+        &["SELECT", "2147483648"],
+        "-ERR value is out of range, value must between -2147483648 and 2147483647\r\n",
+    );
     c.expect(&["GET", "k"], "$1\r\nv\r\n");
 });
 

@@ -34,6 +34,7 @@ pub fn config(options: &[&str]) -> Config {
         read: &mut |_| Err(ErrorKind::NotFound.into()),
         list: &mut |_| Err(ErrorKind::NotFound.into()),
         stdin: &mut || Err(ErrorKind::NotFound.into()),
+        defaults: Vec::new(),
         directory: PathBuf::from("/"),
     };
     match from_args(&words, &mut sources) {
@@ -118,12 +119,13 @@ impl Inner {
             while let Some(done) = self.sim.take_finished() {
                 self.engine.job_done(done);
             }
+            self.engine.wakes();
             self.engine.run_ready();
             let next = self.engine.tick();
+            self.engine.sleeps();
             for request in self.engine.requests() {
-                if let NetRequest::Shutdown { exit_code } = request {
-                    self.exit_code = Some(exit_code);
-                }
+                let NetRequest::Shutdown { exit_code } = request;
+                self.exit_code = Some(exit_code);
             }
             self.engine.take_dirty(&mut dirty);
             if dirty.is_empty() && !self.engine.has_ready() && next != Some(0) {
@@ -138,6 +140,9 @@ impl Inner {
 
     /// Takes a client's output as the network would, and closes it when that is asked for.
     fn collect(&mut self, id: ClientId) {
+        if self.engine.close_wish(id) == CloseWish::Now {
+            return self.close(id);
+        }
         let outlet = self.outlets.entry(id).or_default();
         while let Some(output) = self.engine.output(id).filter(|output| !output.is_empty()) {
             let mut slices = [IoSlice::new(&[]); 16];

@@ -12,6 +12,7 @@ const LAYERS: &[(&str, u32)] = &[
     ("main", 9),
     ("net", 9),
     ("cli", 9),
+    ("entrypoint", 9),
     ("commands", 8),
     ("engine", 7),
     ("keyspace", 6),
@@ -28,8 +29,15 @@ const LAYERS: &[(&str, u32)] = &[
 
 /// Uses inside one height: the protocol and the world lean on number text and seeded randomness,
 /// and only the outermost files put the layers together.
-const NEIGHBOURS: &[(&str, &str)] =
-    &[("resp", "base"), ("env", "base"), ("log", "base"), ("main", "net"), ("log", "env")];
+const NEIGHBOURS: &[(&str, &str)] = &[
+    ("resp", "base"),
+    ("env", "base"),
+    ("log", "base"),
+    ("main", "net"),
+    ("main", "cli"),
+    ("main", "entrypoint"),
+    ("log", "env"),
+];
 
 fn height(layer: &str) -> Option<u32> {
     LAYERS.iter().find(|(name, _)| *name == layer).map(|(_, height)| *height)

@@ -27,7 +27,7 @@ pub(super) fn hmset(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
 /// Sets the fields of the call; returns how many are new.
 #[inline]
 fn set_all(cx: &mut DataCx<'_>, args: &Args<'_>, name: &str) -> Result<i64, Error> {
-    if args.len() % 2 != 0 {
+    if !args.len().is_multiple_of(2) {
         return Err(Error::WrongArity(name.to_owned()));
     }
     let key = args.get(1);

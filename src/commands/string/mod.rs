@@ -10,6 +10,7 @@ use super::expire::propagating;
 use crate::base::error::Error;
 use crate::engine::args::Args;
 use crate::engine::cx::Propagate;
+use crate::engine::key_search;
 use crate::engine::keyspec::KeySpec;
 use crate::engine::spec::{Spec, cat, flag};
 use crate::keyspace::effects::{Event, class};
@@ -39,6 +40,7 @@ pub const SPECS: &[Spec] = &[
         .summary("Gives the value of a string."),
     string(Spec::data("set", -3, get_set::set).flags(GROW))
         .keys(&[KeySpec::at(1).rw().access().update().variable()])
+        .finder(key_search::set)
         .since("1.0.0")
         .summary("Makes a key hold a string, whatever it held before."),
     string(Spec::data("setnx", 3, get_set::setnx).flags(GROW | FAST))

@@ -40,7 +40,7 @@ pub(super) fn msetnx(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
 }
 
 fn prepare(cx: &mut DataCx<'_>, args: &Args<'_>, command: &str) -> Result<(), Error> {
-    if args.len() % 2 == 0 {
+    if args.len().is_multiple_of(2) {
         return Err(Error::WrongArity(command.to_owned()));
     }
     cx.keys.prepare(args.iter().skip(1).step_by(2));

@@ -5,7 +5,7 @@ use crate::base::error::Error;
 use crate::engine::args::Args;
 use crate::engine::cx::{CmdResult, DataCx, Outcome, Propagate};
 use crate::keyspace::effects::{Event, class};
-use crate::keyspace::keys::Ttl;
+use crate::keyspace::keys::{Ttl, make_room};
 use crate::value::string::{SHARED_MIN, Str, StrRef};
 use std::ops::Range;
 
@@ -29,6 +29,7 @@ pub(super) fn append(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
     let (key, tail) = (args.get(1), args.get(2));
     check_length(cx.limits, old_len, tail.len())?;
     let len = cx.keys.edit_string(key, |bytes| {
+        make_room(bytes, old_len + tail.len());
         bytes.extend_from_slice(tail);
         bytes.len()
     });
@@ -76,16 +77,10 @@ pub(super) fn setrange(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
         return Ok(Outcome::Unchanged);
     }
     check_length(cx.limits, offset, patch.len())?;
-    let len = cx.keys.edit_string(key, |bytes| {
-        let end = offset + patch.len();
-        if bytes.len() < end {
-            bytes.resize(end, 0);
-        }
-        bytes[offset..end].copy_from_slice(patch);
-        bytes.len()
-    });
+    let end = offset + patch.len();
+    cx.keys.patch_string(key, end, |bytes| bytes[offset..end].copy_from_slice(patch));
     cx.keys.touch(key, Event::new(class::STRING, "setrange"));
-    cx.out.int(len as i64);
+    cx.out.int(end.max(old_len) as i64);
     Ok(Outcome::Changed(Propagate::Verbatim))
 }
 

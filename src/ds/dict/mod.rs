@@ -117,7 +117,7 @@ fn to_slot<E: Thin>(e: E, bits: u64) -> u64 {
 }
 
 #[inline(always)]
-fn prefetch<T>(address: *const T) {
+pub(super) fn prefetch<T>(address: *const T) {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     // SAFETY: a prefetch does not access memory in any way the program can observe.
     unsafe {

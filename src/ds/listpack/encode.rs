@@ -100,6 +100,21 @@ impl<'a> Encoded<'a> {
         self.len() + length_width(self.len())
     }
 
+    /// Writes it at the end of `out`.
+    #[inline]
+    pub(super) fn append(&self, out: &mut Vec<u8>) {
+        let len = self.len();
+        out.extend_from_slice(&self.head[..self.head_len]);
+        out.extend_from_slice(self.text);
+        if len < 128 {
+            out.push(len as u8);
+        } else {
+            let at = out.len();
+            out.resize(at + length_width(len), 0);
+            write_length(&mut out[at..], len);
+        }
+    }
+
     /// Fills `out`, which has the right size.
     #[inline]
     pub(super) fn write(&self, out: &mut [u8]) {

@@ -15,9 +15,12 @@
 //! is shown to [`Packed::validate`] first; bytes that are not well formed make reading panic, never
 //! read out of bounds.
 
+mod append;
 mod encode;
 #[cfg(test)]
 mod tests;
+
+pub use append::Appender;
 
 use crate::alloc::size_class;
 use crate::base::num::parse_i64;

@@ -231,6 +231,7 @@ impl Config {
     }
 }
 
-fn failed(name: &str, reason: &str) -> Error {
+/// The error of a CONFIG SET that one parameter spoils.
+pub fn failed(name: &str, reason: &str) -> Error {
     Error::err(format!("CONFIG SET failed (possibly related to argument '{name}') - {reason}"))
 }

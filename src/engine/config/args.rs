@@ -68,7 +68,9 @@ pub fn from_args(args: &[OsString], sources: &mut Sources<'_>) -> Result<Startup
     } else {
         None
     };
+    let defaults = std::mem::take(&mut sources.defaults);
     let mut loader = Loader::new(sources);
+    loader.load_text("REDSTART_DEFAULTS", 0, &defaults)?;
     let path = named.map(|arg| loader.absolute(Path::new(std::ffi::OsStr::from_bytes(arg))));
     if let Some(path) = &path {
         lines += loader.load_path(path)?;

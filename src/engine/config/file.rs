@@ -25,6 +25,8 @@ pub struct Sources<'a> {
     pub list: &'a mut dyn FnMut(&Path) -> io::Result<Vec<String>>,
     /// Reads standard input to its end.
     pub stdin: &'a mut dyn FnMut() -> io::Result<Vec<u8>>,
+    /// Directives that come before all others: what the surroundings ask for.
+    pub defaults: Vec<u8>,
     /// What relative paths start from.
     pub directory: PathBuf,
 }

@@ -27,6 +27,10 @@ pub mod types;
 pub mod values;
 
 #[cfg(test)]
+mod broken_tests;
+#[cfg(test)]
+mod round_trip_tests;
+#[cfg(test)]
 mod tests;
 
 pub use apply::{Effect, Setter};

@@ -33,11 +33,7 @@ const NO_REPL: Standing = NoEffect("there is no replication yet");
 const NO_CLUSTER: Standing = NoEffect("there is no cluster mode yet");
 const NO_TLS: Standing = NoEffect("there is no TLS yet");
 const NO_LIMIT: Standing = NoEffect("there is no memory limit yet");
-const NO_TYPE: Standing = NoEffect("the type does not exist yet");
 const NO_DEFRAG: Standing = NoEffect("active defragmentation is not needed");
-const NO_SYSLOG: Standing = NoEffect("there is no system log output yet");
-const NO_TITLE: Standing = NoEffect("the process keeps the command line it was started with");
-const NO_REPORT: Standing = NoEffect("there is no crash report yet");
 const PINNING: Standing = NotYet("pinning threads to processors is not implemented yet");
 
 declare! {
@@ -89,7 +85,7 @@ declare! {
     /// Number of databases.
     "databases", databases: usize = "16", int(1, INT), IMM, Works;
     /// Draw the logo at the start also when the log is no terminal.
-    "always-show-logo", always_show_logo: bool = "no", BOOL, IMM, NoEffect("there is no logo");
+    "always-show-logo", always_show_logo: bool = "no", BOOL, IMM, Works;
     /// What to do on SIGINT.
     "shutdown-on-sigint", shutdown_on_sigint: u32 = "default",
         Kind::ShutdownFlags, MUT | MULTI, Works;
@@ -99,31 +95,31 @@ declare! {
     /// Seconds a shutdown waits for replicas.
     "shutdown-timeout", shutdown_timeout: u32 = "10", int(0, INT), MUT, NO_REPL;
     /// Process manager to report readiness to.
-    "supervised", supervised: Supervised = "no",
-        ONE_OF, IMM, NotYet("readiness is not reported to a process manager yet");
+    "supervised", supervised: Supervised = "no", ONE_OF, IMM, Works;
     /// Log to the system log too.
-    "syslog-enabled", syslog_enabled: bool = "no",
-        BOOL, IMM, NotYet("the system log is not implemented yet");
+    "syslog-enabled", syslog_enabled: bool = "no", BOOL, IMM, Works;
     /// Name in the system log.
-    "syslog-ident", syslog_ident: String = "redis", TEXT, IMM, NO_SYSLOG;
+    "syslog-ident", syslog_ident: String = "redis", TEXT, IMM, Works;
     /// Facility in the system log.
-    "syslog-facility", syslog_facility: SyslogFacility = "local0", ONE_OF, IMM, NO_SYSLOG;
+    "syslog-facility", syslog_facility: SyslogFacility = "local0", ONE_OF, IMM, Works;
     /// Show the state in the process title.
-    "set-proc-title", set_proc_title: bool = "yes", BOOL, IMM, NO_TITLE;
+    "set-proc-title", set_proc_title: bool = "yes", BOOL, IMM, Works;
     /// Form of the process title.
     "proc-title-template", proc_title_template: String = "{title} {listen-addr} {server-mode}",
-        Kind::Text(title_template), MUT, NO_TITLE;
+        Kind::Text(title_template), MUT, Works;
     /// Collation locale of SORT ALPHA.
     "locale-collate", locale_collate: String = "",
         TEXT, MUT, NoEffect("text is ordered by its bytes");
     /// Write a report on a crash.
-    "crash-log-enabled", crash_log_enabled: bool = "yes", BOOL, MUT, NO_REPORT;
+    "crash-log-enabled", crash_log_enabled: bool = "yes", BOOL, MUT, Works;
     /// Test the memory after a crash.
-    "crash-memcheck-enabled", crash_memcheck_enabled: bool = "yes", BOOL, MUT, NO_REPORT;
+    "crash-memcheck-enabled", crash_memcheck_enabled: bool = "yes",
+        BOOL, MUT, NoEffect("memory is not tested after a crash");
     /// Exit in place of abort on a failed assertion.
-    "use-exit-on-panic", use_exit_on_panic: bool = "no", BOOL, MUT | HIDDEN, NO_REPORT;
+    "use-exit-on-panic", use_exit_on_panic: bool = "no", BOOL, MUT | HIDDEN, Works;
     /// Milliseconds after which a stuck loop is reported.
-    "watchdog-period", watchdog_period: u32 = "0", int(0, INT), MUT | HIDDEN, NO_REPORT;
+    "watchdog-period", watchdog_period: u32 = "0",
+        int(0, INT), MUT | HIDDEN, NoEffect("no watchdog looks at the loop");
     /// Ask the kernel for no transparent huge pages.
     "disable-thp", disable_thp: bool = "yes",
         BOOL, IMM, NoEffect("memory is never shared with a forked child");
@@ -245,16 +241,16 @@ declare! {
         int(0, LONG), MUT, NoEffect("there is no latency monitor yet");
     /// Keep a histogram of latencies for each command.
     "latency-tracking", latency_tracking: bool = "yes",
-        BOOL, MUT, NoEffect("there are no latency histograms yet");
+        BOOL, MUT, Works;
     /// Percentiles INFO latencystats shows.
     "latency-tracking-info-percentiles", latency_tracking_info_percentiles: Vec<f64> = "50 99 99.9",
-        Kind::Percentiles, MUT | MULTI, NoEffect("there are no latency histograms yet");
+        Kind::Percentiles, MUT | MULTI, Works;
     /// Classes of events that are published.
     "notify-keyspace-events", notify_keyspace_events: u32 = "",
-        Kind::Events, MUT, NoEffect("there is no publish and subscribe yet");
+        Kind::Events, MUT, Works;
     /// Keys the server remembers for client-side caches.
     "tracking-table-max-keys", tracking_table_max_keys: u64 = "1000000",
-        int(0, LONG), MUT, NoEffect("there is no client tracking yet");
+        int(0, LONG), MUT, Works;
     /// Milliseconds after which a running script lets other clients be answered BUSY.
     "busy-reply-threshold" "lua-time-limit", busy_reply_threshold: u64 = "5000",
         int(0, LONG), MUT, Works;
@@ -270,27 +266,27 @@ declare! {
         mem(0, LONG), MUT, Works;
     /// Entries (positive) or size class (negative) of a list node.
     "list-max-listpack-size" "list-max-ziplist-size", list_max_listpack_size: i32 = "-2",
-        int(i32::MIN as i128, INT), MUT, NO_TYPE;
+        int(i32::MIN as i128, INT), MUT, Works;
     /// Nodes at each end of a list left uncompressed; 0 compresses none.
-    "list-compress-depth", list_compress_depth: u32 = "0", int(0, INT), MUT, NO_TYPE;
+    "list-compress-depth", list_compress_depth: u32 = "0", int(0, INT), MUT, Works;
     /// Members of a set of integers.
-    "set-max-intset-entries", set_max_intset_entries: u64 = "512", int(0, LONG), MUT, NO_TYPE;
+    "set-max-intset-entries", set_max_intset_entries: u64 = "512", int(0, LONG), MUT, Works;
     /// Members of a compact set.
-    "set-max-listpack-entries", set_max_listpack_entries: u64 = "128", int(0, LONG), MUT, NO_TYPE;
+    "set-max-listpack-entries", set_max_listpack_entries: u64 = "128", int(0, LONG), MUT, Works;
     /// Bytes of a member of a compact set.
-    "set-max-listpack-value", set_max_listpack_value: u64 = "64", int(0, LONG), MUT, NO_TYPE;
+    "set-max-listpack-value", set_max_listpack_value: u64 = "64", int(0, LONG), MUT, Works;
     /// Members of a compact sorted set.
     "zset-max-listpack-entries" "zset-max-ziplist-entries", zset_max_listpack_entries: u64 = "128",
-        int(0, LONG), MUT, NO_TYPE;
+        int(0, LONG), MUT, Works;
     /// Bytes of a member of a compact sorted set.
     "zset-max-listpack-value" "zset-max-ziplist-value", zset_max_listpack_value: u64 = "64",
-        mem(0, LONG), MUT, NO_TYPE;
+        mem(0, LONG), MUT, Works;
     /// Bytes of a sparse HyperLogLog.
-    "hll-sparse-max-bytes", hll_sparse_max_bytes: u64 = "3000", mem(0, LONG), MUT, NO_TYPE;
+    "hll-sparse-max-bytes", hll_sparse_max_bytes: u64 = "3000", mem(0, LONG), MUT, Works;
     /// Bytes of a stream node.
-    "stream-node-max-bytes", stream_node_max_bytes: u64 = "4096", mem(0, LONG), MUT, NO_TYPE;
+    "stream-node-max-bytes", stream_node_max_bytes: u64 = "4096", mem(0, LONG), MUT, Works;
     /// Entries of a stream node.
-    "stream-node-max-entries", stream_node_max_entries: u64 = "100", int(0, LONG), MUT, NO_TYPE;
+    "stream-node-max-entries", stream_node_max_entries: u64 = "100", int(0, LONG), MUT, Works;
     /// How thoroughly RESTORE examines its payload.
     "sanitize-dump-payload", sanitize_dump_payload: Sanitize = "no",
         ONE_OF, MUT, NoEffect("payloads are always examined");

@@ -28,6 +28,15 @@ struct Wanted {
 impl Config {
     /// The text of the configuration file after CONFIG REWRITE.
     pub fn rewrite(&self, old_text: &str) -> String {
+        self.rewrite_with(old_text, false)
+    }
+
+    /// The same with a line for every parameter, even those that have their default.
+    pub fn rewrite_all(&self, old_text: &str) -> String {
+        self.rewrite_with(old_text, true)
+    }
+
+    fn rewrite_with(&self, old_text: &str, all: bool) -> String {
         let mut old = Old::read(old_text);
         for param in PARAMS {
             let mut lines = old.places.remove(param.name).unwrap_or_default().into_iter();
@@ -36,7 +45,7 @@ impl Config {
             for wanted in self.wanted(param).into_iter().filter(|_| !hidden) {
                 match lines.next() {
                     Some(place) => old.lines[place] = wanted.line,
-                    None if wanted.always => old.append(wanted.line),
+                    None if wanted.always || all => old.append(wanted.line),
                     None => {}
                 }
             }
@@ -100,7 +109,7 @@ impl Config {
 /// Bytes in the largest unit that divides them.
 fn memory(bytes: u64) -> String {
     for (unit, size) in [("gb", 1 << 30), ("mb", 1 << 20), ("kb", 1 << 10)] {
-        if bytes != 0 && bytes % size == 0 {
+        if bytes != 0 && bytes.is_multiple_of(size) {
             return format!("{}{unit}", bytes / size);
         }
     }

@@ -37,6 +37,7 @@ fn start(files: &[(&str, &str)], input: &str, args: &[&str]) -> Result<Startup, 
         read: &mut read,
         list: &mut list,
         stdin: &mut stdin,
+        defaults: Vec::new(),
         directory: PathBuf::from("/w"),
     };
     let args: Vec<OsString> =
@@ -44,14 +45,14 @@ fn start(files: &[(&str, &str)], input: &str, args: &[&str]) -> Result<Startup, 
     from_args(&args, &mut sources)
 }
 
-fn started(files: &[(&str, &str)], args: &[&str]) -> Config {
+pub(super) fn started(files: &[(&str, &str)], args: &[&str]) -> Config {
     match start(files, "", args) {
         Ok(Startup::Run(config, _)) => *config,
         other => panic!("{args:?}: {other:?}"),
     }
 }
 
-fn refused(files: &[(&str, &str)], args: &[&str]) -> StartError {
+pub(super) fn refused(files: &[(&str, &str)], args: &[&str]) -> StartError {
     start(files, "", args).expect_err("the start must be refused")
 }
 

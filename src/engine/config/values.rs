@@ -275,7 +275,7 @@ impl Field for Vec<String> {
 
 impl Field for [Limit; 3] {
     fn assign(&mut self, _: &Kind, words: &[&str]) -> Result<(), String> {
-        if words.is_empty() || words.len() % 4 != 0 {
+        if words.is_empty() || !words.len().is_multiple_of(4) {
             return Err("Wrong number of arguments in buffer limit configuration.".to_owned());
         }
         let mut limits = *self;

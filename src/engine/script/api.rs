@@ -5,8 +5,9 @@
 
 use super::convert::{push_error, push_reply};
 use super::functions;
-use super::lua::{Kind, Lua, Native, Raise, guard, number, stack};
+use super::lua::{Kind, Lua, Native, Raise, guard, stack};
 use super::shared::{REPL_ALL, Wish};
+use crate::base::double::format_f64;
 use crate::engine::config::REDIS_VERSION;
 use crate::resp::reply::Reply;
 use sha1::{Digest, Sha1};
@@ -157,7 +158,7 @@ fn fill(lua: &mut Lua) -> Result<(), &'static str> {
                 if value.abs() <= WHOLE && value == value.trunc() {
                     argv.push(itoa::Buffer::new().format(value as i64).as_bytes());
                 } else {
-                    argv.push(number::general(value, 17).as_bytes());
+                    argv.push(format_f64(value).as_ref());
                 }
             }
             _ => {

@@ -321,9 +321,11 @@ fn write_big_number(lua: &mut Lua, out: &mut Reply) {
 
 /// Writes the text that the table on top describes; if it does not, drops the table.
 fn write_verbatim(lua: &mut Lua, out: &mut Reply) -> bool {
-    let fields = (field_is(lua, "format", Kind::String), field_is(lua, "string", Kind::String));
-    if fields != (true, true) {
-        lua.pop(1 + i32::from(fields.0) + i32::from(fields.1));
+    let table = lua.top();
+    let format = lua.get_field(table, "format");
+    let string = lua.get_field(table, "string");
+    if (format, string) != (Kind::String, Kind::String) {
+        lua.set_top(table - 1);
         return false;
     }
     let format = lua.bytes(-2).unwrap_or(b"");

@@ -1,7 +1,7 @@
 //! Function libraries: what FUNCTION LOAD keeps until it is deleted, whatever is flushed.
 
-use super::flags;
 use super::convert::push_error;
+use super::flags;
 use super::lua::{Kept, Kind, Lua, Raise};
 use crate::base::units::split_args;
 use bytes::Bytes;
@@ -200,8 +200,10 @@ fn read_registration(lua: &mut Lua) -> Result<Registered, &'static str> {
 
 fn read_named(lua: &mut Lua) -> Result<Registered, &'static str> {
     if lua.kind(1) != Kind::Table {
-        return Err("calling redis.register_function with a single argument is only applicable to \
-                    Lua table (representing named arguments).");
+        return Err(
+            "calling redis.register_function with a single argument is only applicable to \
+                    Lua table (representing named arguments).",
+        );
     }
     let (mut name, mut description, mut callback, mut flags) = (None, None, None, 0);
     lua.push_nil();

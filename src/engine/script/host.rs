@@ -125,11 +125,13 @@ impl Engine {
             return Err(refused(READ_ONLY));
         }
         run.wrote |= spec.has(flag::WRITE);
-        self.stats.commands += 1;
-        match self.call(spec, &mut run.session, reply, args) {
+        let called = self.timed_call(spec, &mut run.session, reply, args);
+        self.call_end();
+        match called {
             Ok(Called::Done) => Ok(()),
             Ok(Called::Blocked(block)) => {
-                (block.on_timeout)(reply);
+                block.refuse(reply);
+                self.gave_up(spec, false);
                 Ok(())
             }
             Err(error) => {

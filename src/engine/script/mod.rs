@@ -87,11 +87,8 @@ impl Scripts {
     }
 
     /// What scripts cost.
-    pub fn usage(&mut self) -> Usage {
-        let mut held = |which| {
-            let lua = self.machine.as_mut().and_then(|machine| machine.existing(which));
-            lua.map_or(0, |lua| lua.held_bytes())
-        };
+    pub fn usage(&self) -> Usage {
+        let held = |which| self.machine.as_ref().map_or(0, |machine| machine.held_bytes(which));
         let (eval_vm_bytes, function_vm_bytes) = (held(Which::Eval), held(Which::Functions));
         let (libraries, functions) = self.functions.count();
         Usage {
@@ -110,11 +107,6 @@ impl Engine {
     /// The scripts.
     pub fn scripts(&self) -> &Scripts {
         &self.scripts
-    }
-
-    /// What scripts cost.
-    pub fn script_usage(&mut self) -> Usage {
-        self.scripts.usage()
     }
 
     /// The machine, taken out for a while; made at first use.
@@ -163,8 +155,7 @@ impl Engine {
 
     /// The script of this name.
     pub fn cached_script(&self, name: &[u8]) -> Result<(Sha, Compiled), Error> {
-        const NO_SCRIPT: Error =
-            Error::fixed("NOSCRIPT No matching script. Please use EVAL.");
+        const NO_SCRIPT: Error = Error::fixed("NOSCRIPT No matching script. Please use EVAL.");
         let sha = cache::parse(name).ok_or(NO_SCRIPT)?;
         Ok((sha, self.scripts.cache.get(&sha).ok_or(NO_SCRIPT)?))
     }

@@ -5,6 +5,7 @@ use super::super::args::Args;
 use super::super::client::{ClientId, Live};
 use super::super::cx::{CmdResult, Outcome, Propagate};
 use super::super::session::{Origin, Queued, Session};
+use super::super::spec::Spec;
 use super::cache::{Sha, hex};
 use super::convert;
 use super::flags;
@@ -77,6 +78,8 @@ pub struct Running {
     pub now_ms: i64,
     /// The call, once it is suspended.
     pub command: Argv,
+    /// What it has cost so far, nanoseconds, and whose call that is.
+    pub cost: Option<(&'static Spec, u64)>,
     /// What follows it in its transaction.
     pub rest: Option<VecDeque<Queued>>,
     /// Microseconds of the slice's end.
@@ -112,9 +115,7 @@ impl Engine {
         start: Start,
     ) -> CmdResult {
         if start.flags & (flags::UNDECLARED | flags::NO_WRITES) == 0 && start.read_only {
-            return Err(Error::err(
-                "Can not execute a script with write flag using *_ro command.",
-            ));
+            return Err(Error::err("Can not execute a script with write flag using *_ro command."));
         }
         self.finish_works();
         self.feed_monitors(session, args);
@@ -138,6 +139,7 @@ impl Engine {
             started_us: self.now_us,
             now_ms: self.now_ms,
             command: Argv::new(),
+            cost: None,
             rest: None,
             slice_end_us: 0,
             pauses: 0,
@@ -177,7 +179,8 @@ impl Engine {
                 }
                 Ended::Failed => self.answer_failure(&mut lua, run, out),
                 Ended::OutOfMemory => {
-                    let before = [b"ERR Error running script ", run.name.text().as_slice()].concat();
+                    let before =
+                        [b"ERR Error running script ", run.name.text().as_slice()].concat();
                     let text = [&before, b", ".as_slice(), lua.text(-1).unwrap_or(b"")].concat();
                     self.write_error(&Error::Quoting(text), out);
                 }
@@ -218,7 +221,15 @@ impl Engine {
             client.parked = true;
             client.replying = true;
         }
+        self.calls.suspended = true;
         self.scripts.running = Some(Box::new(run));
+    }
+
+    /// The call of a suspended script has cost so much until now.
+    pub(in crate::engine) fn note_script_cost(&mut self, spec: &'static Spec, nanos: u64) {
+        if let Some(running) = &mut self.scripts.running {
+            running.cost = Some((spec, nanos));
+        }
     }
 
     /// A transaction whose script is suspended goes on with these when it ends.
@@ -238,8 +249,13 @@ impl Engine {
         };
         let now_ms = std::mem::replace(&mut self.now_ms, run.now_ms);
         self.begin_slice(&mut run, true);
+        let began_ns = self.env.clock.mono_ns();
         let left = machine.go_on();
-        match self.drive(&mut machine, &mut run, left) {
+        let ended = self.drive(&mut machine, &mut run, left);
+        if let Some((_, nanos)) = &mut run.cost {
+            *nanos += self.env.clock.mono_ns().saturating_sub(began_ns);
+        }
+        match ended {
             None => {
                 self.scripts.machine = Some(machine);
                 self.scripts.running = Some(run);
@@ -259,7 +275,11 @@ impl Engine {
             let session = Session::new(Origin::AofLoad, true);
             Box::new(Live { session, out: Reply::new(Proto::V2) })
         });
-        self.running_proto = Some(live.out.proto);
+        if let Some((spec, nanos)) = run.cost {
+            self.stats.commands += 1;
+            self.calls.book(spec.index, 1, nanos);
+        }
+        self.running = Some((owner, live.out.proto));
         self.finish_script(machine, &run, ended, &mut live.out);
         if let Some(rest) = run.rest.take() {
             live.session.at_once = true;
@@ -270,7 +290,7 @@ impl Engine {
             self.unit_end();
         }
         self.append_deferred(owner, &mut live.out);
-        self.running_proto = None;
+        self.running = None;
         if let Some(client) = self.clients.get_mut(&owner) {
             client.live = Some(live);
         }

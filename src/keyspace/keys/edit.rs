@@ -99,8 +99,11 @@ impl Keys<'_> {
     /// the key. Tells whether there was a key before.
     pub fn store<T: Collection>(&mut self, key: &[u8], value: T) -> bool {
         let hash = self.hash(key);
-        let existed = !self.gone(hash, key) && self.space.remove(self.db, hash, key);
         let (now, db) = (self.now, self.db);
+        let existed = !self.gone(hash, key) && self.space.dbs[db].peek(hash, key).is_some();
+        if existed && value.is_empty() {
+            self.space.remove(db, hash, key);
+        }
         drop(Edit { space: &mut *self.space, db, hash, key, now, home: Home::New, value });
         existed
     }
@@ -113,16 +116,17 @@ impl<T: Collection> Edit<'_, T> {
     }
 
     fn put_back(&mut self) {
-        let value = std::mem::take(&mut self.value);
+        let mut value = std::mem::take(&mut self.value);
         if value.is_empty() {
             return self.put_nothing(value);
         }
+        let serves = value.serves();
         match self.home {
             Home::New => self.create(value),
             Home::Entry => self.return_to_entry(value),
             Home::Boxed(bytes) => self.return_to_box(value, bytes),
         }
-        if T::SERVES && self.home != Home::New {
+        if serves && self.home != Home::New {
             self.space.ready(self.db, self.key);
         }
     }
@@ -140,9 +144,16 @@ impl<T: Collection> Edit<'_, T> {
         self.space.remove(self.db, self.hash, self.key);
     }
 
+    /// Under a new key, or over what another one held: for walks and LFU that is no new key.
     fn create(&mut self, value: T) {
-        let stamp = self.space.access.born(self.now);
-        let epoch = self.space.walks.epoch;
+        let space = &mut *self.space;
+        let (epoch, stamp) = match space.dbs[self.db].peek(self.hash, self.key) {
+            Some(old) => {
+                let stamp = space.access.accessed(old.access(), self.now, &mut space.rng);
+                (old.epoch(), stamp)
+            }
+            None => (space.walks.epoch, space.access.born(self.now)),
+        };
         let entry = match value.as_packed() {
             Some((kind, bytes)) if bytes.len() <= PACKED_MAX => {
                 let entry = Entry::new(self.key, New::Packed(kind, bytes), None, epoch, stamp);

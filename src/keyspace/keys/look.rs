@@ -1,5 +1,6 @@
 //! A look at a key whatever its type: what TYPE, TTL and OBJECT tell.
 
+use crate::ds::dict::Thin;
 use crate::keyspace::access::{AccessPolicy, idle_ms};
 use crate::keyspace::entry::{Entry, View};
 
@@ -9,13 +10,16 @@ pub struct EntryRef<'a> {
     deadline: Option<i64>,
     stamp: u32,
     bytes: usize,
+    address: usize,
     access: AccessPolicy,
 }
 
 impl<'a> EntryRef<'a> {
     pub(super) fn new(view: View<'a>, entry: &Entry, access: AccessPolicy) -> EntryRef<'a> {
         let (deadline, stamp, bytes) = (entry.deadline(), entry.access(), entry.bytes());
-        EntryRef { view, deadline, stamp, bytes, access }
+        // The key lies in the entry, so it moves when the entry does.
+        let address = entry.key().as_ptr().addr();
+        EntryRef { view, deadline, stamp, bytes, address, access }
     }
 
     /// The type's name, as `TYPE` prints it.
@@ -56,6 +60,16 @@ impl<'a> EntryRef<'a> {
     /// Whether accesses are counted (LFU) rather than dated (LRU).
     pub fn counts_accesses(&self) -> bool {
         self.access.lfu
+    }
+
+    /// The access stamp as it is kept.
+    pub fn stamp(&self) -> u32 {
+        self.stamp
+    }
+
+    /// A number that changes when the entry moves in memory.
+    pub fn address(&self) -> usize {
+        self.address
     }
 
     /// Bytes of the entry and its value.

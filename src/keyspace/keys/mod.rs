@@ -8,8 +8,12 @@
 mod edit;
 mod hashes;
 mod hints;
+mod lists;
 mod look;
+mod sets;
+mod streams;
 mod strings;
+mod zsets;
 
 use super::db::Db;
 use super::effects::{Event, class};
@@ -21,7 +25,7 @@ use crate::resp::request::Argv;
 pub use edit::Edit;
 pub use hints::Hints;
 pub use look::EntryRef;
-pub use strings::{NewStr, Ttl};
+pub use strings::{NewStr, Ttl, make_room};
 
 /// A value type as handlers name it.
 pub trait ValueType {
@@ -139,6 +143,17 @@ impl<'a> Keys<'a> {
         }
     }
 
+    /// Another look at a key that the running command has read: without any effect, so that
+    /// several values can be borrowed together. `None` also when it holds another type.
+    #[inline]
+    pub fn again<T: ValueType>(&self, key: &[u8]) -> Option<T::Ref<'_>> {
+        let entry = self.db().peek(self.db().dict.hash(key), key)?;
+        if entry.expired(self.now) {
+            return None;
+        }
+        T::view(view_of(&entry)).ok()
+    }
+
     /// The value of type `T` that a write is going to change; not counted as a read.
     #[inline]
     pub fn for_write<T: ValueType>(&mut self, key: &[u8]) -> Result<Option<T::Ref<'_>>, Error> {
@@ -240,6 +255,7 @@ impl<'a> Keys<'a> {
             space.walks.before_removal(source.table, position, &entry);
         }
         let Some(entry) = source.take(hash, from) else { return };
+        space.ready(self.db, from);
         let epoch = space.walks.epoch;
         self.replace(to_db, entry.renamed(to, epoch));
     }
@@ -311,6 +327,11 @@ impl<'a> Keys<'a> {
 
     /// The whole keyspace, for work on databases rather than keys.
     pub fn space(&mut self) -> &mut Keyspace {
+        self.space
+    }
+
+    /// The whole keyspace, to look at.
+    pub(in crate::keyspace) fn keyspace(&self) -> &Keyspace {
         self.space
     }
 

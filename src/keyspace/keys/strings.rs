@@ -65,6 +65,9 @@ impl Keys<'_> {
             }
             None => (None, space.walks.epoch, space.access.born(self.now)),
         };
+        if let Ttl::At(at) = ttl {
+            space.late_deadline |= at < self.now;
+        }
         let deadline = match ttl {
             Ttl::Clear => None,
             Ttl::Keep => deadline,
@@ -114,6 +117,33 @@ impl Keys<'_> {
         done
     }
 
+    /// Changes the bytes of a string without moving it, after it grew to `end` bytes by zeros if it
+    /// was shorter. The caller made sure that the key holds a string or nothing.
+    pub fn patch_string(&mut self, key: &[u8], end: usize, f: impl FnOnce(&mut [u8])) {
+        let hash = self.hash(key);
+        let absent = self.gone(hash, key);
+        let dict = &mut self.space.dbs[self.db].dict;
+        if let Some(mut slot) = dict.find_mut(hash, key) {
+            let bytes = match slot.view() {
+                View::Boxed(_) => match slot.boxed_mut() {
+                    Some(Value::Str(BigStr::Owned(bytes))) => Some(bytes.as_mut_slice()),
+                    _ => None,
+                },
+                _ => slot.short_mut(),
+            };
+            if let Some(bytes) = bytes.filter(|bytes| !absent && bytes.len() >= end) {
+                return f(bytes);
+            }
+        }
+        self.edit_string(key, |bytes| {
+            if bytes.len() < end {
+                make_room(bytes, end);
+                bytes.resize(end, 0);
+            }
+            f(bytes);
+        });
+    }
+
     /// Changes the bytes of a string, which starts empty when the key is missing. The caller made
     /// sure that it holds a string.
     pub fn edit_string<R>(&mut self, key: &[u8], f: impl FnOnce(&mut Vec<u8>) -> R) -> R {
@@ -142,6 +172,16 @@ impl Keys<'_> {
             Entry::new(entry.key(), raw, entry.deadline(), entry.epoch(), entry.access())
         });
         result.expect("the key was just seen")
+    }
+}
+
+/// Room for a string that grows to `end` bytes, and more in advance: as much again while it is
+/// small, an eighth of a large one.
+pub fn make_room(bytes: &mut Vec<u8>, end: usize) {
+    const SMALL: usize = 1 << 20;
+    if end > bytes.capacity() {
+        let ahead = if end < SMALL { end } else { end / 8 };
+        bytes.reserve_exact(end - bytes.len() + ahead);
     }
 }
 

@@ -5,8 +5,12 @@ use super::super::convert::to_integer;
 use super::super::lua::{Kind, Lua, Native, Raise, guard};
 use super::{check_integer, check_string, optional_integer, out_of_memory};
 
-const FUNCTIONS: &[(&str, Native)] =
-    &[("pack", pack), ("unpack", unpack), ("unpack_one", unpack_one), ("unpack_limit", unpack_limit)];
+const FUNCTIONS: &[(&str, Native)] = &[
+    ("pack", pack),
+    ("unpack", unpack),
+    ("unpack_one", unpack_one),
+    ("unpack_limit", unpack_limit),
+];
 
 /// Tables nested deeper are written as nil.
 const NESTING_MAX: usize = 16;

@@ -233,11 +233,7 @@ fn unpack(lua: &mut Lua) -> Result<i32, Raise> {
 
 fn integer(bytes: &[u8], little: bool, signed: bool) -> f64 {
     let join = |value: u64, byte: &u8| value << 8 | u64::from(*byte);
-    let value = if little {
-        bytes.iter().rev().fold(0, join)
-    } else {
-        bytes.iter().fold(0, join)
-    };
+    let value = if little { bytes.iter().rev().fold(0, join) } else { bytes.iter().fold(0, join) };
     if !signed {
         return value as f64;
     }

@@ -69,6 +69,11 @@ impl Machine {
         self.states[which as usize].as_mut().map(State::lua)
     }
 
+    /// Bytes an interpreter holds.
+    pub fn held_bytes(&self, which: Which) -> usize {
+        self.states[which as usize].as_ref().map_or(0, State::held_bytes)
+    }
+
     /// Throws an interpreter away with all it holds.
     pub fn forget(&mut self, which: Which) {
         assert!(!self.stack.amid(), "no script runs");

@@ -54,6 +54,11 @@ impl State {
         }
     }
 
+    /// Bytes it holds, as it counts itself.
+    pub fn held_bytes(&self) -> usize {
+        Lua { l: self.l.as_ptr() }.held_bytes()
+    }
+
     /// The hook looks at its usual pace again.
     pub fn calm(&mut self) {
         let l = self.l.as_ptr();
@@ -180,9 +185,8 @@ pub(super) unsafe extern "C-unwind" fn enter(l: *mut ffi::lua_State) -> c_int {
 /// Runs a native function and turns its error into a value on top and a code.
 unsafe fn run(l: *mut ffi::lua_State) -> c_int {
     // SAFETY: the first upvalue of every native function is its address (`push_native`).
-    let native: Native = unsafe {
-        std::mem::transmute(ffi::lua_touserdata(l, ffi::lua_upvalueindex(1)))
-    };
+    let native: Native =
+        unsafe { std::mem::transmute(ffi::lua_touserdata(l, ffi::lua_upvalueindex(1))) };
     let mut lua = Lua { l };
     lua.shared().native += 1;
     // A panic is a fault of ours; it may not cross frames of C.

@@ -1,0 +1,247 @@
+//! Strings as arrays of bits: single bits, counts, searches, combinations.
+//!
+//! Bit 0 is the highest bit of the first byte. Beyond the end all bits are zero.
+
+use crate::base::error::Error;
+use crate::base::num::parse_i64;
+use crate::ds::bits;
+use crate::engine::args::Args;
+use crate::engine::cx::{CmdResult, DataCx, Outcome, Propagate};
+use crate::engine::keyspec::KeySpec;
+use crate::engine::spec::{Spec, cat, flag};
+use crate::keyspace::effects::{Event, class};
+use crate::keyspace::keys::{Keys, NewStr, Ttl};
+use crate::value::limits::Limits;
+use crate::value::string::{Str, StrRef};
+use std::ops::Range;
+
+const READ_KEY: &[KeySpec] = &[KeySpec::at(1).ro().access()];
+
+const fn bitmap(spec: Spec) -> Spec {
+    spec.acl(cat::BITMAP).group("bitmap")
+}
+
+/// The commands of this family.
+pub const SPECS: &[Spec] = &[
+    bitmap(Spec::data("setbit", 4, setbit).flags(flag::WRITE | flag::DENYOOM))
+        .keys(&[KeySpec::at(1).rw().access().update()])
+        .since("2.2.0")
+        .summary("Sets or clears one bit of a string and gives what it was."),
+    bitmap(Spec::data("getbit", 3, getbit).flags(flag::READONLY | flag::FAST))
+        .keys(READ_KEY)
+        .since("2.2.0")
+        .summary("Gives one bit of a string."),
+    bitmap(Spec::data("bitcount", -2, bitcount).flags(flag::READONLY))
+        .keys(READ_KEY)
+        .since("2.6.0")
+        .summary("Counts the ones in a string or in a part of it."),
+    bitmap(Spec::data("bitpos", -3, bitpos).flags(flag::READONLY))
+        .keys(READ_KEY)
+        .since("2.8.7")
+        .summary("Finds the first one or zero in a string or in a part of it."),
+    bitmap(Spec::data("bitop", -4, bitop).flags(flag::WRITE | flag::DENYOOM))
+        .keys(&[KeySpec::at(2).ow().update(), KeySpec::range(3, -1, 1).ro().access()])
+        .since("2.6.0")
+        .summary("Combines strings bit by bit and keeps the result."),
+];
+
+/// A place among bits. `width` above 0 allows `#n`, which counts in fields of that many bits.
+pub(super) fn bit_offset(word: &[u8], width: u32, limits: &Limits) -> Result<u64, Error> {
+    const OUT_OF_RANGE: Error = Error::fixed("ERR bit offset is not an integer or out of range");
+    let (digits, unit) = match word.strip_prefix(b"#") {
+        Some(digits) if width > 0 => (digits, i64::from(width)),
+        _ => (word, 1),
+    };
+    let offset = parse_i64(digits).and_then(|n| n.checked_mul(unit));
+    let offset = offset.and_then(|n| u64::try_from(n).ok());
+    offset.filter(|n| n >> 3 < limits.max_string_len).ok_or(OUT_OF_RANGE)
+}
+
+/// Whether the bit at `offset` is set.
+fn bit_of(bytes: &[u8], offset: u64) -> bool {
+    let byte = usize::try_from(offset >> 3).ok().and_then(|at| bytes.get(at));
+    byte.is_some_and(|byte| byte >> (7 - (offset & 7)) & 1 == 1)
+}
+
+fn setbit(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
+    const NO_BIT: Error = Error::fixed("ERR bit is not an integer or out of range");
+    let offset = bit_offset(args.get(2), 0, cx.limits)?;
+    let on = match args.int(3) {
+        Ok(0) => false,
+        Ok(1) => true,
+        _ => return Err(NO_BIT),
+    };
+    let (key, end) = (args.get(1), (offset >> 3) as usize + 1);
+    let old = cx
+        .keys
+        .for_write::<Str>(key)?
+        .map(|value| (value.len(), value.with_bytes(|bytes| bit_of(bytes, offset))));
+    let was = old.is_some_and(|(_, was)| was);
+    cx.out.int(i64::from(was));
+    // A bit that is as it should be makes the encoding `raw` all the same.
+    cx.keys.patch_string(key, end, |bytes| {
+        let mask = 1 << (7 - (offset & 7));
+        let byte = &mut bytes[end - 1];
+        *byte = if on { *byte | mask } else { *byte & !mask };
+    });
+    if was == on && old.is_some_and(|(len, _)| len >= end) {
+        return Ok(Outcome::Unchanged);
+    }
+    cx.keys.touch(key, Event::new(class::STRING, "setbit"));
+    Ok(Outcome::Changed(Propagate::Verbatim))
+}
+
+fn getbit(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
+    let offset = bit_offset(args.get(2), 0, cx.limits)?;
+    let value = cx.keys.read::<Str>(args.get(1))?;
+    let bit = value.is_some_and(|value| value.with_bytes(|bytes| bit_of(bytes, offset)));
+    cx.out.int(i64::from(bit));
+    Ok(Outcome::Unchanged)
+}
+
+/// Whether places count bits and not bytes.
+fn unit(word: &[u8]) -> Result<bool, Error> {
+    if word.eq_ignore_ascii_case(b"bit") {
+        Ok(true)
+    } else if word.eq_ignore_ascii_case(b"byte") {
+        Ok(false)
+    } else {
+        Err(Error::Syntax)
+    }
+}
+
+/// The bits between two inclusive places of a string of `len` bytes, negative places counted from
+/// the end.
+fn bits_between(start: i64, end: i64, in_bits: bool, len: usize) -> Range<u64> {
+    let total = len as i64 * if in_bits { 8 } else { 1 };
+    let place = |i: i64| if i < 0 { i.saturating_add(total).max(0) } else { i };
+    let (start, end) = (place(start), place(end).min(total - 1));
+    if start > end {
+        return 0..0;
+    }
+    let (start, end) = (start as u64, end as u64 + 1);
+    if in_bits { start..end } else { start * 8..end * 8 }
+}
+
+/// A missing key answers before a word behind it can be wrong.
+fn bitcount(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
+    let Some(value) = cx.keys.read::<Str>(args.get(1))? else {
+        cx.out.int(0);
+        return Ok(Outcome::Unchanged);
+    };
+    let range = match args.len() {
+        2 => 0..8 * value.len() as u64,
+        4 | 5 => {
+            let (start, end) = (args.int(2)?, args.int(3)?);
+            // Both behind the start and the wrong way round: not to be pulled to the first bit.
+            if start < 0 && end < 0 && start > end {
+                0..0
+            } else {
+                let in_bits = if args.len() == 5 { unit(args.get(4))? } else { false };
+                bits_between(start, end, in_bits, value.len())
+            }
+        }
+        _ => return Err(Error::Syntax),
+    };
+    let ones = value.with_bytes(|bytes| bits::count_ones_in(bytes, range));
+    cx.out.int(ones as i64);
+    Ok(Outcome::Unchanged)
+}
+
+/// A missing key answers before a place can be wrong, but not before the bit is.
+fn bitpos(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
+    let bit = match args.int(2)? {
+        0 => false,
+        1 => true,
+        _ => return Err(Error::fixed("ERR The bit argument must be 1 or 0.")),
+    };
+    let Some(value) = cx.keys.read::<Str>(args.get(1))? else {
+        cx.out.int(if bit { -1 } else { 0 });
+        return Ok(Outcome::Unchanged);
+    };
+    let (range, open) = searched(args, value.len())?;
+    let found = value.with_bytes(|bytes| bits::first_bit(bytes, bit, range.clone()));
+    cx.out.int(match found {
+        Some(place) => place as i64,
+        // Zeros follow the string, unless its end was said to be the end of the search.
+        None if !bit && open && !range.is_empty() => range.end as i64,
+        None => -1,
+    });
+    Ok(Outcome::Unchanged)
+}
+
+/// Where to search, and whether the search may go on behind the string.
+fn searched(args: &Args<'_>, len: usize) -> Result<(Range<u64>, bool), Error> {
+    match args.len() {
+        3 => Ok((0..8 * len as u64, true)),
+        4..=6 => {
+            let start = args.int(3)?;
+            let in_bits = if args.len() == 6 { unit(args.get(5))? } else { false };
+            let open = args.len() == 4;
+            let end = if open { len as i64 - 1 } else { args.int(4)? };
+            Ok((bits_between(start, end, in_bits, len), open))
+        }
+        _ => Err(Error::Syntax),
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Op {
+    And,
+    Or,
+    Xor,
+    Not,
+}
+
+fn bitop(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
+    let named = [("and", Op::And), ("or", Op::Or), ("xor", Op::Xor), ("not", Op::Not)];
+    let op = named.iter().find(|(name, _)| args.is(1, name)).ok_or(Error::Syntax)?.1;
+    if op == Op::Not && args.len() != 4 {
+        return Err(Error::fixed("ERR BITOP NOT must be called with a single source key."));
+    }
+    for i in 3..args.len() {
+        cx.keys.read::<Str>(args.get(i))?;
+    }
+    let result = combined(&cx.keys, args, op);
+    let (target, len) = (args.get(2), result.len());
+    if len > 0 {
+        cx.keys.set_string(target, NewStr::Raw(result), Ttl::Clear);
+        cx.keys.touch(target, Event::new(class::STRING, "set"));
+    } else if cx.keys.delete(target) {
+        cx.keys.touch(target, Event::new(class::GENERIC, "del"));
+    } else {
+        cx.out.int(0);
+        return Ok(Outcome::Unchanged);
+    }
+    cx.out.int(len as i64);
+    Ok(Outcome::Changed(Propagate::Verbatim))
+}
+
+/// The strings under the keys from place 3 on, all as long as the longest, combined.
+fn combined(keys: &Keys<'_>, args: &Args<'_>, op: Op) -> Vec<u8> {
+    let source = |i: usize| keys.again::<Str>(args.get(i)).unwrap_or(StrRef::Bytes(b""));
+    let longest = (3..args.len()).map(|i| source(i).len()).max().unwrap_or(0);
+    let mut result = vec![0; longest];
+    source(3).with_bytes(|bytes| result[..bytes.len()].copy_from_slice(bytes));
+    if op == Op::Not {
+        result.iter_mut().for_each(|byte| *byte = !*byte);
+    }
+    for i in 4..args.len() {
+        source(i).with_bytes(|bytes| combine(&mut result, bytes, op));
+    }
+    result
+}
+
+fn combine(result: &mut [u8], other: &[u8], op: Op) {
+    let (both, rest) = result.split_at_mut(other.len());
+    let pairs = both.iter_mut().zip(other);
+    match op {
+        Op::And => {
+            pairs.for_each(|(to, from)| *to &= from);
+            rest.fill(0);
+        }
+        Op::Or => pairs.for_each(|(to, from)| *to |= from),
+        Op::Xor => pairs.for_each(|(to, from)| *to ^= from),
+        Op::Not => {}
+    }
+}

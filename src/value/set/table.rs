@@ -1,0 +1,114 @@
+//! The table of a large set: members in hash order, and the sum of their sizes.
+
+use crate::base::hash::Seed;
+use crate::base::rng::Rng;
+use crate::ds::dict::{self, Dict};
+use crate::ds::listpack::Item;
+use crate::ds::member::{Member, bytes_of};
+
+/// Members by hash.
+pub struct Table {
+    seed: Seed,
+    dict: Dict<Member>,
+    /// Memory of all members.
+    members_bytes: usize,
+}
+
+impl std::fmt::Debug for Table {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Table({} members)", self.len())
+    }
+}
+
+/// The members of a table.
+pub struct Members<'a>(dict::Iter<'a, Member>);
+
+impl<'a> Iterator for Members<'a> {
+    type Item = &'a [u8];
+
+    #[inline]
+    fn next(&mut self) -> Option<&'a [u8]> {
+        self.0.next().map(|member| bytes_of(&member))
+    }
+}
+
+impl Table {
+    /// An empty table.
+    pub fn new(seed: Seed) -> Table {
+        Table { seed, dict: Dict::new(seed), members_bytes: 0 }
+    }
+
+    /// How many members there are.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.dict.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.dict.is_empty()
+    }
+
+    /// Memory of the table and its members.
+    pub fn bytes(&self) -> usize {
+        size_of::<Table>() - size_of::<Dict<Member>>() + self.dict.bytes() + self.members_bytes
+    }
+
+    /// Whether a text is a member.
+    #[inline]
+    pub fn contains(&self, text: &[u8]) -> bool {
+        self.dict.find(self.dict.hash(text), text).is_some()
+    }
+
+    /// Adds a text; false when it is there.
+    #[inline]
+    pub fn insert(&mut self, text: &[u8]) -> bool {
+        let hash = self.dict.hash(text);
+        let (_, new) = self.dict.find_or_insert_with(hash, text, || Member::new(text));
+        if new {
+            self.members_bytes += Member::footprint(text.len());
+        }
+        new
+    }
+
+    /// Takes a text out; false when it is not there.
+    #[inline]
+    pub fn remove(&mut self, text: &[u8]) -> bool {
+        let found = self.dict.remove(self.dict.hash(text), text).is_some();
+        if found {
+            self.members_bytes -= Member::footprint(text.len());
+        }
+        found
+    }
+
+    /// A member, each equally likely.
+    pub fn random(&self, rng: &mut Rng) -> Option<&[u8]> {
+        self.dict.random(rng).map(|member| bytes_of(&member))
+    }
+
+    /// The members in no useful order.
+    pub fn iter(&self) -> Members<'_> {
+        Members(self.dict.iter())
+    }
+
+    /// One step of a scan in hash order.
+    pub fn scan(&self, cursor: u64, f: &mut impl FnMut(Item<'_>)) -> u64 {
+        self.dict.scan(cursor, &mut |member| f(Item::Bytes(member.bytes())))
+    }
+
+    /// An independent copy.
+    pub fn duplicate(&self) -> Table {
+        let mut copy = Table::new(self.seed);
+        for text in self.iter() {
+            copy.insert(text);
+        }
+        copy
+    }
+
+    /// Asserts every invariant.
+    pub fn check(&self) {
+        self.dict.check();
+        let sum: usize = self.iter().map(|text| Member::footprint(text.len())).sum();
+        assert_eq!(self.members_bytes, sum, "the sum of the members' sizes");
+    }
+}
