@@ -233,7 +233,7 @@ fn set_repl(lua: &mut Lua) -> Result<i32, Raise> {
     if flags & !REPL_ALL != 0 {
         return raise(
             lua,
-            "Invalid replication flags. Please use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.",
+            "Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.",
         );
     }
     lua.shared().repl = flags;
@@ -245,10 +245,10 @@ fn log(lua: &mut Lua) -> Result<i32, Raise> {
     if count < 2 {
         return raise(lua, "redis.log() requires two arguments or more.");
     }
-    if lua.kind(1) != Kind::Number {
+    let Some(level) = lua.number(1) else {
         return raise(lua, "First argument must be a number (log level).");
-    }
-    let level = lua.number(1).unwrap_or(0.0) as i32;
+    };
+    let level = level as i32;
     if !(0..LEVELS.len() as i32).contains(&level) {
         return raise(lua, "Invalid log level.");
     }

@@ -103,10 +103,11 @@ fn guard_base(lua: &mut Lua) {
 /// Our libraries, and our parts of Lua's.
 fn open_ours(lua: &mut Lua) {
     lua.get_field(-1, "table");
-    for name in ["insert", "remove", "sort", "setn"] {
+    for name in ["insert", "setn"] {
         guard::wrap(lua, name, Access::Writes);
     }
-    for name in ["foreach", "foreachi", "concat", "getn", "maxn"] {
+    // A guarded table has no items that could be removed or sorted.
+    for name in ["foreach", "foreachi", "concat", "getn", "maxn", "remove", "sort"] {
         guard::wrap(lua, name, Access::Reads);
     }
     lua.pop(1);

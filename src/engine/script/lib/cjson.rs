@@ -211,7 +211,7 @@ fn value(lua: &mut Lua, settings: &Settings, depth: i64, json: &mut Vec<u8>) -> 
 
 fn table(lua: &mut Lua, settings: &Settings, depth: i64, json: &mut Vec<u8>) -> Result<(), Raise> {
     if depth > settings.depth || !lua.reserve(6) {
-        return Err(Raise::texts(format!("Cannot serialise, excessive depth ({depth})")));
+        return Err(Raise::texts(format!("Cannot serialise, excessive nesting ({depth})")));
     }
     if lua.shared().exceeds(json.len()) {
         return Err(out_of_memory());

@@ -246,7 +246,10 @@ impl Parser {
         if self.depth <= self.depth_max && lua.reserve(6) {
             return Ok(());
         }
-        Err(Raise::texts(format!("Found too many nested data structures ({})", self.depth)))
+        let (depth, at) = (self.depth, self.at);
+        Err(Raise::texts(format!(
+            "Found too many nested data structures ({depth}) at character {at}"
+        )))
     }
 
     fn object(&mut self, lua: &mut Lua) -> Result<(), Raise> {

@@ -157,28 +157,28 @@ fn shape(lua: &mut Lua) -> (usize, bool) {
 }
 
 fn unpack(lua: &mut Lua) -> Result<i32, Raise> {
-    unpack_some(lua, None, 0)
+    unpack_some(lua, 0, 0)
 }
 
 fn unpack_one(lua: &mut Lua) -> Result<i32, Raise> {
     let offset = optional_integer(lua, 2, 0)?;
     lua.set_top(1);
-    unpack_some(lua, Some(1), offset)
+    unpack_some(lua, 1, offset)
 }
 
 fn unpack_limit(lua: &mut Lua) -> Result<i32, Raise> {
     let limit = check_integer(lua, 2)?;
     let offset = optional_integer(lua, 3, 0)?;
     lua.set_top(1);
-    unpack_some(lua, Some(limit), offset)
+    unpack_some(lua, limit, offset)
 }
 
-/// Pushes the values of a stream, at most so many from an offset on; with a limit, the offset to go
-/// on from comes first.
-fn unpack_some(lua: &mut Lua, limit: Option<i64>, offset: i64) -> Result<i32, Raise> {
+/// Pushes the values of a stream, at most so many from an offset on, behind the offset to go on
+/// from; with neither limit nor offset all values and nothing else.
+fn unpack_some(lua: &mut Lua, limit: i64, offset: i64) -> Result<i32, Raise> {
     check_string(lua, 1)?;
     let len = lua.len(1);
-    if offset < 0 || limit.is_some_and(|limit| limit < 0) {
+    if offset < 0 || limit < 0 {
         return Err(Raise::texts(format!(
             "Invalid request to unpack with offset of {offset} and limit of {len}."
         )));
@@ -190,8 +190,8 @@ fn unpack_some(lua: &mut Lua, limit: Option<i64>, offset: i64) -> Result<i32, Ra
     }
     let data = lua.bytes(1).unwrap_or(b"").to_vec();
     let mut rest = &data[offset as usize..];
-    let all = limit.is_none();
-    let most = limit.unwrap_or(i64::from(i32::MAX));
+    let all = limit == 0 && offset == 0;
+    let most = if all { i64::from(i32::MAX) } else { limit };
     let before = lua.top();
     let mut count = 0;
     while !rest.is_empty() && i64::from(count) < most {
@@ -306,7 +306,8 @@ fn unpack_scalar(lua: &mut Lua, rest: &mut &[u8]) -> Result<Option<Open>, Raise>
         }
         0xCC..=0xCF => {
             let value = number(rest, 1 << (tag - 0xCC))?;
-            lua.push_number(value as f64);
+            // The widest ones are taken for signed.
+            lua.push_number(if tag == 0xCF { value as i64 as f64 } else { value as f64 });
         }
         0xD0..=0xD3 => {
             let bytes = 1 << (tag - 0xD0);

@@ -112,6 +112,8 @@ impl Format {
 
 fn pack(lua: &mut Lua) -> Result<i32, Raise> {
     let mut format = Format::of(lua)?;
+    // What is missing reads as nil.
+    lua.push_nil();
     let mut packed: Vec<u8> = Vec::new();
     let mut argument = 1;
     while let Some(item) = format.next()? {
@@ -258,8 +260,8 @@ fn size(lua: &mut Lua) -> Result<i32, Raise> {
     while let Some(item) = format.next()? {
         at = at.saturating_add(format.padding(at, &item));
         match (item.option, item.size) {
-            (b's', _) => return Err(Raise::arg(1, "variable-size format in size()")),
-            (b'c', 0) => return Err(Raise::arg(1, "variable-length format in size()")),
+            (b's', _) => return Err(Raise::arg(1, "option 's' has no fixed size")),
+            (b'c', 0) => return Err(Raise::arg(1, "option 'c0' has no fixed size")),
             (option, _) if !option.is_ascii_alphanumeric() => format.steer(option)?,
             _ => {}
         }

@@ -144,7 +144,10 @@ unsafe extern "C-unwind" fn pcall(l: *mut ffi::lua_State) -> c_int {
     // SAFETY: this frame owns nothing, so errors may leave it.
     unsafe {
         if ffi::lua_gettop(l) == 0 {
-            return ffi::luaL_argerror(l, 1, c"value expected".as_ptr());
+            // Redis calls a mark of its own in this case.
+            ffi::lua_pushboolean(l, 0);
+            ffi::lua_pushstring_(l, c"attempt to call a boolean value".as_ptr());
+            return 2;
         }
         let arguments = ffi::lua_gettop(l) - 1;
         if ffi::lua_pcall(l, arguments, ffi::LUA_MULTRET, 0) == 0 {
