@@ -90,7 +90,7 @@ fn guard_base(lua: &mut Lua) {
     ] {
         guard::wrap(lua, name, access);
     }
-    guard::set_pcall(lua, "pcall");
+    guard::set_protected_calls(lua);
     api::fields(lua, BASE);
     // `pairs` hands out the plain `next` for plain tables.
     lua.push_value(globals + 1);

@@ -73,7 +73,7 @@ impl<'a> Matcher<'a> {
         if self.steps >= PAUSE_EVERY {
             self.steps = 0;
             if !self.pauser.pause() {
-                return Err(self.pauser.stopped());
+                return Err(Raise::Stop);
             }
         }
         Ok(())

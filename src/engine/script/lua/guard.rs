@@ -10,7 +10,7 @@
 //!
 //! Invariant: no value that a script can get hold of is a real table behind a guarded one.
 
-use super::{Lua, Raise};
+use super::{Lua, Raise, state};
 use mlua_sys as ffi;
 use std::ffi::{CStr, c_int, c_void};
 
@@ -99,11 +99,14 @@ pub fn wrap(lua: &mut Lua, name: &str, access: Access) {
     lua.set_field(-2, name);
 }
 
-/// Puts the protected call of scripts into a field of the table on top.
-pub fn set_pcall(lua: &mut Lua, name: &str) {
-    // SAFETY: it needs no upvalue.
+/// Puts the protected calls of scripts into the table on top.
+pub fn set_protected_calls(lua: &mut Lua) {
+    // SAFETY: they need no upvalue.
     unsafe { ffi::lua_pushcclosure(lua.l, pcall, 0) };
-    lua.set_field(-2, name);
+    lua.set_field(-2, "pcall");
+    // SAFETY: as above.
+    unsafe { ffi::lua_pushcclosure(lua.l, xpcall, 0) };
+    lua.set_field(-2, "xpcall");
 }
 
 /// Calls the function a wrapper stands for, in the wrapper's own frame, so that its messages name
@@ -169,6 +172,37 @@ unsafe extern "C-unwind" fn pcall(l: *mut ffi::lua_State) -> c_int {
         ffi::lua_insert(l, -2);
         2
     }
+}
+
+/// A protected call with a handler of errors.
+unsafe extern "C-unwind" fn xpcall(l: *mut ffi::lua_State) -> c_int {
+    // SAFETY: this frame owns nothing, so errors may leave it; the wrapped handler finds the
+    // script's as its upvalue.
+    unsafe {
+        ffi::luaL_checkany(l, 2);
+        ffi::lua_settop(l, 2);
+        ffi::lua_pushcclosure(l, handler, 1);
+        ffi::lua_insert(l, 1);
+        let status = ffi::lua_pcall(l, 0, ffi::LUA_MULTRET, 1);
+        ffi::lua_pushboolean(l, c_int::from(status == 0));
+        ffi::lua_replace(l, 1);
+        ffi::lua_gettop(l)
+    }
+}
+
+/// Calls a script's handler of errors unless the script is to be stopped: the error that stops it
+/// comes from a hook, in which no other hook runs, so that a handler could not be interrupted.
+unsafe extern "C-unwind" fn handler(l: *mut ffi::lua_State) -> c_int {
+    // SAFETY: as in `xpcall`.
+    unsafe {
+        if (*state::shared_of(l)).stop.is_none() {
+            ffi::lua_settop(l, 1);
+            ffi::lua_pushvalue(l, ffi::lua_upvalueindex(1));
+            ffi::lua_insert(l, 1);
+            ffi::lua_call(l, 1, 1);
+        }
+    }
+    1
 }
 
 /// The value of a key, metamethods included.

@@ -79,6 +79,8 @@ pub enum Raise {
     Arg(i32, Cow<'static, [u8]>),
     /// The value on top of the stack.
     Top,
+    /// The script is to stop, as `Shared::stop` says.
+    Stop,
 }
 
 impl Raise {

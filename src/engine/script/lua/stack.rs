@@ -160,9 +160,4 @@ impl Pauser {
     pub fn pause(&self) -> bool {
         pause(&mut Lua { l: self.l })
     }
-
-    /// The error that stops it.
-    pub fn stopped(&self) -> super::Raise {
-        super::Raise::text(Lua { l: self.l }.shared().stop.unwrap_or("ERR stopped"))
-    }
 }

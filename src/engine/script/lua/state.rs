@@ -140,14 +140,13 @@ unsafe extern "C-unwind" fn hook(l: *mut ffi::lua_State, _: *mut ffi::lua_Debug)
     // it owned, and this frame owns nothing.
     unsafe {
         ffi::lua_sethook(l, Some(hook), ffi::LUA_MASKCOUNT, 1);
-        push_stop(l);
+        push_stop(&mut Lua { l });
         ffi::lua_error(l)
     }
 }
 
 /// Pushes the error that stops a script.
-unsafe fn push_stop(l: *mut ffi::lua_State) {
-    let mut lua = Lua { l };
+fn push_stop(lua: &mut Lua) {
     let text = lua.shared().stop.unwrap_or_default();
     lua.reserve(4);
     lua.new_table(0, 1);
@@ -195,6 +194,10 @@ unsafe fn run(l: *mut ffi::lua_State) -> c_int {
     let code = match outcome {
         Ok(results) => results,
         Err(Raise::Top) => TOP,
+        Err(Raise::Stop) => {
+            push_stop(&mut lua);
+            TOP
+        }
         Err(Raise::Bare(text)) => push_text(&mut lua, &text, TOP),
         Err(Raise::Text(text)) => push_text(&mut lua, &text, PLACED),
         Err(Raise::Arg(number, text)) => push_text(&mut lua, &text, ARGUMENT - number),
