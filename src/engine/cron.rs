@@ -31,6 +31,11 @@ impl Engine {
     /// Does what is due; returns the microseconds until something is due again, `None` for never.
     pub fn tick(&mut self) -> Option<u64> {
         let began_ns = self.refresh_clock();
+        if self.scripts.suspended() {
+            // The keyspace stands still, and nobody stops waiting.
+            self.round_of_clients();
+            return Some(0);
+        }
         self.end_pause_in_time();
         self.rest_after_late_deadline();
         let more = self.expire_due();

@@ -27,6 +27,7 @@ pub mod pause;
 pub mod persist;
 pub mod pubsub;
 pub mod reconfigure;
+pub mod script;
 pub mod session;
 pub mod shutdown;
 pub mod slowlog;
@@ -127,6 +128,7 @@ pub struct Engine {
     pub table: &'static Table,
     pub(crate) clients: Clients,
     pub(crate) pubsub: PubSub,
+    pub(crate) scripts: script::Scripts,
     now_ms: i64,
     now_us: u64,
     next_id: u64,
@@ -187,6 +189,7 @@ impl Engine {
             table,
             clients: Clients::default(),
             pubsub: PubSub::default(),
+            scripts: script::Scripts::default(),
             now_ms,
             now_us,
             next_id: 0,
@@ -344,7 +347,10 @@ impl Engine {
 
     /// Whether there is work that does not wait for time or the network.
     pub fn has_ready(&self) -> bool {
-        !self.ready.is_empty() || !self.works.is_empty() || self.keyspace.has_garbage()
+        !self.ready.is_empty()
+            || !self.works.is_empty()
+            || self.keyspace.has_garbage()
+            || self.scripts.suspended()
     }
 
     /// A client's output.

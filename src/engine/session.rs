@@ -10,6 +10,8 @@ use crate::resp::request::Argv;
 pub enum Origin {
     /// A connected client.
     Client(ClientId),
+    /// A script, called by this client.
+    Script(Option<ClientId>),
     /// The append-only file, while it is loaded.
     AofLoad,
 }
@@ -19,7 +21,7 @@ impl Origin {
     pub fn client(self) -> Option<ClientId> {
         match self {
             Origin::Client(id) => Some(id),
-            Origin::AofLoad => None,
+            Origin::Script(_) | Origin::AofLoad => None,
         }
     }
 }
@@ -61,6 +63,17 @@ impl Session {
     /// A session on database 0.
     pub fn new(origin: Origin, authenticated: bool) -> Session {
         Session { db: 0, authenticated, origin, txn: None, at_once: false }
+    }
+
+    /// The session of a script that this one calls: its SELECT lasts no longer than the script.
+    pub fn of_script(caller: &Session) -> Session {
+        Session {
+            db: caller.db,
+            authenticated: true,
+            origin: Origin::Script(caller.origin.client()),
+            txn: None,
+            at_once: true,
+        }
     }
 
     /// A command was refused before it ran: the transaction it was meant for cannot succeed.

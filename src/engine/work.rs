@@ -87,7 +87,9 @@ impl Engine {
 
     /// The work that was suspended last is a call of `spec`, whose first slice took so long.
     pub(super) fn note_cost(&mut self, spec: &'static Spec, nanos: u64, call: Argv) {
-        if let Some(held) = self.works.back_mut() {
+        if self.scripts.suspended() {
+            self.note_script_cost(spec, nanos);
+        } else if let Some(held) = self.works.back_mut() {
             held.cost = Some(Cost { spec, nanos, call });
         }
     }
@@ -193,7 +195,7 @@ impl Engine {
     }
 
     /// The answer of a client's long work is complete: what was held back follows it.
-    fn answered(&mut self, id: ClientId) {
+    pub(super) fn answered(&mut self, id: ClientId) {
         let Some(client) = self.clients.get_mut(&id) else { return };
         client.replying = false;
         if let (Some(mut late), Some(live)) = (client.held_back.take(), &mut client.live) {
