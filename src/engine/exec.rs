@@ -323,6 +323,7 @@ impl Engine {
             rng: &mut self.rng,
             limits: &self.limits,
             now: self.now_ms,
+            caller: session.origin.caller(),
         };
         run(&mut cx, args)
     }
