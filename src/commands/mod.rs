@@ -16,6 +16,7 @@ pub mod hash;
 pub mod hll;
 pub mod list;
 pub mod lolwut;
+pub mod memory;
 pub mod module;
 pub mod object;
 pub mod pubsub;
@@ -58,6 +59,7 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
         pubsub::SPECS,
         transaction::SPECS,
         server::SPECS,
+        memory::SPECS,
         config::SPECS,
         debug::SPECS,
         command::SPECS,

@@ -33,7 +33,7 @@ impl Engine {
         let began_ns = self.refresh_clock();
         self.end_pause_in_time();
         self.rest_after_late_deadline();
-        let more = self.expire_due();
+        let more = self.expire_due() | self.go_on_making_room();
         self.time_out_blocked();
         self.serve_ready();
         self.broadcast_invalid();

@@ -25,6 +25,7 @@ impl Engine {
         let began_ns = self.refresh_clock();
         self.calls.restart(began_ns);
         self.sample();
+        self.room_pass();
         let mut left = self.ready.len();
         while left > 0 {
             let group = self.plan_ahead().min(left).max(1);
@@ -200,6 +201,7 @@ impl Engine {
         if let Some(client) = id.and_then(|id| self.clients.get_mut(&id)) {
             client.last_command = spec.full_name;
         }
+        self.room_for(session, spec);
         match gate::admit(&gate::Call { engine: self, session, proto: out.proto, spec }) {
             Ok(gate::Admitted::Go) => {}
             Ok(gate::Admitted::Park(id)) => {
@@ -208,8 +210,7 @@ impl Engine {
             }
             Err(error) => {
                 self.calls.rejected(spec);
-                session.abort_txn();
-                return Err(error);
+                return Err(self.give_up_txn(spec, session, error));
             }
         }
         if Engine::is_kept(session, spec) {

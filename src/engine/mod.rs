@@ -22,6 +22,7 @@ pub mod keyspec;
 pub mod kill;
 pub mod limits;
 pub mod lookahead;
+pub mod memory;
 pub mod monitor;
 pub mod pause;
 pub mod pubsub;
@@ -40,7 +41,7 @@ pub mod work;
 use crate::base::error::Error;
 use crate::base::hash::Seed;
 use crate::base::rng::Rng;
-use crate::env::{Done, Env, Job};
+use crate::env::{Done, Env};
 use crate::keyspace::Keyspace;
 use crate::resp::outbuf::OutBuf;
 use crate::resp::reply::{Proto, Reply};
@@ -95,6 +96,8 @@ pub struct Engine {
     pub cycle: cycle::Cycle,
     /// Readings of memory.
     pub gauges: gauges::Gauges,
+    /// The limit of memory, and how it is kept.
+    pub memory: memory::MemoryLimit,
     /// Random numbers for commands.
     pub rng: Rng,
     /// Thresholds for handlers, from the configuration.
@@ -166,6 +169,7 @@ impl Engine {
             calls: calls::Calls::new(table.count()),
             cycle: cycle::Cycle::default(),
             gauges: gauges::Gauges::default(),
+            memory: memory::MemoryLimit::new(env.memory.container_limit()),
             rounds_paused: false,
             buffers_kept: false,
             peak_reset_ms: cron::PEAK_RESET_MS,
@@ -238,6 +242,7 @@ impl Engine {
         access.log_factor = config.lfu_log_factor;
         access.decay_minutes = config.lfu_decay_time;
         self.keyspace.effects.interest.notify = notify_interest(config.notify_keyspace_events);
+        self.configure_memory();
     }
 
     /// Begins a new history of the data.
@@ -406,14 +411,6 @@ impl Engine {
         self.freeing_objects = self.freeing_objects.saturating_sub(1);
         self.freeing = self.freeing.saturating_sub(bytes);
         self.stats.lazyfreed += 1;
-    }
-
-    fn free_garbage(&mut self) {
-        for garbage in self.keyspace.take_garbage() {
-            self.freeing += garbage.bytes();
-            self.freeing_objects += 1;
-            self.env.jobs.submit(Job::Free(garbage));
-        }
     }
 
     /// What the engine wants of the network.

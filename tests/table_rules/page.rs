@@ -50,7 +50,6 @@ const MISSING: &[(&str, &str)] = &[
     ("bgsave", "there are no snapshots yet"),
     ("dump", "there is no RDB encoding yet"),
     ("latency", "latencies are not recorded yet"),
-    ("memory", "memory is not reported key by key yet"),
     ("migrate", "there is no RDB encoding yet"),
     ("restore", "there is no RDB encoding yet"),
     ("restore-asking", "there is no RDB encoding yet"),
