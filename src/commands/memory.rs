@@ -22,8 +22,10 @@ const SUBCOMMANDS: &[Spec] = &[
 ];
 
 /// The commands of this family.
-pub const SPECS: &[Spec] =
-    &[Spec::container("memory", SUBCOMMANDS).since("4.0.0").group("server")];
+pub const SPECS: &[Spec] = &[Spec::container("memory", SUBCOMMANDS).since("4.0.0").group("server")];
+
+/// What an entry takes in the table, free slots included.
+const SLOT_BYTES: usize = 11;
 
 /// The size of a value is kept with it, so nothing is sampled; SAMPLES is checked all the same.
 fn usage(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
@@ -37,7 +39,7 @@ fn usage(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
         }
     }
     match cx.keys.entry_quiet(args.get(2)) {
-        Some(entry) => cx.out.int(entry.bytes() as i64),
+        Some(entry) => cx.out.int((entry.bytes() + SLOT_BYTES) as i64),
         None => cx.out.null(),
     }
     Ok(Outcome::Unchanged)
@@ -161,19 +163,13 @@ fn diagnosis(f: &Figures) -> String {
             above(f.pages.resident, f.pages.active, 1.1),
             "Allocator: it keeps unused pages. MEMORY PURGE gives them back.",
         ),
-        (
-            above(f.rss, f.pages.resident, 1.1),
-            "Process: memory outside of the allocator is large.",
-        ),
+        (above(f.rss, f.pages.resident, 1.1), "Process: memory outside of the allocator is large."),
         (
             f.clients.checked_div(f.client_count).is_some_and(|mean| mean > CLIENT_AVERAGE),
             "Clients: their buffers take much on average. CLIENT LIST tells whose; \
              maxmemory-clients bounds them.",
         ),
-        (
-            f.limit > 0 && f.used > f.limit,
-            "Limit: more memory is in use than maxmemory allows.",
-        ),
+        (f.limit > 0 && f.used > f.limit, "Limit: more memory is in use than maxmemory allows."),
     ];
     let found: Vec<&str> = findings.iter().filter(|(is, _)| *is).map(|(_, text)| *text).collect();
     if found.is_empty() {

@@ -154,6 +154,7 @@ impl Engine {
             }
         }
         self.gauges.clients = bytes;
+        self.recount_clients();
         let slot = (now / ROUND_US % 8) as usize;
         self.gauges.input_peaks[slot] = input;
         self.gauges.output_peaks[slot] = output;

@@ -39,6 +39,7 @@ impl Engine {
         self.end_of_pass(began_ns);
         self.resume();
         self.broadcast_invalid();
+        self.evict_clients();
         if self.keyspace.has_garbage() {
             self.free_garbage();
         }
@@ -60,6 +61,8 @@ impl Engine {
         let limits = &self.config.client_output_buffer_limit;
         let overflow = limits::is_over(limits, client, &mut live.out, self.now_us);
         client.live = Some(live);
+        self.count_client(id);
+        let Some(client) = self.clients.get_mut(&id) else { return };
         if client.read_closed && !more && !client.parked && client.close == CloseWish::No {
             client.close = CloseWish::AfterReply;
         }

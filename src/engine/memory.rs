@@ -42,7 +42,9 @@ pub struct MemoryLimit {
     spent_us: u64,
     /// Since when more is used than may be, monotonic microseconds.
     pub(super) exceeded_since_us: Option<u64>,
-    /// Bytes all clients together take, as far as they are counted.
+    /// Bytes all clients together may take; 0 is no limit.
+    pub(super) clients_max: usize,
+    /// Bytes they take, counted while there is that limit.
     pub(super) clients: usize,
 }
 
@@ -117,6 +119,9 @@ impl Engine {
         };
         let before = std::mem::replace(&mut self.memory.bytes, bytes as usize);
         self.keyspace.eviction.choose(choice(&self.config));
+        let by_stamp = matches!(choice(&self.config).measure, Measure::Idle | Measure::Uses)
+            && self.config.maxmemory_policy != MaxmemoryPolicy::Noeviction;
+        self.limits.shared_integers = bytes == 0 || !by_stamp;
         if self.memory.bytes == before {
             return;
         }

@@ -8,6 +8,7 @@ pub mod block;
 pub mod budget;
 pub mod calls;
 pub mod client;
+pub mod client_room;
 pub mod config;
 pub mod cron;
 pub mod cx;
@@ -243,6 +244,7 @@ impl Engine {
         access.decay_minutes = config.lfu_decay_time;
         self.keyspace.effects.interest.notify = notify_interest(config.notify_keyspace_events);
         self.configure_memory();
+        self.configure_client_room();
     }
 
     /// Begins a new history of the data.
@@ -399,8 +401,9 @@ impl Engine {
         self.unwatch(id);
         self.stop_monitoring(id);
         self.stop_tracking(id);
-        if self.clients.remove(&id).is_some_and(|client| client.refused) {
-            self.refused -= 1;
+        if let Some(client) = self.clients.remove(&id) {
+            self.refused -= usize::from(client.refused);
+            self.forget_client(client.counted_bytes);
         }
         self.abandon_works(id);
     }

@@ -5,9 +5,7 @@
 
 use crate::base::{num, units};
 
-use super::types::{
-    Choice, LIMIT_CLASSES, Limit, MaxMemory, event_flags, event_text, shutdown,
-};
+use super::types::{Choice, LIMIT_CLASSES, Limit, MaxMemory, event_flags, event_text, shutdown};
 
 /// What a parameter's value looks like.
 #[derive(Clone, Copy)]
@@ -195,7 +193,8 @@ integer_fields!(u16, u32, i32, u64, i64, usize);
 /// that somebody wrote.
 impl Field for MaxMemory {
     fn assign(&mut self, kind: &Kind, words: &[&str]) -> Result<(), String> {
-        let percent = only(words)?.strip_suffix('%').map(|digits| num::parse_u64(digits.as_bytes()));
+        let percent =
+            only(words)?.strip_suffix('%').map(|digits| num::parse_u64(digits.as_bytes()));
         *self = match (percent, *self) {
             (Some(Some(percent @ 1..=100)), _) => MaxMemory::Percent(percent),
             (Some(_), _) => return Err("argument must be a memory value".to_owned()),
