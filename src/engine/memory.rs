@@ -175,7 +175,7 @@ impl Engine {
     /// Makes room before a command of a client. `MemoryLimit::tight` is set when there is none.
     #[inline]
     pub(super) fn room_for(&mut self, session: &Session, spec: &Spec) {
-        if self.memory.bytes != 0 && session.authenticated {
+        if self.memory.bytes != 0 && session.authenticated && session.origin.client().is_some() {
             self.room_for_it(session, spec);
         }
     }

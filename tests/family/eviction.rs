@@ -71,7 +71,7 @@ case!(the_next_to_expire_goes_first, ["--maxmemory-policy", "volatile-ttl"], |c|
     for (key, ttl) in [("late", "3000"), ("soon", "1000"), ("between", "2000")] {
         c.expect(&["SET", key, &"x".repeat(1000), "EX", ttl], "+OK\r\n");
     }
-    let limit = (used(c) - 1100).to_string();
+    let limit = (used(c) - 500).to_string();
     c.expect(&["CONFIG", "SET", "maxmemory", &limit], "+OK\r\n");
     c.expect(&["EXISTS", "soon"], ":0\r\n");
     c.expect(&["EXISTS", "late", "between"], ":2\r\n");
