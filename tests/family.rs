@@ -12,6 +12,7 @@ mod family {
     mod config;
     mod connection;
     mod debug;
+    mod eviction;
     mod expire;
     mod generic;
     mod geo;
@@ -19,6 +20,7 @@ mod family {
     mod hll;
     mod info;
     mod list;
+    mod memory;
     mod object;
     mod protocol;
     mod scan;

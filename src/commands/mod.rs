@@ -18,6 +18,7 @@ pub mod hash;
 pub mod hll;
 pub mod list;
 pub mod lolwut;
+pub mod memory;
 pub mod module;
 pub mod object;
 pub mod pubsub;
@@ -65,6 +66,7 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
         script::SPECS,
         function::SPECS,
         server::SPECS,
+        memory::SPECS,
         config::SPECS,
         debug::SPECS,
         slowlog::SPECS,

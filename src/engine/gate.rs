@@ -41,7 +41,7 @@ pub struct Call<'a> {
 type Gate = fn(&Call<'_>) -> Admit;
 
 /// The checks, in order.
-const GATES: &[Gate] = &[auth, no_multi, disk, monitor_only, pubsub_mode, busy, pause];
+const GATES: &[Gate] = &[auth, no_multi, room, disk, monitor_only, pubsub_mode, busy, pause];
 
 /// Runs all checks.
 #[inline]
@@ -73,6 +73,15 @@ fn no_multi(call: &Call<'_>) -> Admit {
         return Admit::Go;
     }
     Admit::Refuse(Error::fixed("ERR Command not allowed inside a transaction"))
+}
+
+/// When memory is short and nothing may be deleted, what would take more of it is refused.
+#[inline]
+fn room(call: &Call<'_>) -> Admit {
+    if !call.engine.memory.tight || !Engine::needs_room(call.session, call.spec) {
+        return Admit::Go;
+    }
+    Admit::Refuse(Error::Oom)
 }
 
 /// After a save failed nothing is taken that might be lost. PING says so too.

@@ -8,6 +8,7 @@ pub mod block;
 pub mod budget;
 pub mod calls;
 pub mod client;
+pub mod client_room;
 pub mod config;
 pub mod cron;
 pub mod cx;
@@ -22,6 +23,7 @@ pub mod keyspec;
 pub mod kill;
 pub mod limits;
 pub mod lookahead;
+pub mod memory;
 pub mod monitor;
 pub mod pause;
 pub mod persist;
@@ -43,7 +45,7 @@ pub mod work;
 use crate::base::error::Error;
 use crate::base::hash::Seed;
 use crate::base::rng::Rng;
-use crate::env::{Done, Env, Job};
+use crate::env::{Done, Env};
 use crate::keyspace::Keyspace;
 use crate::resp::outbuf::OutBuf;
 use crate::resp::reply::{Proto, Reply};
@@ -98,6 +100,8 @@ pub struct Engine {
     pub cycle: cycle::Cycle,
     /// Readings of memory.
     pub gauges: gauges::Gauges,
+    /// The limit of memory, and how it is kept.
+    pub memory: memory::MemoryLimit,
     /// Random numbers for commands.
     pub rng: Rng,
     /// Thresholds for handlers, from the configuration.
@@ -173,6 +177,7 @@ impl Engine {
             calls: calls::Calls::new(table.count()),
             cycle: cycle::Cycle::default(),
             gauges: gauges::Gauges::default(),
+            memory: memory::MemoryLimit::new(env.memory.container_limit()),
             rounds_paused: false,
             buffers_kept: false,
             peak_reset_ms: cron::PEAK_RESET_MS,
@@ -252,6 +257,8 @@ impl Engine {
         self.keyspace.saving.compress = config.rdbcompression;
         self.keyspace.saving.checksum = config.rdbchecksum;
         self.keyspace.effects.interest.notify = notify_interest(config.notify_keyspace_events);
+        self.configure_memory();
+        self.configure_client_room();
     }
 
     /// Begins a new history of the data.
@@ -411,8 +418,9 @@ impl Engine {
         self.unwatch(id);
         self.stop_monitoring(id);
         self.stop_tracking(id);
-        if self.clients.remove(&id).is_some_and(|client| client.refused) {
-            self.refused -= 1;
+        if let Some(client) = self.clients.remove(&id) {
+            self.refused -= usize::from(client.refused);
+            self.forget_client(client.counted_bytes);
         }
         self.abandon_works(id);
     }
@@ -423,14 +431,6 @@ impl Engine {
         self.freeing_objects = self.freeing_objects.saturating_sub(1);
         self.freeing = self.freeing.saturating_sub(bytes);
         self.stats.lazyfreed += 1;
-    }
-
-    fn free_garbage(&mut self) {
-        for garbage in self.keyspace.take_garbage() {
-            self.freeing += garbage.bytes();
-            self.freeing_objects += 1;
-            self.env.jobs.submit(Job::Free(garbage));
-        }
     }
 
     /// What the engine wants of the network.
