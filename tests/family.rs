@@ -13,6 +13,7 @@ mod family {
     mod connection;
     mod debug;
     mod expire;
+    mod function;
     mod generic;
     mod geo;
     mod hash;
@@ -22,6 +23,7 @@ mod family {
     mod object;
     mod protocol;
     mod scan;
+    mod script;
     mod set;
     mod sort;
     mod stream;

@@ -70,6 +70,10 @@ fn shutdown(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
     if abort {
         return Err(Error::err("No shutdown in progress."));
     }
+    // Saving in the middle of a script would save half of what it does.
+    if let Some(error) = cx.engine.scripts().busy().filter(|_| !nosave) {
+        return Err(error);
+    }
     cx.engine.shut_down("User requested shutdown...");
     if let Some(id) = cx.session.origin.client() {
         cx.engine.close_after_reply(id);

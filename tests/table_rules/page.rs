@@ -55,7 +55,6 @@ const MISSING: &[(&str, &str)] = &[
     ("restore", "there is no RDB encoding yet"),
     ("restore-asking", "there is no RDB encoding yet"),
     ("save", "there are no snapshots yet"),
-    ("scripting", "there are no scripts and functions yet"),
     ("slowlog", "slow commands are not recorded yet"),
 ];
 
