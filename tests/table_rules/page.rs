@@ -49,7 +49,6 @@ const MISSING: &[(&str, &str)] = &[
     ("bgrewriteaof", "there is no append-only file yet"),
     ("latency", "latencies are not recorded yet"),
     ("migrate", "the server does not connect to others yet"),
-    ("scripting", "there are no scripts and functions yet"),
 ];
 
 /// Whether files of the source may be brought up to date.

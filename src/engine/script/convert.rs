@@ -1,7 +1,7 @@
 //! Values of scripts to replies and back.
 //!
-//! A reply read by a script: RESP2 has integers, strings, lists, `{ok=…}`, `{err=…}` and `false` for
-//! null; RESP3 adds `nil`, booleans and tables with one of the fields `double`, `map`, `set`,
+//! A reply read by a script: RESP2 has integers, strings, lists, `{ok=…}`, `{err=…}` and `false`
+//! for null; RESP3 adds `nil`, booleans and tables with one of the fields `double`, `map`, `set`,
 //! `big_number`, `verbatim_string`. The other way round the same tables are understood.
 
 use super::lua::{Kind, Lua};

@@ -117,16 +117,14 @@ fn open_ours(lua: &mut Lua) {
     lua.get_field(-1, "math");
     api::fields(lua, lib::random::FUNCTIONS);
     lua.pop(1);
-    let libraries: [(&str, fn(&mut Lua)); 4] = [
-        ("bit", lib::bit::open),
-        ("cjson", lib::cjson::open),
-        ("cmsgpack", lib::cmsgpack::open),
-        ("struct", lib::structs::open),
-    ];
-    for (name, open) in libraries {
-        open(lua);
-        lua.set_field(-2, name);
-    }
+    lib::bit::open(lua);
+    lua.set_field(-2, "bit");
+    lib::cjson::open(lua);
+    lua.set_field(-2, "cjson");
+    lib::cmsgpack::open(lua);
+    lua.set_field(-2, "cmsgpack");
+    lib::structs::open(lua);
+    lua.set_field(-2, "struct");
 }
 
 /// Puts the guarded table in place of the real globals, which are on top and leave the stack.
