@@ -45,20 +45,24 @@ case!(loading_is_checked, |c| {
         ("#!lua\n", "-ERR Library name was not given\r\n"),
         (
             "#!lua name=a-b\n",
-            "-ERR Library names can only contain letters, numbers, or underscores(_) and must be at least one character long\r\n",
+            "-ERR Library names can only contain letters, numbers, or underscores(_) and must \
+             be at least one character long\r\n",
         ),
         ("#!lua name=a\n", "-ERR No functions registered\r\n"),
         (
             "#!lua name=a\nreturn redis.call('get','x')",
-            "-ERR Error registering functions: ERR user_function:2: Script attempted to access nonexistent global variable 'call'\r\n",
+            "-ERR Error registering functions: ERR user_function:2: Script attempted to access \
+             nonexistent global variable 'call'\r\n",
         ),
         (
             "#!lua name=a\nreturn math",
-            "-ERR Error registering functions: ERR user_function:2: Script attempted to access nonexistent global variable 'math'\r\n",
+            "-ERR Error registering functions: ERR user_function:2: Script attempted to access \
+             nonexistent global variable 'math'\r\n",
         ),
         (
             "#!lua name=a\nx=1",
-            "-ERR Error registering functions: ERR user_function:2: Attempt to modify a readonly table\r\n",
+            "-ERR Error registering functions: ERR user_function:2: Attempt to modify a \
+             readonly table\r\n",
         ),
         (
             "#!lua name=a\nlocal",
@@ -115,7 +119,8 @@ fn killed(c: &mut Client) {
     c.expect(&["FUNCTION", "LOAD", code], "$1\r\nl\r\n");
     let mut runner = c.client();
     runner.send_raw(&encode(&["FCALL", "loop", "0"]));
-    let busy = b"-BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE.\r\n";
+    let busy = b"-BUSY Redis is busy running a script. You can only call FUNCTION KILL or \
+     SHUTDOWN NOSAVE.\r\n";
     while c.cmd(&["PING"]) != busy {}
     assert_eq!(c.cmd(&["SCRIPT", "KILL"]), busy);
     let stats = String::from_utf8_lossy(&c.cmd(&["FUNCTION", "STATS"])).into_owned();
