@@ -12,6 +12,7 @@ mod family {
     mod config;
     mod connection;
     mod debug;
+    mod eviction;
     mod expire;
     mod function;
     mod generic;
@@ -20,11 +21,13 @@ mod family {
     mod hll;
     mod info;
     mod list;
+    mod memory;
     mod object;
     mod protocol;
     mod scan;
     mod script;
     mod set;
+    mod slowlog;
     mod sort;
     mod stream;
     mod stream_group;

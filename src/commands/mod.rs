@@ -9,6 +9,7 @@ pub mod config;
 pub mod connection;
 pub mod debug;
 pub mod docs;
+pub mod dump;
 pub mod expire;
 pub mod function;
 pub mod generic;
@@ -17,6 +18,7 @@ pub mod hash;
 pub mod hll;
 pub mod list;
 pub mod lolwut;
+pub mod memory;
 pub mod module;
 pub mod object;
 pub mod pubsub;
@@ -25,6 +27,7 @@ pub mod scan;
 pub mod script;
 pub mod server;
 pub mod set;
+pub mod slowlog;
 pub mod sort;
 pub mod stream;
 pub mod string;
@@ -53,6 +56,7 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
         geo::SPECS,
         generic::SPECS,
         expire::SPECS,
+        dump::SPECS,
         scan::SPECS,
         object::SPECS,
         connection::SPECS,
@@ -62,8 +66,10 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
         script::SPECS,
         function::SPECS,
         server::SPECS,
+        memory::SPECS,
         config::SPECS,
         debug::SPECS,
+        slowlog::SPECS,
         command::SPECS,
         cluster::SPECS,
         module::SPECS,

@@ -2,6 +2,7 @@
 //! replay and scripts have a session and no client.
 
 use super::client::ClientId;
+use super::cx::Caller;
 use super::spec::Spec;
 use crate::resp::request::Argv;
 
@@ -17,6 +18,24 @@ pub enum Origin {
 }
 
 impl Origin {
+    /// What kind of caller it is.
+    pub fn caller(self) -> Caller {
+        match self {
+            Origin::Client(_) => Caller::Client,
+            Origin::Script(_) => Caller::Script,
+            Origin::AofLoad => Caller::Log,
+        }
+    }
+
+    /// The client whose doing it is, by itself or by a script of its.
+    pub fn behind(self) -> Option<ClientId> {
+        match self {
+            Origin::Client(id) => Some(id),
+            Origin::Script(id) => id,
+            Origin::AofLoad => None,
+        }
+    }
+
     /// The client, when there is one.
     pub fn client(self) -> Option<ClientId> {
         match self {
