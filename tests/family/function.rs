@@ -114,6 +114,15 @@ case!(a_dump_is_restored, |c| {
     assert_eq!(restore(c, &payload, "X"), policy.as_bytes());
 });
 
+case!(libraries_are_saved_with_the_data, |c| {
+    c.expect(&["FUNCTION", "LOAD", LIB], "$3\r\nlib\r\n");
+    c.expect(&["FCALL", "inc", "0"], ":1\r\n");
+    c.expect(&["SET", "k", "v"], OK);
+    c.expect(&["DEBUG", "RELOAD"], OK);
+    c.expect(&["FCALL", "inc", "0"], ":1\r\n");
+    c.expect(&["FCALL_RO", "get", "1", "k"], "$1\r\nv\r\n");
+});
+
 fn killed(c: &mut Client) {
     let code = "#!lua name=l\nredis.register_function('loop', function() while true do end end)";
     c.expect(&["FUNCTION", "LOAD", code], "$1\r\nl\r\n");
@@ -136,4 +145,17 @@ fn killed(c: &mut Client) {
 #[test]
 fn an_endless_function_is_killed() {
     crate::support::over_tcp(&["--busy-reply-threshold", "20"], killed);
+}
+
+fn shut_down(c: &mut Client) {
+    let mut runner = c.client();
+    runner.send_raw(&encode(&["EVAL", "while true do end", "0"]));
+    while !c.cmd(&["PING"]).starts_with(b"-BUSY") {}
+    c.send_raw(&encode(&["SHUTDOWN", "NOSAVE"]));
+    c.expect_close("");
+}
+
+#[test]
+fn a_busy_server_can_be_shut_down() {
+    crate::support::over_tcp(&["--busy-reply-threshold", "20"], shut_down);
 }

@@ -11,9 +11,8 @@ use crate::resp::reply::{Reply, Slot};
 /// Pushes the value of the reply at the start of `data`, which the engine wrote, and says how many
 /// bytes it took.
 pub fn push_reply(lua: &mut Lua, data: &[u8]) -> usize {
-    if !lua.reserve(6) {
-        lua.pop(1);
-    }
+    // Replies are nested a handful of times at most, so there is always room.
+    lua.reserve(6);
     let end = memchr::memchr(b'\n', data).map_or(data.len(), |at| at + 1);
     let line = data.get(1..end.saturating_sub(2)).unwrap_or(b"");
     let Some(tag) = data.first() else {
