@@ -2,6 +2,7 @@
 
 use crate::support::Client;
 use crate::support::frames::encode;
+use crate::support::local::Inner;
 
 const OK: &str = "+OK\r\n";
 
@@ -319,4 +320,32 @@ fn wrote(c: &mut Client) {
 #[test]
 fn a_script_that_wrote_is_not_killed() {
     crate::support::over_tcp(&["--busy-reply-threshold", "20"], wrote);
+}
+
+/// The words of the propagation stream after these requests.
+fn stream(requests: &[&[&str]]) -> String {
+    let mut world = Inner::new(&[], 1);
+    world.engine.keep_stream();
+    let client = world.connect();
+    for request in requests {
+        world.feed(client, &encode(request));
+    }
+    let text = String::from_utf8(world.engine.take_stream()).expect("plain text");
+    let words = text.split("\r\n").filter(|w| !w.is_empty() && !w.starts_with(['*', '$']));
+    words.collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn what_a_script_changes_is_one_unit() {
+    let two = "redis.call('set','a',1) redis.call('get','a') redis.call('incr','a')";
+    assert_eq!(stream(&[&["EVAL", two, "0"]]), "SELECT 0 MULTI set a 1 incr a EXEC");
+    assert_eq!(stream(&[&["EVAL", "redis.call('set','a',1)", "0"]]), "SELECT 0 set a 1");
+    assert_eq!(stream(&[&["EVAL", "return redis.call('get','a')", "0"]]), "");
+    let silent = "redis.set_repl(redis.REPL_NONE) redis.call('set','a',1) \
+                  redis.set_repl(redis.REPL_ALL) redis.call('set','b',2)";
+    assert_eq!(stream(&[&["EVAL", silent, "0"]]), "SELECT 0 set b 2");
+    let failing = "redis.call('set','a',1) error('x')";
+    assert_eq!(stream(&[&["EVAL", failing, "0"]]), "SELECT 0 set a 1");
+    let in_exec: [&[&str]; 4] = [&["MULTI"], &["EVAL", two, "0"], &["SET", "z", "9"], &["EXEC"]];
+    assert_eq!(stream(&in_exec), "SELECT 0 MULTI set a 1 incr a SET z 9 EXEC");
 }
