@@ -167,6 +167,23 @@ case!(scripts_leave_nothing_behind, |c| {
     says(c, "collectgarbage('stop') return 1", ":1\r\n");
 });
 
+case!(errors_are_counted_once, |c| {
+    c.expect(&["CONFIG", "RESETSTAT"], OK);
+    c.expect(&["SET", "k", "v"], OK);
+    eval(c, "return redis.call('lpush','k','x')");
+    eval(c, "error('x')");
+    eval(c, "return redis.error_reply('MINE x')");
+    let info = String::from_utf8_lossy(&c.cmd(&["INFO", "commandstats"])).into_owned();
+    let line = |name: &str| info.lines().find(|l| l.starts_with(name)).unwrap_or("").to_owned();
+    assert!(line("cmdstat_eval:").starts_with("cmdstat_eval:calls=3,"), "{info}");
+    assert!(line("cmdstat_eval:").ends_with(",failed_calls=3"), "{info}");
+    assert!(line("cmdstat_lpush:").ends_with(",failed_calls=1"), "{info}");
+    let info = String::from_utf8_lossy(&c.cmd(&["INFO", "errorstats"])).into_owned();
+    for line in ["ERR:count=1", "MINE:count=1", "WRONGTYPE:count=1"] {
+        assert!(info.contains(&format!("errorstat_{line}\r\n")), "{info}");
+    }
+});
+
 case!(a_transaction_holds_scripts, |c| {
     c.expect(&["MULTI"], OK);
     c.expect(&["EVAL", "return redis.call('incr',KEYS[1])", "1", "n"], "+QUEUED\r\n");

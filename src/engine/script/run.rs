@@ -153,7 +153,13 @@ impl Engine {
         self.begin_slice(&mut run, may_suspend);
         let left = machine.run(which, arguments, 1, true);
         match self.drive(&mut machine, &mut run, left) {
-            Some(ended) => self.finish_script(machine, &run, ended, out),
+            Some(ended) => {
+                if self.finish_script(machine, &run, ended, out) {
+                    if let Some(spec) = self.table.find(args.get(0)) {
+                        self.calls.failed(spec);
+                    }
+                }
+            }
             None => {
                 run.command = args.to_argv();
                 self.suspend_script(machine, run);
@@ -180,14 +186,15 @@ impl Engine {
         Ok(())
     }
 
-    /// Writes a script's answer and cleans up after it.
+    /// Writes a script's answer and cleans up after it; true when it is, or has in it, an error.
     fn finish_script(
         &mut self,
         mut machine: Box<Machine>,
         run: &Running,
         ended: Ended,
         out: &mut Reply,
-    ) {
+    ) -> bool {
+        let mut failed = ended != Ended::Well;
         let resp3 = machine.shared().resp3;
         if machine.shared().stop.take().is_some() {
             machine.calm();
@@ -196,8 +203,11 @@ impl Engine {
             match ended {
                 Ended::Well => {
                     let stats = &mut self.stats;
-                    convert::write_reply(&mut lua, out, resp3, &mut |text| {
-                        stats.error(&Error::Quoting(text.to_vec()));
+                    convert::write_reply(&mut lua, out, resp3, &mut |error| {
+                        failed = true;
+                        if !error.counted {
+                            stats.error(&Error::Quoting(error.text.clone()));
+                        }
                     });
                 }
                 Ended::Failed => self.answer_failure(&mut lua, run, out),
@@ -216,6 +226,7 @@ impl Engine {
             }
         }
         self.scripts.machine = Some(machine);
+        failed
     }
 
     #[cold]
@@ -303,7 +314,10 @@ impl Engine {
             self.calls.book(spec.index, 1, nanos);
         }
         self.running = Some((owner, live.out.proto));
-        self.finish_script(machine, &run, ended, &mut live.out);
+        let failed = self.finish_script(machine, &run, ended, &mut live.out);
+        if let Some((spec, _)) = run.cost.filter(|_| failed) {
+            self.calls.failed(spec);
+        }
         if let Some(rest) = run.rest.take() {
             live.session.at_once = true;
             self.exec_rest(rest, &mut live.session, &mut live.out);
