@@ -14,6 +14,7 @@ mod family {
     mod debug;
     mod eviction;
     mod expire;
+    mod function;
     mod generic;
     mod geo;
     mod hash;
@@ -24,7 +25,9 @@ mod family {
     mod object;
     mod protocol;
     mod scan;
+    mod script;
     mod set;
+    mod slowlog;
     mod sort;
     mod stream;
     mod stream_group;

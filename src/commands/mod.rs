@@ -9,7 +9,9 @@ pub mod config;
 pub mod connection;
 pub mod debug;
 pub mod docs;
+pub mod dump;
 pub mod expire;
+pub mod function;
 pub mod generic;
 pub mod geo;
 pub mod hash;
@@ -22,8 +24,10 @@ pub mod object;
 pub mod pubsub;
 pub mod replication;
 pub mod scan;
+pub mod script;
 pub mod server;
 pub mod set;
+pub mod slowlog;
 pub mod sort;
 pub mod stream;
 pub mod string;
@@ -52,16 +56,20 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
         geo::SPECS,
         generic::SPECS,
         expire::SPECS,
+        dump::SPECS,
         scan::SPECS,
         object::SPECS,
         connection::SPECS,
         client::SPECS,
         pubsub::SPECS,
         transaction::SPECS,
+        script::SPECS,
+        function::SPECS,
         server::SPECS,
         memory::SPECS,
         config::SPECS,
         debug::SPECS,
+        slowlog::SPECS,
         command::SPECS,
         cluster::SPECS,
         module::SPECS,

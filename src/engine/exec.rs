@@ -25,6 +25,13 @@ impl Engine {
         let began_ns = self.refresh_clock();
         self.calls.restart(began_ns);
         self.sample();
+        if self.scripts.suspended() {
+            self.resume_script();
+            // The others are held until the script has taken too long.
+            if self.scripts.suspended() && self.scripts.busy().is_none() {
+                return self.end_of_pass(began_ns);
+            }
+        }
         self.room_pass();
         let mut left = self.ready.len();
         while left > 0 {
@@ -243,7 +250,7 @@ impl Engine {
     }
 
     /// The spec of a call: its name, its subcommand and its arity fit.
-    fn resolve(&mut self, args: &Args<'_>) -> Result<&'static Spec, Error> {
+    pub(super) fn resolve(&mut self, args: &Args<'_>) -> Result<&'static Spec, Error> {
         let name = args.get(0);
         let Some(spec) = self.table.find(name) else { return Err(unknown_command(args)) };
         let alone = args.len() == 1 && !spec.is_container();
@@ -320,6 +327,7 @@ impl Engine {
             rng: &mut self.rng,
             limits: &self.limits,
             now: self.now_ms,
+            caller: session.origin.caller(),
         };
         run(&mut cx, args)
     }

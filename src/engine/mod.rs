@@ -26,10 +26,13 @@ pub mod lookahead;
 pub mod memory;
 pub mod monitor;
 pub mod pause;
+pub mod persist;
 pub mod pubsub;
 pub mod reconfigure;
+pub mod script;
 pub mod session;
 pub mod shutdown;
+pub mod slowlog;
 pub mod spec;
 pub mod stats;
 pub mod table;
@@ -117,6 +120,8 @@ pub struct Engine {
     pub peak_reset_ms: Option<u64>,
     /// CLIENT PAUSE, and who waits for its end.
     pub pausing: pause::Pausing,
+    /// What was saved and loaded.
+    pub persist: persist::Persist,
     /// Wall time of the start, milliseconds since 1970.
     pub started_ms: i64,
     /// Identity of the history of the data: 40 hexadecimal digits.
@@ -127,6 +132,7 @@ pub struct Engine {
     pub table: &'static Table,
     pub(crate) clients: Clients,
     pub(crate) pubsub: PubSub,
+    pub(crate) scripts: script::Scripts,
     now_ms: i64,
     now_us: u64,
     next_id: u64,
@@ -136,6 +142,7 @@ pub struct Engine {
     blocking: block::Blocking,
     watchers: watch::Watchers,
     monitors: Vec<ClientId>,
+    slowlog: slowlog::Slowlog,
     trackers: tracking::Trackers,
     deferred: Vec<(ClientId, Reply)>,
     /// The client whose command runs, and the protocol it spoke before.
@@ -175,6 +182,7 @@ impl Engine {
             buffers_kept: false,
             peak_reset_ms: cron::PEAK_RESET_MS,
             pausing: pause::Pausing::default(),
+            persist: persist::Persist::new(now_ms / 1000),
             started_ms: now_ms,
             repl_id,
             rng: Rng::seeded(word(24)),
@@ -186,6 +194,7 @@ impl Engine {
             table,
             clients: Clients::default(),
             pubsub: PubSub::default(),
+            scripts: script::Scripts::default(),
             now_ms,
             now_us,
             next_id: 0,
@@ -195,6 +204,7 @@ impl Engine {
             blocking: block::Blocking::default(),
             watchers: watch::Watchers::default(),
             monitors: Vec::new(),
+            slowlog: slowlog::Slowlog::default(),
             trackers: tracking::Trackers::default(),
             deferred: Vec::new(),
             running: None,
@@ -222,6 +232,8 @@ impl Engine {
             self.calls.forget_latencies();
         }
         self.calls.tracking = config.latency_tracking;
+        let (slower_than, max_len) = (config.slowlog_log_slower_than, config.slowlog_max_len);
+        self.calls.alone = self.slowlog.configure(slower_than, max_len);
         self.limits.max_string_len = config.proto_max_bulk_len;
         self.limits.hash_max_listpack_entries = config.hash_max_listpack_entries as usize;
         self.limits.hash_max_listpack_value = config.hash_max_listpack_value as usize;
@@ -242,6 +254,8 @@ impl Engine {
         );
         access.log_factor = config.lfu_log_factor;
         access.decay_minutes = config.lfu_decay_time;
+        self.keyspace.saving.compress = config.rdbcompression;
+        self.keyspace.saving.checksum = config.rdbchecksum;
         self.keyspace.effects.interest.notify = notify_interest(config.notify_keyspace_events);
         self.configure_memory();
         self.configure_client_room();
@@ -340,7 +354,10 @@ impl Engine {
 
     /// Whether there is work that does not wait for time or the network.
     pub fn has_ready(&self) -> bool {
-        !self.ready.is_empty() || !self.works.is_empty() || self.keyspace.has_garbage()
+        !self.ready.is_empty()
+            || !self.works.is_empty()
+            || self.keyspace.has_garbage()
+            || self.scripts.suspended()
     }
 
     /// A client's output.

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::base::rng::Rng;
-use crate::env::{Clock, Disk, Done, Entropy, Env, Job, Jobs, Memory, Ports, Process};
+use crate::env::{Clock, Disk, Done, Entropy, Env, Job, Jobs, Memory, NewFile, Ports, Process};
 
 /// Where wall time starts: some day that is not zero, so that a forgotten unit shows.
 const START_WALL_US: i64 = 1_700_000_000_000_000;
@@ -261,7 +261,40 @@ impl Entropy for Sim {
     }
 }
 
+/// A file of a simulated disk that is being written.
+struct SimFile {
+    sim: Sim,
+    path: PathBuf,
+}
+
+impl io::Write for SimFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut state = self.sim.writable()?;
+        state.files.entry(self.path.clone()).or_default().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl NewFile for SimFile {
+    fn sync(&mut self) -> io::Result<()> {
+        self.sim.writable().map(drop)
+    }
+}
+
 impl Disk for Sim {
+    fn open_file(&self, path: &Path) -> io::Result<Box<dyn io::Read + Send>> {
+        Ok(Box::new(io::Cursor::new(self.read(path)?)))
+    }
+
+    fn create_file(&mut self, path: &Path) -> io::Result<Box<dyn NewFile>> {
+        self.write(path, b"")?;
+        Ok(Box::new(SimFile { sim: self.clone(), path: path.to_path_buf() }))
+    }
+
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         self.file(path).ok_or_else(|| io::ErrorKind::NotFound.into())
     }

@@ -11,6 +11,7 @@ pub mod expire;
 pub mod keys;
 pub mod lease;
 pub mod register;
+pub mod saved;
 pub mod walk;
 
 use crate::base::hash::Seed;
@@ -59,6 +60,8 @@ pub struct Keyspace {
     pub walks: Walks,
     /// How accesses are stamped.
     pub access: AccessPolicy,
+    /// How values are written.
+    pub saving: crate::rdb::Options,
     /// What happens to expired keys.
     pub expiry: ExpiryPolicy,
     /// What long work holds on to.
@@ -93,6 +96,7 @@ impl Keyspace {
             counters: Counters::default(),
             walks: Walks::default(),
             access: AccessPolicy::default(),
+            saving: crate::rdb::Options::default(),
             expiry: ExpiryPolicy::default(),
             leases: lease::Leases::default(),
             waiting: Register::default(),
@@ -140,6 +144,20 @@ impl Keyspace {
     /// Empties all databases; returns how many keys there were.
     pub fn flush_all(&mut self) -> usize {
         (0..self.dbs.len()).map(|db| self.flush_db(db)).sum()
+    }
+
+    /// Puts the databases of another keyspace in the place of all there are, which are emptied like
+    /// by FLUSHALL; it is no change as far as the counter goes.
+    pub fn replace_all(&mut self, fresh: Keyspace) {
+        let dirty = self.effects.dirty;
+        for (number, mut db) in fresh.dbs.into_iter().enumerate() {
+            self.flush_db(number);
+            self.next_table += 1;
+            db.table = self.next_table;
+            self.dbs[number] = db;
+            self.all_ready(number);
+        }
+        self.effects.dirty = dirty;
     }
 
     /// What waits to be freed off the loop.

@@ -47,15 +47,8 @@ const REFUSED_PARTS: &[(&str, &str)] =
 const MISSING: &[(&str, &str)] = &[
     ("acl", "there are no users beside the default one yet"),
     ("bgrewriteaof", "there is no append-only file yet"),
-    ("bgsave", "there are no snapshots yet"),
-    ("dump", "there is no RDB encoding yet"),
     ("latency", "latencies are not recorded yet"),
-    ("migrate", "there is no RDB encoding yet"),
-    ("restore", "there is no RDB encoding yet"),
-    ("restore-asking", "there is no RDB encoding yet"),
-    ("save", "there are no snapshots yet"),
-    ("scripting", "there are no scripts and functions yet"),
-    ("slowlog", "slow commands are not recorded yet"),
+    ("migrate", "the server does not connect to others yet"),
 ];
 
 /// Whether files of the source may be brought up to date.
