@@ -175,7 +175,9 @@ impl Engine {
     /// Makes room before a command of a client. `MemoryLimit::tight` is set when there is none.
     #[inline]
     pub(super) fn room_for(&mut self, session: &Session, spec: &Spec) {
-        if self.memory.bytes != 0 && session.authenticated && session.origin.client().is_some() {
+        let counts = session.authenticated && session.origin.client().is_some();
+        // A suspended script sees nothing change.
+        if self.memory.bytes != 0 && counts && !self.scripts.suspended() {
             self.room_for_it(session, spec);
         }
     }
@@ -265,11 +267,11 @@ impl Engine {
 
     /// Goes on making room between requests; true when there is more to do.
     pub(super) fn go_on_making_room(&mut self) -> bool {
-        if self.memory.busy && !self.rounds_paused {
+        if self.memory.busy && !self.rounds_paused && !self.scripts.suspended() {
             self.room_pass();
             self.evict();
         }
-        self.memory.busy
+        self.memory.busy && !self.rounds_paused && !self.scripts.suspended()
     }
 
     /// Waits a moment for what is being freed; false when nothing is.

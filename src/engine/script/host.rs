@@ -124,6 +124,11 @@ impl Engine {
         if run.read_only && spec.flags & (flag::WRITE | flag::MAY_REPLICATE) != 0 {
             return Err(refused(READ_ONLY));
         }
+        // What has begun to change the data is not stopped in the middle.
+        let short = self.memory.tight && !run.allow_oom && !run.wrote;
+        if short && spec.has(flag::DENYOOM) {
+            return Err(refused(&Error::Oom.text()));
+        }
         run.wrote |= spec.has(flag::WRITE);
         let called = self.timed_call(spec, &mut run.session, reply, args);
         self.call_end();

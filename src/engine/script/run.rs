@@ -70,6 +70,8 @@ pub struct Running {
     pub read_only: bool,
     /// It has written: from here on it cannot be stopped without a trace.
     pub wrote: bool,
+    /// It may take memory when that is short.
+    pub allow_oom: bool,
     /// Others are answered BUSY.
     pub busy: bool,
     /// Monotonic microseconds of its start.
@@ -117,6 +119,13 @@ impl Engine {
         if start.flags & (flags::UNDECLARED | flags::NO_WRITES) == 0 && start.read_only {
             return Err(Error::err("Can not execute a script with write flag using *_ro command."));
         }
+        const MAY_BE_SHORT: u32 = flags::UNDECLARED | flags::NO_WRITES | flags::ALLOW_OOM;
+        if self.memory.tight && start.flags & MAY_BE_SHORT == 0 {
+            return Err(Error::fixed(
+                "OOM allow-oom flag is not set on the script, can not run it when used memory > \
+                 'maxmemory'",
+            ));
+        }
         self.finish_works();
         self.feed_monitors(session, args);
         let mut machine = self.take_machine();
@@ -135,6 +144,7 @@ impl Engine {
             owner: session.origin.client(),
             read_only: start.read_only || declared_reader,
             wrote: false,
+            allow_oom: start.flags & flags::ALLOW_OOM != 0,
             busy: false,
             started_us: self.now_us,
             now_ms: self.now_ms,
