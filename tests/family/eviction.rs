@@ -49,12 +49,7 @@ case!(scripts_are_refused_before_they_write, |c| {
         "redis.call('SET', KEYS[1], 'v')",
         "-OOM command not allowed when used memory > 'maxmemory'.",
     );
-    refused(
-        c,
-        "#!lua\nreturn 1",
-        "-OOM allow-oom flag is not set on the script, can not run it when used memory > \
-         'maxmemory'\r\n",
-    );
+    refused(c, "#!lua\nreturn 1", "-OOM command not allowed when used memory > 'maxmemory'.\r\n");
     c.expect(&["EVAL", "return redis.call('GET', KEYS[1])", "1", "k"], "$-1\r\n");
     c.expect(&["EVAL", "#!lua flags=no-writes\nreturn 1", "1", "k"], ":1\r\n");
     let allowed = "#!lua flags=allow-oom\nreturn redis.call('INCR', KEYS[1])";
