@@ -389,7 +389,6 @@ fn what_does_not_exist_ends_the_start() {
         "replicaof 1.2.3.4 6379",
         "slaveof 1.2.3.4 6379",
         "cluster-enabled yes",
-        "maxmemory 1gb",
         "loadmodule /x.so",
         "sentinel monitor x 1 2 3",
     ] {
