@@ -24,6 +24,7 @@ pub mod replication;
 pub mod scan;
 pub mod server;
 pub mod set;
+pub mod slowlog;
 pub mod sort;
 pub mod stream;
 pub mod string;
@@ -62,6 +63,7 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
         server::SPECS,
         config::SPECS,
         debug::SPECS,
+        slowlog::SPECS,
         command::SPECS,
         cluster::SPECS,
         module::SPECS,

@@ -29,6 +29,7 @@ pub mod pubsub;
 pub mod reconfigure;
 pub mod session;
 pub mod shutdown;
+pub mod slowlog;
 pub mod spec;
 pub mod stats;
 pub mod table;
@@ -135,6 +136,7 @@ pub struct Engine {
     blocking: block::Blocking,
     watchers: watch::Watchers,
     monitors: Vec<ClientId>,
+    slowlog: slowlog::Slowlog,
     trackers: tracking::Trackers,
     deferred: Vec<(ClientId, Reply)>,
     /// The client whose command runs, and the protocol it spoke before.
@@ -194,6 +196,7 @@ impl Engine {
             blocking: block::Blocking::default(),
             watchers: watch::Watchers::default(),
             monitors: Vec::new(),
+            slowlog: slowlog::Slowlog::default(),
             trackers: tracking::Trackers::default(),
             deferred: Vec::new(),
             running: None,
@@ -221,6 +224,8 @@ impl Engine {
             self.calls.forget_latencies();
         }
         self.calls.tracking = config.latency_tracking;
+        let (slower_than, max_len) = (config.slowlog_log_slower_than, config.slowlog_max_len);
+        self.calls.alone = self.slowlog.configure(slower_than, max_len);
         self.limits.max_string_len = config.proto_max_bulk_len;
         self.limits.hash_max_listpack_entries = config.hash_max_listpack_entries as usize;
         self.limits.hash_max_listpack_value = config.hash_max_listpack_value as usize;

@@ -40,6 +40,13 @@ pub trait Work {
     fn end(&mut self, space: &mut Keyspace);
 }
 
+/// What a call that goes on in slices has cost so far.
+struct Cost {
+    spec: &'static Spec,
+    nanos: u64,
+    call: Argv,
+}
+
 /// Work between two slices.
 pub struct Suspended {
     owner: ClientId,
@@ -48,7 +55,7 @@ pub struct Suspended {
     argv: Option<Argv>,
     work: Box<dyn Work>,
     /// What is being run, and how long it took so far, once the first slice is over.
-    cost: Option<(&'static Spec, u64)>,
+    cost: Option<Cost>,
 }
 
 impl Engine {
@@ -79,9 +86,9 @@ impl Engine {
     }
 
     /// The work that was suspended last is a call of `spec`, whose first slice took so long.
-    pub(super) fn note_cost(&mut self, spec: &'static Spec, nanos: u64) {
+    pub(super) fn note_cost(&mut self, spec: &'static Spec, nanos: u64, call: Argv) {
         if let Some(held) = self.works.back_mut() {
-            held.cost = Some((spec, nanos));
+            held.cost = Some(Cost { spec, nanos, call });
         }
     }
 
@@ -159,11 +166,12 @@ impl Engine {
             }
         };
         self.running = running;
-        if let Some((spec, nanos)) = &mut held.cost {
-            *nanos += self.env.clock.mono_ns().saturating_sub(began_ns);
+        if let Some(cost) = &mut held.cost {
+            cost.nanos += self.env.clock.mono_ns().saturating_sub(began_ns);
             if done {
                 self.stats.commands += 1;
-                self.calls.book(spec.index, 1, *nanos);
+                self.calls.book(cost.spec.index, 1, cost.nanos);
+                self.note_slow(cost.spec, Some(id), &Args::new(cost.call.raw()), cost.nanos);
             }
         }
         if !done {

@@ -51,7 +51,6 @@ const MISSING: &[(&str, &str)] = &[
     ("memory", "memory is not reported key by key yet"),
     ("migrate", "the server does not connect to others yet"),
     ("scripting", "there are no scripts and functions yet"),
-    ("slowlog", "slow commands are not recorded yet"),
 ];
 
 /// Whether files of the source may be brought up to date.

@@ -33,7 +33,6 @@ const NO_REPL: Standing = NoEffect("there is no replication yet");
 const NO_CLUSTER: Standing = NoEffect("there is no cluster mode yet");
 const NO_TLS: Standing = NoEffect("there is no TLS yet");
 const NO_LIMIT: Standing = NoEffect("there is no memory limit yet");
-const NO_TYPE: Standing = NoEffect("the type does not exist yet");
 const NO_DEFRAG: Standing = NoEffect("active defragmentation is not needed");
 const PINNING: Standing = NotYet("pinning threads to processors is not implemented yet");
 
@@ -276,10 +275,10 @@ declare! {
     "set-max-listpack-value", set_max_listpack_value: u64 = "64", int(0, LONG), MUT, Works;
     /// Members of a compact sorted set.
     "zset-max-listpack-entries" "zset-max-ziplist-entries", zset_max_listpack_entries: u64 = "128",
-        int(0, LONG), MUT, NO_TYPE;
+        int(0, LONG), MUT, Works;
     /// Bytes of a member of a compact sorted set.
     "zset-max-listpack-value" "zset-max-ziplist-value", zset_max_listpack_value: u64 = "64",
-        mem(0, LONG), MUT, NO_TYPE;
+        mem(0, LONG), MUT, Works;
     /// Bytes of a sparse HyperLogLog.
     "hll-sparse-max-bytes", hll_sparse_max_bytes: u64 = "3000", mem(0, LONG), MUT, Works;
     /// Bytes of a stream node.
