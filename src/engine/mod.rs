@@ -414,7 +414,10 @@ impl Engine {
 
     /// A job off the loop ended.
     pub fn job_done(&mut self, done: Done) {
-        let Done::Freed { bytes } = done;
+        let bytes = match done {
+            Done::Freed { bytes } => bytes,
+            Done::Written { fault } => return self.snapshot_written(fault),
+        };
         self.freeing_objects = self.freeing_objects.saturating_sub(1);
         self.freeing = self.freeing.saturating_sub(bytes);
         self.stats.lazyfreed += 1;
