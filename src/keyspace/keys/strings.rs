@@ -56,6 +56,7 @@ impl Keys<'_> {
     pub fn set_string(&mut self, key: &[u8], value: NewStr<'_>, ttl: Ttl) {
         let hash = self.hash(key);
         self.gone(hash, key);
+        self.space.before_change(self.db, hash, key);
         if self.overwrite_in_place(hash, key, &value, ttl) {
             return;
         }
@@ -125,6 +126,7 @@ impl Keys<'_> {
     pub fn patch_string(&mut self, key: &[u8], end: usize, f: impl FnOnce(&mut [u8])) {
         let hash = self.hash(key);
         let absent = self.gone(hash, key);
+        self.space.before_change(self.db, hash, key);
         let dict = &mut self.space.dbs[self.db].dict;
         if let Some(mut slot) = dict.find_mut(hash, key) {
             let bytes = match slot.view() {
@@ -152,6 +154,7 @@ impl Keys<'_> {
     pub fn edit_string<R>(&mut self, key: &[u8], f: impl FnOnce(&mut Vec<u8>) -> R) -> R {
         let hash = self.hash(key);
         self.gone(hash, key);
+        self.space.before_change(self.db, hash, key);
         if self.space.dbs[self.db].peek(hash, key).is_none() {
             let mut bytes = Vec::new();
             let result = f(&mut bytes);
