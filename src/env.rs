@@ -6,6 +6,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 pub mod real;
 pub mod sim;
@@ -28,10 +29,22 @@ pub trait Garbage: Send {
     fn bytes(&self) -> usize;
 }
 
+/// A file that jobs write to, one after the other.
+pub type SharedFile = Arc<Mutex<Box<dyn NewFile>>>;
+
 /// Work that owns its data and never touches the keyspace.
 pub enum Job {
     /// Drop a large value.
     Free(Box<dyn Garbage>),
+    /// Add to a file.
+    Write {
+        /// The file.
+        file: SharedFile,
+        /// What to add.
+        bytes: Vec<u8>,
+        /// Whether to wait until it lasts.
+        sync: bool,
+    },
 }
 
 /// The end of a [`Job`].
@@ -41,6 +54,11 @@ pub enum Done {
     Freed {
         /// What [`Garbage::bytes`] said before the drop.
         bytes: usize,
+    },
+    /// A file was written to.
+    Written {
+        /// Why that failed.
+        fault: Option<io::ErrorKind>,
     },
 }
 
@@ -53,6 +71,12 @@ impl Job {
                 drop(garbage);
                 Done::Freed { bytes }
             }
+            Job::Write { file, bytes, sync } => {
+                let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+                let written = file.write_all(&bytes);
+                let written = if sync { written.and_then(|()| file.sync()) } else { written };
+                Done::Written { fault: written.err().map(|error| error.kind()) }
+            }
         }
     }
 }
@@ -63,6 +87,14 @@ pub trait Jobs: Send {
     fn submit(&mut self, job: Job);
     /// A job that ended since the last call, if there is one. Never waits.
     fn finished(&mut self) -> Option<Done>;
+    /// The same, after waiting for it a moment where jobs run by themselves.
+    fn wait(&mut self, _us: u64) -> Option<Done> {
+        self.finished()
+    }
+    /// Whether waiting makes sense: jobs run by themselves.
+    fn may_wait(&self) -> bool {
+        false
+    }
 }
 
 /// The allocator's own account.
@@ -80,8 +112,25 @@ pub struct AllocatorPages {
 pub trait Memory: Send {
     /// Bytes the allocator has handed out, in size classes.
     fn used(&self) -> usize;
+    /// The same where a test has no allocator of its own: then the data count with their own
+    /// account.
+    fn used_with(&self, _data: &dyn Fn() -> usize) -> usize {
+        self.used()
+    }
+    /// The memory limit of the container the process runs in, bytes.
+    fn container_limit(&self) -> Option<usize> {
+        None
+    }
+    /// Bytes of physical memory of the machine.
+    fn machine(&self) -> usize;
     /// Bytes of physical memory the process holds.
     fn rss(&self) -> usize;
+    /// Asks the allocator to give unused pages back.
+    fn purge(&mut self) {}
+    /// The allocator's own statistics.
+    fn report(&self) -> String {
+        String::new()
+    }
     /// What the allocator holds for what it has handed out.
     fn pages(&self) -> AllocatorPages {
         AllocatorPages { allocated: self.used(), active: self.used(), resident: self.rss() }
@@ -94,8 +143,18 @@ pub trait Entropy: Send {
     fn fill(&mut self, bytes: &mut [u8]);
 }
 
-/// Files, by whole contents. All paths are as the configuration gives them.
+/// A file that is being written.
+pub trait NewFile: io::Write + Send {
+    /// Waits until all that was written lasts.
+    fn sync(&mut self) -> io::Result<()>;
+}
+
+/// Files. All paths are as the configuration gives them.
 pub trait Disk: Send {
+    /// Opens a file to be read from its begin.
+    fn open_file(&self, path: &Path) -> io::Result<Box<dyn io::Read + Send>>;
+    /// Creates or truncates a file to be written piece by piece.
+    fn create_file(&mut self, path: &Path) -> io::Result<Box<dyn NewFile>>;
     /// The whole file.
     fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
     /// Creates or truncates the file, writes all of it and syncs it.

@@ -12,7 +12,10 @@ mod family {
     mod config;
     mod connection;
     mod debug;
+    mod dump;
+    mod eviction;
     mod expire;
+    mod function;
     mod generic;
     mod geo;
     mod hash;
@@ -21,10 +24,13 @@ mod family {
     mod list;
     mod long;
     mod long_order;
+    mod memory;
     mod object;
     mod protocol;
     mod scan;
+    mod script;
     mod set;
+    mod slowlog;
     mod sort;
     mod stream;
     mod stream_group;

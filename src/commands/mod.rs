@@ -11,7 +11,9 @@ pub mod connection;
 mod copy;
 pub mod debug;
 pub mod docs;
+pub mod dump;
 pub mod expire;
+pub mod function;
 pub mod generic;
 pub mod geo;
 mod growth;
@@ -19,14 +21,17 @@ pub mod hash;
 pub mod hll;
 pub mod list;
 pub mod lolwut;
+pub mod memory;
 mod merge;
 pub mod module;
 pub mod object;
 pub mod pubsub;
 pub mod replication;
 pub mod scan;
+pub mod script;
 pub mod server;
 pub mod set;
+pub mod slowlog;
 pub mod sort;
 pub mod stream;
 pub mod string;
@@ -40,7 +45,9 @@ use crate::engine::cx::EngineCx;
 use crate::engine::table::Table;
 use std::sync::LazyLock;
 
-static TABLE: LazyLock<Table> = LazyLock::new(|| {
+static TABLE: LazyLock<Table> = LazyLock::new(join);
+
+fn join() -> Table {
     Table::new(&[
         string::SPECS,
         list::SPECS,
@@ -55,22 +62,40 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
         geo::SPECS,
         generic::SPECS,
         expire::SPECS,
+        dump::SPECS,
         scan::SPECS,
         object::SPECS,
         connection::SPECS,
         client::SPECS,
         pubsub::SPECS,
         transaction::SPECS,
+        script::SPECS,
+        function::SPECS,
         server::SPECS,
+        memory::SPECS,
         config::SPECS,
         debug::SPECS,
+        slowlog::SPECS,
         command::SPECS,
         cluster::SPECS,
         module::SPECS,
         replication::SPECS,
         lolwut::SPECS,
     ])
-});
+}
+
+/// The families joined, with some commands under other names, or none.
+pub fn renamed_table(renames: &[(String, String)]) -> &'static Table {
+    if renames.is_empty() {
+        return table();
+    }
+    let mut table = join();
+    for (from, to) in renames {
+        table.rename(from.as_bytes(), to);
+    }
+    // It lives as long as the process, as the usual one does.
+    Box::leak(Box::new(table))
+}
 
 /// The families joined.
 pub fn table() -> &'static Table {

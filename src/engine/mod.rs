@@ -8,6 +8,7 @@ pub mod block;
 pub mod budget;
 pub mod calls;
 pub mod client;
+pub mod client_room;
 pub mod config;
 pub mod cron;
 pub mod cx;
@@ -22,12 +23,16 @@ pub mod keyspec;
 pub mod kill;
 pub mod limits;
 pub mod lookahead;
+pub mod memory;
 pub mod monitor;
 pub mod pause;
+pub mod persist;
 pub mod pubsub;
 pub mod reconfigure;
+pub mod script;
 pub mod session;
 pub mod shutdown;
+pub mod slowlog;
 pub mod spec;
 pub mod stats;
 pub mod table;
@@ -40,7 +45,7 @@ pub mod work;
 use crate::base::error::Error;
 use crate::base::hash::Seed;
 use crate::base::rng::Rng;
-use crate::env::{Done, Env, Job};
+use crate::env::{Done, Env};
 use crate::keyspace::Keyspace;
 use crate::resp::outbuf::OutBuf;
 use crate::resp::reply::{Proto, Reply};
@@ -95,6 +100,8 @@ pub struct Engine {
     pub cycle: cycle::Cycle,
     /// Readings of memory.
     pub gauges: gauges::Gauges,
+    /// The limit of memory, and how it is kept.
+    pub memory: memory::MemoryLimit,
     /// Random numbers for commands.
     pub rng: Rng,
     /// Thresholds for handlers, from the configuration.
@@ -113,6 +120,8 @@ pub struct Engine {
     pub peak_reset_ms: Option<u64>,
     /// CLIENT PAUSE, and who waits for its end.
     pub pausing: pause::Pausing,
+    /// What was saved and loaded.
+    pub persist: persist::Persist,
     /// Wall time of the start, milliseconds since 1970.
     pub started_ms: i64,
     /// Identity of the history of the data: 40 hexadecimal digits.
@@ -123,6 +132,7 @@ pub struct Engine {
     pub table: &'static Table,
     pub(crate) clients: Clients,
     pub(crate) pubsub: PubSub,
+    pub(crate) scripts: script::Scripts,
     now_ms: i64,
     now_us: u64,
     next_id: u64,
@@ -132,6 +142,7 @@ pub struct Engine {
     blocking: block::Blocking,
     watchers: watch::Watchers,
     monitors: Vec<ClientId>,
+    slowlog: slowlog::Slowlog,
     trackers: tracking::Trackers,
     deferred: Vec<(ClientId, Reply)>,
     /// The client whose command runs, and the protocol it spoke before.
@@ -166,10 +177,12 @@ impl Engine {
             calls: calls::Calls::new(table.count()),
             cycle: cycle::Cycle::default(),
             gauges: gauges::Gauges::default(),
+            memory: memory::MemoryLimit::new(env.memory.container_limit()),
             rounds_paused: false,
             buffers_kept: false,
             peak_reset_ms: cron::PEAK_RESET_MS,
             pausing: pause::Pausing::default(),
+            persist: persist::Persist::new(now_ms / 1000),
             started_ms: now_ms,
             repl_id,
             rng: Rng::seeded(word(24)),
@@ -181,6 +194,7 @@ impl Engine {
             table,
             clients: Clients::default(),
             pubsub: PubSub::default(),
+            scripts: script::Scripts::default(),
             now_ms,
             now_us,
             next_id: 0,
@@ -190,6 +204,7 @@ impl Engine {
             blocking: block::Blocking::default(),
             watchers: watch::Watchers::default(),
             monitors: Vec::new(),
+            slowlog: slowlog::Slowlog::default(),
             trackers: tracking::Trackers::default(),
             deferred: Vec::new(),
             running: None,
@@ -217,6 +232,8 @@ impl Engine {
             self.calls.forget_latencies();
         }
         self.calls.tracking = config.latency_tracking;
+        let (slower_than, max_len) = (config.slowlog_log_slower_than, config.slowlog_max_len);
+        self.calls.alone = self.slowlog.configure(slower_than, max_len);
         self.limits.max_string_len = config.proto_max_bulk_len;
         self.limits.hash_max_listpack_entries = config.hash_max_listpack_entries as usize;
         self.limits.hash_max_listpack_value = config.hash_max_listpack_value as usize;
@@ -237,7 +254,12 @@ impl Engine {
         );
         access.log_factor = config.lfu_log_factor;
         access.decay_minutes = config.lfu_decay_time;
+        self.keyspace.saving.compress = config.rdbcompression;
+        self.keyspace.saving.checksum = config.rdbchecksum;
+        self.keyspace.saving.version = config.rdb_write_version as u16;
         self.keyspace.effects.interest.notify = notify_interest(config.notify_keyspace_events);
+        self.configure_memory();
+        self.configure_client_room();
     }
 
     /// Begins a new history of the data.
@@ -333,7 +355,10 @@ impl Engine {
 
     /// Whether there is work that does not wait for time or the network.
     pub fn has_ready(&self) -> bool {
-        !self.ready.is_empty() || !self.works.is_empty() || self.keyspace.has_garbage()
+        !self.ready.is_empty()
+            || !self.works.is_empty()
+            || self.keyspace.has_garbage()
+            || self.scripts.suspended()
     }
 
     /// A client's output.
@@ -394,26 +419,22 @@ impl Engine {
         self.unwatch(id);
         self.stop_monitoring(id);
         self.stop_tracking(id);
-        if self.clients.remove(&id).is_some_and(|client| client.refused) {
-            self.refused -= 1;
+        if let Some(client) = self.clients.remove(&id) {
+            self.refused -= usize::from(client.refused);
+            self.forget_client(client.counted_bytes);
         }
         self.abandon_works(id);
     }
 
     /// A job off the loop ended.
     pub fn job_done(&mut self, done: Done) {
-        let Done::Freed { bytes } = done;
+        let bytes = match done {
+            Done::Freed { bytes } => bytes,
+            Done::Written { fault } => return self.snapshot_written(fault),
+        };
         self.freeing_objects = self.freeing_objects.saturating_sub(1);
         self.freeing = self.freeing.saturating_sub(bytes);
         self.stats.lazyfreed += 1;
-    }
-
-    fn free_garbage(&mut self) {
-        for garbage in self.keyspace.take_garbage() {
-            self.freeing += garbage.bytes();
-            self.freeing_objects += 1;
-            self.env.jobs.submit(Job::Free(garbage));
-        }
     }
 
     /// What the engine wants of the network.

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::base::rng::Rng;
-use crate::env::{Clock, Disk, Done, Entropy, Env, Job, Jobs, Memory, Ports, Process};
+use crate::env::{Clock, Disk, Done, Entropy, Env, Job, Jobs, Memory, NewFile, Ports, Process};
 
 /// Where wall time starts: some day that is not zero, so that a forgotten unit shows.
 const START_WALL_US: i64 = 1_700_000_000_000_000;
@@ -42,6 +42,7 @@ struct World {
     haste_us: AtomicU64,
     used: AtomicUsize,
     rss: AtomicUsize,
+    container: AtomicUsize,
     state: Mutex<State>,
 }
 
@@ -56,6 +57,8 @@ struct State {
     taken_ports: Vec<u16>,
 }
 
+/// Physical memory of the simulated machine, bytes.
+const MACHINE_BYTES: usize = 8 << 30;
 /// Open files a simulated process may have until a test says otherwise.
 const OPEN_FILES_MAX: u64 = 100_000;
 
@@ -78,6 +81,7 @@ impl Sim {
             haste_us: AtomicU64::new(0),
             used: AtomicUsize::new(1 << 20),
             rss: AtomicUsize::new(2 << 20),
+            container: AtomicUsize::new(0),
             state: Mutex::new(state),
         };
         Sim { world: Arc::new(world) }
@@ -121,6 +125,11 @@ impl Sim {
     pub fn set_memory(&self, used: usize, rss: usize) {
         self.world.used.store(used, Ordering::Relaxed);
         self.world.rss.store(rss, Ordering::Relaxed);
+    }
+
+    /// Puts the process into a container with this memory limit, for engines made from now on.
+    pub fn set_container(&self, limit: usize) {
+        self.world.container.store(limit, Ordering::Relaxed);
     }
 
     /// Changes when jobs run; those already held stay held.
@@ -214,6 +223,18 @@ impl Memory for Sim {
         self.world.used.load(Ordering::Relaxed)
     }
 
+    fn used_with(&self, data: &dyn Fn() -> usize) -> usize {
+        self.used() + data()
+    }
+
+    fn container_limit(&self) -> Option<usize> {
+        Some(self.world.container.load(Ordering::Relaxed)).filter(|limit| *limit > 0)
+    }
+
+    fn machine(&self) -> usize {
+        MACHINE_BYTES
+    }
+
     fn rss(&self) -> usize {
         self.world.rss.load(Ordering::Relaxed)
     }
@@ -249,7 +270,40 @@ impl Entropy for Sim {
     }
 }
 
+/// A file of a simulated disk that is being written.
+struct SimFile {
+    sim: Sim,
+    path: PathBuf,
+}
+
+impl io::Write for SimFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut state = self.sim.writable()?;
+        state.files.entry(self.path.clone()).or_default().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl NewFile for SimFile {
+    fn sync(&mut self) -> io::Result<()> {
+        self.sim.writable().map(drop)
+    }
+}
+
 impl Disk for Sim {
+    fn open_file(&self, path: &Path) -> io::Result<Box<dyn io::Read + Send>> {
+        Ok(Box::new(io::Cursor::new(self.read(path)?)))
+    }
+
+    fn create_file(&mut self, path: &Path) -> io::Result<Box<dyn NewFile>> {
+        self.write(path, b"")?;
+        Ok(Box::new(SimFile { sim: self.clone(), path: path.to_path_buf() }))
+    }
+
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         self.file(path).ok_or_else(|| io::ErrorKind::NotFound.into())
     }

@@ -6,10 +6,15 @@ pub mod db;
 pub mod digest;
 pub mod effects;
 pub mod entry;
+pub mod evict;
 pub mod expire;
+pub mod image;
+#[cfg(test)]
+mod image_tests;
 pub mod keys;
 pub mod lease;
 pub mod register;
+pub mod saved;
 pub mod walk;
 
 use crate::base::hash::Seed;
@@ -42,6 +47,8 @@ pub struct Counters {
     pub misses: u64,
     /// Keys deleted because their time had come.
     pub expired: u64,
+    /// Keys deleted because memory was short.
+    pub evicted: u64,
 }
 
 /// All databases.
@@ -56,6 +63,8 @@ pub struct Keyspace {
     pub walks: Walks,
     /// How accesses are stamped.
     pub access: AccessPolicy,
+    /// How values are written.
+    pub saving: crate::rdb::Options,
     /// What happens to expired keys.
     pub expiry: ExpiryPolicy,
     /// What long work holds on to.
@@ -64,10 +73,15 @@ pub struct Keyspace {
     pub waiting: Register,
     /// Keys under WATCH.
     pub watched: Register,
-    /// A key was given a deadline that had passed already.
+    /// Which key goes when memory is short.
+    pub eviction: evict::Eviction,
+    /// Everything was emptied on purpose: no snapshot is to bring it back.
+    pub flushed: bool,
+    /// A key was given a deadline that had passed long before.
     pub late_deadline: bool,
     scratch: Vec<u8>,
     garbage: Vec<Box<dyn Garbage>>,
+    garbage_bytes: usize,
     hints: keys::Hints,
     next_table: u64,
     restamp: Option<(usize, u64, u8)>,
@@ -87,13 +101,17 @@ impl Keyspace {
             counters: Counters::default(),
             walks: Walks::default(),
             access: AccessPolicy::default(),
+            saving: crate::rdb::Options::default(),
             expiry: ExpiryPolicy::default(),
             leases: lease::Leases::default(),
             waiting: Register::default(),
             watched: Register::default(),
+            eviction: evict::Eviction::default(),
+            flushed: false,
             late_deadline: false,
             scratch: Vec::new(),
             garbage: Vec::new(),
+            garbage_bytes: 0,
             hints: keys::Hints::default(),
             next_table: databases as u64,
             restamp: None,
@@ -122,7 +140,7 @@ impl Keyspace {
         self.hand_over_table(db);
         let (table, contents) = self.dbs[db].take_all(self.next_table);
         if let Some(contents) = self.walks.adopt(table, contents) {
-            self.garbage.push(Box::new(contents));
+            self.waste(Box::new(contents));
         }
         self.effects.dirty += keys as u64;
         self.all_ready(db);
@@ -131,12 +149,44 @@ impl Keyspace {
 
     /// Empties all databases; returns how many keys there were.
     pub fn flush_all(&mut self) -> usize {
+        self.flushed = true;
         (0..self.dbs.len()).map(|db| self.flush_db(db)).sum()
+    }
+
+    /// Puts the databases of another keyspace in the place of all there are, which are emptied like
+    /// by FLUSHALL; it is no change as far as the counter goes.
+    pub fn replace_all(&mut self, fresh: Keyspace) {
+        let dirty = self.effects.dirty;
+        for (number, mut db) in fresh.dbs.into_iter().enumerate() {
+            self.flush_db(number);
+            self.next_table += 1;
+            db.table = self.next_table;
+            self.dbs[number] = db;
+            self.all_ready(number);
+        }
+        self.effects.dirty = dirty;
     }
 
     /// What waits to be freed off the loop.
     pub fn take_garbage(&mut self) -> Vec<Box<dyn Garbage>> {
+        self.garbage_bytes = 0;
         std::mem::take(&mut self.garbage)
+    }
+
+    /// Bytes of it.
+    #[inline]
+    pub fn garbage_bytes(&self) -> usize {
+        self.garbage_bytes
+    }
+
+    fn waste(&mut self, garbage: Box<dyn Garbage>) {
+        self.garbage_bytes += garbage.bytes();
+        self.garbage.push(garbage);
+    }
+
+    /// Bytes of all databases with their tables and indexes.
+    pub fn bytes(&self) -> usize {
+        self.dbs.iter().map(|db| db.bytes + db.overhead()).sum()
     }
 
     /// Whether anything waits to be freed.
@@ -150,6 +200,7 @@ impl Keyspace {
         let announce = self.effects.interest.notify & class::NEW != 0;
         let awaited = !self.waiting.is_empty();
         let name = if announce || awaited { entry.key().to_vec() } else { Vec::new() };
+        self.before_overwrite(db, hash, &entry);
         match self.dbs[db].put(hash, entry) {
             Some(old) => self.discard(db, old),
             None if announce => self.effects.announce(db, &name, Event::new(class::NEW, "new")),
@@ -185,7 +236,7 @@ impl Keyspace {
     /// Frees an entry, off the loop when it is large.
     fn free(&mut self, entry: entry::Entry) {
         if entry.bytes() >= FREE_ELSEWHERE {
-            self.garbage.push(Box::new(entry));
+            self.waste(Box::new(entry));
         }
     }
 
@@ -208,7 +259,7 @@ impl Keyspace {
     /// Ends a walk, finished or not.
     pub fn end_walk(&mut self, id: u64) {
         for contents in self.walks.end(id) {
-            self.garbage.push(Box::new(contents));
+            self.waste(Box::new(contents));
         }
     }
 

@@ -20,7 +20,6 @@ const MARKER: &str = "<!-- From here on the page is written by tests/table.rs. -
 /// Commands that are declared and do less than in Redis.
 const PARTIAL: &[(&str, &str)] = &[
     ("debug", "the subcommands that DEBUG HELP names"),
-    ("lastsave", "the time of the start: nothing is saved yet"),
     ("lolwut", "a picture of our own"),
     ("waitaof", "numlocal must be 0: there is no append-only file yet"),
 ];
@@ -47,16 +46,8 @@ const REFUSED_PARTS: &[(&str, &str)] =
 const MISSING: &[(&str, &str)] = &[
     ("acl", "there are no users beside the default one yet"),
     ("bgrewriteaof", "there is no append-only file yet"),
-    ("bgsave", "there are no snapshots yet"),
-    ("dump", "there is no RDB encoding yet"),
     ("latency", "latencies are not recorded yet"),
-    ("memory", "memory is not reported key by key yet"),
-    ("migrate", "there is no RDB encoding yet"),
-    ("restore", "there is no RDB encoding yet"),
-    ("restore-asking", "there is no RDB encoding yet"),
-    ("save", "there are no snapshots yet"),
-    ("scripting", "there are no scripts and functions yet"),
-    ("slowlog", "slow commands are not recorded yet"),
+    ("migrate", "the server does not connect to others yet"),
 ];
 
 /// Whether files of the source may be brought up to date.

@@ -27,13 +27,11 @@ const TEXT: Kind = Kind::Text(any);
 
 use Standing::{NoEffect, NotYet, Works};
 const LAZY: Standing = NoEffect("memory is always freed beside the main thread");
-const NO_RDB: Standing = NoEffect("nothing is saved to disk yet");
 const NO_AOF: Standing = NoEffect("there is no append-only file yet");
 const NO_REPL: Standing = NoEffect("there is no replication yet");
 const NO_CLUSTER: Standing = NoEffect("there is no cluster mode yet");
 const NO_TLS: Standing = NoEffect("there is no TLS yet");
-const NO_LIMIT: Standing = NoEffect("there is no memory limit yet");
-const NO_DEFRAG: Standing = NoEffect("active defragmentation is not needed");
+const NO_DEFRAG: Standing = NoEffect("values are not moved to pack memory more densely");
 const PINNING: Standing = NotYet("pinning threads to processors is not implemented yet");
 
 declare! {
@@ -181,23 +179,22 @@ declare! {
         BOOL, MUT, NoEffect("tables grow in small steps");
 
     // Memory.
-    /// Bytes the data may take; 0 is no limit.
-    "maxmemory", maxmemory: u64 = "0",
-        mem(0, ULONG), MUT, NotYet("memory limits are not implemented yet");
+    /// Bytes the data may take, or a percentage of the memory there is; 0 is no limit.
+    "maxmemory", maxmemory: MaxMemory = "0", mem(0, ULONG), MUT, Works;
     /// Which keys make room.
-    "maxmemory-policy", maxmemory_policy: MaxmemoryPolicy = "noeviction", ONE_OF, MUT, NO_LIMIT;
+    "maxmemory-policy", maxmemory_policy: MaxmemoryPolicy = "noeviction", ONE_OF, MUT, Works;
     /// Keys compared for each eviction.
-    "maxmemory-samples", maxmemory_samples: u32 = "5", int(1, INT), MUT, NO_LIMIT;
+    "maxmemory-samples", maxmemory_samples: u32 = "5", int(1, INT), MUT, Works;
     /// Time spent on eviction before the next command, 0 to 100.
     "maxmemory-eviction-tenacity", maxmemory_eviction_tenacity: u32 = "10",
-        int(0, 100), MUT, NO_LIMIT;
+        int(0, 100), MUT, Works;
     /// Bytes all clients together may take, or a percentage of `maxmemory` (negative in the field).
     "maxmemory-clients", maxmemory_clients: i64 = "0",
-        Kind::MemoryOrPercent, MUT, NotYet("memory limits are not implemented yet");
+        Kind::MemoryOrPercent, MUT, Works;
     /// How much the counter of an access grows more slowly the higher it is.
-    "lfu-log-factor", lfu_log_factor: u32 = "10", int(0, INT), MUT, NO_LIMIT;
+    "lfu-log-factor", lfu_log_factor: u32 = "10", int(0, INT), MUT, Works;
     /// Minutes until the counter of an access halves.
-    "lfu-decay-time", lfu_decay_time: u32 = "1", int(0, INT), MUT, NO_LIMIT;
+    "lfu-decay-time", lfu_decay_time: u32 = "1", int(0, INT), MUT, Works;
     /// Free evicted values beside the main thread.
     "lazyfree-lazy-eviction", lazyfree_lazy_eviction: bool = "no", BOOL, MUT, LAZY;
     /// Free expired values beside the main thread.
@@ -209,8 +206,7 @@ declare! {
     /// Let FLUSHALL behave like FLUSHALL ASYNC.
     "lazyfree-lazy-user-flush", lazyfree_lazy_user_flush: bool = "no", BOOL, MUT, LAZY;
     /// Move values to pack memory more densely.
-    "activedefrag", activedefrag: bool = "no",
-        BOOL, MUT, NotYet("active defragmentation is not implemented");
+    "activedefrag", activedefrag: bool = "no", BOOL, MUT, NO_DEFRAG;
     /// Wasted bytes below which nothing is moved.
     "active-defrag-ignore-bytes", active_defrag_ignore_bytes: u64 = "104857600",
         mem(1, LONG), MUT, NO_DEFRAG;
@@ -253,7 +249,9 @@ declare! {
         int(0, LONG), MUT, Works;
     /// Milliseconds after which a running script lets other clients be answered BUSY.
     "busy-reply-threshold" "lua-time-limit", busy_reply_threshold: u64 = "5000",
-        int(0, LONG), MUT, NoEffect("there are no scripts yet");
+        int(0, LONG), MUT, Works;
+    /// Memory that the interpreters of scripts may hold; 0 is no limit.
+    "lua-memory-limit", lua_memory_limit: u64 = "1gb", mem(0, LONG), MUT, Works;
 
     // Compact encodings.
     /// Fields of a compact hash.
@@ -291,27 +289,29 @@ declare! {
 
     // Snapshots.
     /// Save after so many seconds if so many changes were made.
-    "save", save: Vec<(u64, u64)> = "3600 1 300 100 60 10000", Kind::Save, MUT | MULTI, NO_RDB;
+    "save", save: Vec<(u64, u64)> = "3600 1 300 100 60 10000", Kind::Save, MUT | MULTI, Works;
     /// Name of the snapshot in `dir`.
-    "dbfilename", dbfilename: String = "dump.rdb", Kind::Text(dump_name), MUT | PROT, NO_RDB;
+    "dbfilename", dbfilename: String = "dump.rdb", Kind::Text(dump_name), MUT | PROT, Works;
     /// Refuse writes after a failed save.
-    "stop-writes-on-bgsave-error", stop_writes_on_bgsave_error: bool = "yes", BOOL, MUT, NO_RDB;
+    "stop-writes-on-bgsave-error", stop_writes_on_bgsave_error: bool = "yes", BOOL, MUT, Works;
     /// Compress strings in snapshots.
-    "rdbcompression", rdbcompression: bool = "yes", BOOL, MUT, NO_RDB;
+    "rdbcompression", rdbcompression: bool = "yes", BOOL, MUT, Works;
     /// End snapshots with a checksum.
-    "rdbchecksum", rdbchecksum: bool = "yes", BOOL, IMM, NO_RDB;
+    "rdbchecksum", rdbchecksum: bool = "yes", BOOL, IMM, Works;
+    /// Version of the format snapshots are written in; 10 is for servers of version 7.0.
+    "rdb-write-version", rdb_write_version: i32 = "11", int(10, 11), MUT | HIDDEN, Works;
     /// Remove snapshots made only for replicas.
-    "rdb-del-sync-files", rdb_del_sync_files: bool = "no", BOOL, MUT, NO_RDB;
+    "rdb-del-sync-files", rdb_del_sync_files: bool = "no", BOOL, MUT, NO_REPL;
     /// Flush a snapshot to disk piece by piece.
-    "rdb-save-incremental-fsync", rdb_save_incremental_fsync: bool = "yes", BOOL, MUT, NO_RDB;
+    "rdb-save-incremental-fsync", rdb_save_incremental_fsync: bool = "yes", BOOL, MUT, Works;
     /// Microseconds to wait after each key saved, for tests.
     "rdb-key-save-delay", rdb_key_save_delay: i32 = "0",
-        int(i32::MIN as i128, INT), MUT | HIDDEN, NO_RDB;
+        int(i32::MIN as i128, INT), MUT | HIDDEN, Works;
     /// Microseconds to wait after each key loaded, for tests.
-    "key-load-delay", key_load_delay: i32 = "0", int(i32::MIN as i128, INT), MUT | HIDDEN, NO_RDB;
+    "key-load-delay", key_load_delay: i32 = "0", int(i32::MIN as i128, INT), MUT | HIDDEN, Works;
     /// Bytes loaded between two looks at the clients.
     "loading-process-events-interval-bytes", loading_process_events_interval_bytes: u64 = "2097152",
-        mem(1024, INT), MUT | HIDDEN, NO_RDB;
+        mem(1024, INT), MUT | HIDDEN, NoEffect("clients are served once loading is over");
 
     // Append-only file.
     /// Log each write to disk.
