@@ -6,6 +6,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 pub mod real;
 pub mod sim;
@@ -28,10 +29,22 @@ pub trait Garbage: Send {
     fn bytes(&self) -> usize;
 }
 
+/// A file that jobs write to, one after the other.
+pub type SharedFile = Arc<Mutex<Box<dyn NewFile>>>;
+
 /// Work that owns its data and never touches the keyspace.
 pub enum Job {
     /// Drop a large value.
     Free(Box<dyn Garbage>),
+    /// Add to a file.
+    Write {
+        /// The file.
+        file: SharedFile,
+        /// What to add.
+        bytes: Vec<u8>,
+        /// Whether to wait until it lasts.
+        sync: bool,
+    },
 }
 
 /// The end of a [`Job`].
@@ -41,6 +54,11 @@ pub enum Done {
     Freed {
         /// What [`Garbage::bytes`] said before the drop.
         bytes: usize,
+    },
+    /// A file was written to.
+    Written {
+        /// Why that failed.
+        fault: Option<io::ErrorKind>,
     },
 }
 
@@ -52,6 +70,12 @@ impl Job {
                 let bytes = garbage.bytes();
                 drop(garbage);
                 Done::Freed { bytes }
+            }
+            Job::Write { file, bytes, sync } => {
+                let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+                let written = file.write_all(&bytes);
+                let written = if sync { written.and_then(|()| file.sync()) } else { written };
+                Done::Written { fault: written.err().map(|error| error.kind()) }
             }
         }
     }

@@ -1,5 +1,6 @@
 //! The binary `redis-server`: command line, configuration, then the loop until it ends. Under the
-//! name `redis-cli` it is the client, under `docker-entrypoint` what a container starts.
+//! name `redis-cli` it is the client, under `redis-check-rdb` the checker of snapshots, under
+//! `docker-entrypoint` what a container starts.
 
 // The one place that may look at the process it runs in.
 #![allow(clippy::disallowed_methods)]
@@ -23,6 +24,9 @@ fn main() {
     if name.is_some_and(|name| name == "redis-cli") {
         exit(cli::run(args));
     }
+    if name.is_some_and(|name| name == "redis-check-rdb") {
+        exit(cli::check_rdb::run(&args));
+    }
     if name.is_some_and(entrypoint::is_named) {
         exit(entrypoint::run(&args));
     }
@@ -35,6 +39,7 @@ fn main() {
         stdin: &mut real::standard_input,
         defaults: std::env::var_os("REDSTART_DEFAULTS").unwrap_or_default().into_vec(),
         directory,
+        is_command: |name| commands::table().find(name).is_some(),
     };
     match config::from_args(&args, &mut sources) {
         Ok(Startup::Run(config, path)) => serve(*config, path),
@@ -88,8 +93,9 @@ fn serve(mut config: Config, path: Option<PathBuf>) -> ! {
     listen::check_backlog(config.tcp_backlog);
     server.listen(&config).unwrap_or_else(|error| give_up(error));
     let pidfile = write_pidfile(&config, background);
+    let table = commands::renamed_table(&config.renamed_commands);
     let (env, finished) = environment(server.wake(), server.ports());
-    let mut engine = Engine::new(config, env, commands::table());
+    let mut engine = Engine::new(config, env, table);
     engine.program = std::env::args_os().next().unwrap_or_default().to_string_lossy().into_owned();
     engine.config_file = path;
     engine.show_title();

@@ -9,6 +9,7 @@ use redstart::engine::config::Config;
 use redstart::engine::session::{Origin, Session};
 use redstart::env::sim::Sim;
 use redstart::resp::request::Argv;
+use redstart::sys;
 
 /// How far the account may be off, percent.
 const TOLERANCE: f64 = 5.0;
@@ -29,6 +30,20 @@ impl Server {
         let reply = self.engine.replay(&mut self.session, &mut Argv::from_slices(&words));
         assert_ne!(reply.first(), Some(&b'-'), "{}", String::from_utf8_lossy(&reply));
     }
+}
+
+/// What the kernel says the process holds grows by what the allocator hands out. Comes first: later
+/// there are free pages to be used again.
+fn pages_are_what_was_handed_out() {
+    const STRINGS: usize = 200;
+    let mut server = Server::new();
+    let (used, rss) = (alloc::used(), sys::resident_bytes());
+    for i in 0..STRINGS {
+        server.run(&["SET", &i.to_string(), &"v".repeat(450_000)]);
+    }
+    let (used, rss) = ((alloc::used() - used) as f64, (sys::resident_bytes() - rss) as f64);
+    println!("{used} handed out, {rss} held");
+    assert!((0.9..1.4).contains(&(rss / used)), "{used} handed out, {rss} held");
 }
 
 type Fill = fn(&mut Server, usize);
@@ -70,6 +85,7 @@ const DATASETS: &[(&str, usize, Fill)] = &[
 
 #[test]
 fn values_know_what_they_take() {
+    pages_are_what_was_handed_out();
     let mut wrong = Vec::new();
     for (name, steps, fill) in DATASETS {
         let mut server = Server::new();

@@ -9,16 +9,17 @@ use crate::engine::spec::{Spec, cat, flag};
 use crate::resp::reply::Reply;
 
 const SUBCOMMANDS: &[Spec] = &[
-    Spec::engine("doctor", 2, doctor).since("4.0.0"),
-    Spec::engine("help", 2, help).flags(flag::LOADING | flag::STALE).since("4.0.0"),
-    Spec::engine("malloc-stats", 2, malloc_stats).since("4.0.0"),
-    Spec::engine("purge", 2, purge).since("4.0.0"),
-    Spec::engine("stats", 2, stats).since("4.0.0"),
+    Spec::engine("doctor", 2, doctor).since("4.0.0").group("server"),
+    Spec::engine("help", 2, help).flags(flag::LOADING | flag::STALE).since("4.0.0").group("server"),
+    Spec::engine("malloc-stats", 2, malloc_stats).since("4.0.0").group("server"),
+    Spec::engine("purge", 2, purge).since("4.0.0").group("server"),
+    Spec::engine("stats", 2, stats).since("4.0.0").group("server"),
     Spec::data("usage", -3, usage)
         .flags(flag::READONLY)
         .acl(cat::READ)
         .keys(&[KeySpec::at(2).ro()])
-        .since("4.0.0"),
+        .since("4.0.0")
+        .group("server"),
 ];
 
 /// The commands of this family.

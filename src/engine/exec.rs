@@ -211,7 +211,7 @@ impl Engine {
         if let Some(client) = id.and_then(|id| self.clients.get_mut(&id)) {
             client.last_command = spec.full_name;
         }
-        self.room_for(session, spec);
+        self.room_for(session, spec, args);
         match gate::admit(&gate::Call { engine: self, session, proto: out.proto, spec }) {
             Ok(gate::Admitted::Go) => {}
             Ok(gate::Admitted::Park(id)) => {

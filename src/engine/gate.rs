@@ -78,10 +78,7 @@ fn no_multi(call: &Call<'_>) -> Admit {
 /// When memory is short and nothing may be deleted, what would take more of it is refused.
 #[inline]
 fn room(call: &Call<'_>) -> Admit {
-    if !call.engine.memory.tight || !Engine::needs_room(call.session, call.spec) {
-        return Admit::Go;
-    }
-    Admit::Refuse(Error::Oom)
+    if call.engine.memory.refuses { Admit::Refuse(Error::Oom) } else { Admit::Go }
 }
 
 /// After a save failed nothing is taken that might be lost. PING says so too.

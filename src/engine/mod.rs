@@ -256,6 +256,7 @@ impl Engine {
         access.decay_minutes = config.lfu_decay_time;
         self.keyspace.saving.compress = config.rdbcompression;
         self.keyspace.saving.checksum = config.rdbchecksum;
+        self.keyspace.saving.version = config.rdb_write_version as u16;
         self.keyspace.effects.interest.notify = notify_interest(config.notify_keyspace_events);
         self.configure_memory();
         self.configure_client_room();
@@ -427,7 +428,10 @@ impl Engine {
 
     /// A job off the loop ended.
     pub fn job_done(&mut self, done: Done) {
-        let Done::Freed { bytes } = done;
+        let bytes = match done {
+            Done::Freed { bytes } => bytes,
+            Done::Written { fault } => return self.snapshot_written(fault),
+        };
         self.freeing_objects = self.freeing_objects.saturating_sub(1);
         self.freeing = self.freeing.saturating_sub(bytes);
         self.stats.lazyfreed += 1;

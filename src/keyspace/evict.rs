@@ -12,7 +12,7 @@
 //! | `volatile-*`       | in the table while one key in eight has a deadline, or else in the |
 //! |                    | deadline index, one from each of some leaves in turn               |
 //! | `volatile-ttl`     | at the front of the deadline index: exactly the one that is next   |
-//! | `*-random`         | as above, and the first one goes                                   |
+//! | `*-random`         | as above, but one slot at a time, and the first one goes            |
 
 use super::access::{AccessPolicy, idle_ms};
 use super::db::Db;
@@ -114,25 +114,23 @@ fn score(measure: Measure, access: &AccessPolicy, entry: &Entry, now: i64) -> u6
     }
 }
 
-/// Shows `f` at least `wanted` keys of a database if they are found soon, or else a few.
+/// Shows `f` keys of a database until it has accepted `wanted` of them, if so many are found soon,
+/// or else a few.
 fn sample(
     db: &Db,
     (volatile, wanted): (bool, usize),
     leaf: &mut Option<(i64, u32)>,
     rng: &mut Rng,
-    f: &mut dyn FnMut(&Entry),
+    f: &mut dyn FnMut(&Entry) -> bool,
 ) {
-    let timed = db.deadlines.len();
     let mut seen = 0;
-    if !volatile || timed * DENSE >= db.dict.len() {
+    if is_dense(db, volatile) {
         let mut cursor = rng.next_u64() >> 16;
         for _ in 0..BUCKETS_MAX {
             // All of a bucket: its slots fill from the front, so a part of it would be the young.
             cursor = db.dict.scan(cursor, &mut |entry: &Entry| {
-                if !volatile || entry.deadline().is_some() {
-                    seen += 1;
-                    f(entry);
-                }
+                let fits = !volatile || entry.deadline().is_some();
+                seen += usize::from(fits && f(entry));
             });
             if seen >= wanted {
                 return;
@@ -149,14 +147,20 @@ fn sample(
         }
         return;
     }
-    for _ in 0..wanted.min(timed) {
+    for _ in 0..BUCKETS_MAX.min(db.deadlines.len()) {
         let Some((place, (at, bits))) = db.deadlines.pick_after(*leaf, rng) else { return };
         *leaf = Some(place);
         let due = db.dict.find_position(bits, &mut |e: &Entry| e.deadline() == Some(at));
-        if let Some(entry) = due {
-            f(&entry);
+        seen += usize::from(due.is_some_and(|entry| f(&entry)));
+        if seen >= wanted {
+            return;
         }
     }
+}
+
+/// Whether candidates are found in the table without a long search.
+fn is_dense(db: &Db, volatile: bool) -> bool {
+    !volatile || db.deadlines.len() * DENSE >= db.dict.len()
 }
 
 impl Keyspace {
@@ -207,19 +211,25 @@ impl Keyspace {
         for _ in 0..dbs.len() {
             eviction.last_db = (eviction.last_db + 1) % dbs.len();
             let db = &dbs[eviction.last_db];
-            let mut picked: Option<Vec<u8>> = None;
-            let mut met = 0;
-            // One of those found, each with the same chance.
-            let mut draw = Rng::seeded(rng.next_u64());
-            sample(db, (volatile, 1), &mut eviction.leaf, rng, &mut |entry| {
-                if leases.holds(db.table, entry.key()) {
-                    return;
-                }
-                met += 1;
-                if draw.below(met) == 0 {
-                    picked = Some(entry.key().to_vec());
-                }
-            });
+            let absent = if volatile { db.deadlines.is_empty() } else { db.dict.is_empty() };
+            if absent {
+                continue;
+            }
+            let fits = |entry: &Entry| {
+                (!volatile || entry.deadline().is_some()) && !leases.holds(db.table, entry.key())
+            };
+            let tries = if is_dense(db, volatile) { BUCKETS_MAX } else { 0 };
+            let mut draws = (0..tries).filter_map(|_| db.dict.random(rng));
+            let mut picked = draws.find(|entry| fits(entry)).map(|entry| entry.key().to_vec());
+            if picked.is_none() {
+                sample(db, (volatile, 1), &mut eviction.leaf, rng, &mut |entry| {
+                    let fits = picked.is_none() && fits(entry);
+                    if fits {
+                        picked = Some(entry.key().to_vec());
+                    }
+                    fits
+                });
+            }
             if let Some(key) = picked {
                 return Some((eviction.last_db, key));
             }
@@ -238,9 +248,11 @@ impl Keyspace {
             }
             let mut leaf = eviction.leaf;
             sample(db, (volatile, samples), &mut leaf, rng, &mut |entry| {
-                if !leases.holds(db.table, entry.key()) {
+                let free = !leases.holds(db.table, entry.key());
+                if free {
                     eviction.offer(score(measure, access, entry, now), db.table, entry.key());
                 }
+                free
             });
             eviction.leaf = leaf;
         }

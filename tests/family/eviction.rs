@@ -37,6 +37,27 @@ case!(exec_looks_again, |c| {
     c.expect(&["EXEC"], "*1\r\n$-1\r\n");
 });
 
+case!(scripts_are_refused_before_they_write, |c| {
+    let refused = |c: &mut crate::support::Client, script: &str, error: &str| {
+        let got = c.cmd(&["EVAL", script, "1", "k"]);
+        let got = String::from_utf8_lossy(&got);
+        assert!(got.starts_with(error), "{script}: {got}");
+    };
+    c.expect(&["CONFIG", "SET", "maxmemory", "1"], "+OK\r\n");
+    refused(
+        c,
+        "redis.call('SET', KEYS[1], 'v')",
+        "-OOM command not allowed when used memory > 'maxmemory'.",
+    );
+    refused(c, "#!lua\nreturn 1", "-OOM command not allowed when used memory > 'maxmemory'.\r\n");
+    c.expect(&["EVAL", "return redis.call('GET', KEYS[1])", "1", "k"], "$-1\r\n");
+    c.expect(&["EVAL", "#!lua flags=no-writes\nreturn 1", "1", "k"], ":1\r\n");
+    let allowed = "#!lua flags=allow-oom\nreturn redis.call('INCR', KEYS[1])";
+    c.expect(&["EVAL", allowed, "1", "k"], ":1\r\n");
+    let begun = "redis.call('DEL', KEYS[1]) return redis.call('INCR', KEYS[1])";
+    c.expect(&["EVAL", begun, "1", "k"], ":1\r\n");
+});
+
 case!(evicted_keys_are_told, ["--maxmemory-policy", "allkeys-random"], |c| {
     c.expect(&["SET", "k", "v"], "+OK\r\n");
     c.expect(&["CONFIG", "SET", "notify-keyspace-events", "Ee"], "+OK\r\n");

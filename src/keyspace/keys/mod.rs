@@ -218,6 +218,7 @@ impl<'a> Keys<'a> {
     /// Sets the deadline of a key; false when there is none.
     pub fn set_deadline(&mut self, key: &[u8], at_ms: i64) -> bool {
         let hash = self.hash(key);
+        self.space.before_change(self.db, hash, key);
         let change = |entry: Entry| entry.with_deadline(Some(at_ms));
         !self.gone(hash, key) && self.space.dbs[self.db].change(hash, key, change)
     }
@@ -228,6 +229,7 @@ impl<'a> Keys<'a> {
         if self.gone(hash, key) {
             return false;
         }
+        self.space.before_change(self.db, hash, key);
         let db = &mut self.space.dbs[self.db];
         let timed = db.peek(hash, key).is_some_and(|entry| entry.deadline().is_some());
         timed && db.change(hash, key, |entry| entry.with_deadline(None))
