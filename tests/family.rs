@@ -22,6 +22,8 @@ mod family {
     mod hll;
     mod info;
     mod list;
+    mod long;
+    mod long_order;
     mod memory;
     mod object;
     mod protocol;

@@ -24,6 +24,7 @@ impl Engine {
     /// saved and that is no reason to lose it.
     pub fn shut_down(&mut self, how: u32) -> bool {
         tracing::warn!("User requested shutdown...");
+        self.finish_writes();
         self.abandon_background();
         let saves = !self.config.save.is_empty() && how & NOSAVE == 0 || how & SAVE != 0;
         if saves {

@@ -117,28 +117,41 @@ impl Inner {
 
     /// Runs everything that is ready and collects what it says.
     pub fn settle(&mut self) {
-        let mut dirty = Vec::new();
         for _ in 0..MAX_ROUNDS {
-            while let Some(done) = self.sim.take_finished() {
-                self.engine.job_done(done);
-            }
-            self.engine.wakes();
-            self.engine.run_ready();
-            let next = self.engine.tick();
-            self.engine.sleeps();
-            for request in self.engine.requests() {
-                let NetRequest::Shutdown { exit_code } = request;
-                self.exit_code = Some(exit_code);
-            }
-            self.engine.take_dirty(&mut dirty);
-            if dirty.is_empty() && !self.engine.has_ready() && next != Some(0) {
+            if !self.pass() {
                 return;
-            }
-            for id in dirty.drain(..) {
-                self.collect(id);
             }
         }
         panic!("the engine does not come to rest");
+    }
+
+    /// One pass of the loop; false when there is nothing left to do.
+    pub fn pass(&mut self) -> bool {
+        while let Some(done) = self.sim.take_finished() {
+            self.engine.job_done(done);
+        }
+        self.engine.wakes();
+        self.engine.run_ready();
+        let next = self.engine.tick();
+        self.engine.sleeps();
+        for request in self.engine.requests() {
+            let NetRequest::Shutdown { exit_code } = request;
+            self.exit_code = Some(exit_code);
+        }
+        let mut dirty = Vec::new();
+        self.engine.take_dirty(&mut dirty);
+        let more = !dirty.is_empty() || self.engine.has_ready() || next == Some(0);
+        for id in dirty {
+            self.collect(id);
+        }
+        more
+    }
+
+    /// Hands bytes to a client's buffer, which has room for them, and runs nothing.
+    pub fn put(&mut self, id: ClientId, bytes: &[u8]) {
+        let buffer = self.engine.buffer(id).expect("the client is there");
+        buffer.space()[..bytes.len()].copy_from_slice(bytes);
+        self.engine.arrived(id, bytes.len());
     }
 
     /// Takes a client's output as the network would, and closes it when that is asked for.

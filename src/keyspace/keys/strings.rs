@@ -142,8 +142,7 @@ impl Keys<'_> {
         }
         self.edit_string(key, |bytes| {
             if bytes.len() < end {
-                make_room(bytes, end);
-                bytes.resize(end, 0);
+                grow(bytes, end);
             }
             f(bytes);
         });
@@ -179,6 +178,21 @@ impl Keys<'_> {
         });
         result.expect("the key was just seen")
     }
+}
+
+/// Lets a string grow to `end` bytes by zeros. One that grows by much moves to memory that comes
+/// with zeros in it: pages that nobody has written to cost no time.
+fn grow(bytes: &mut Vec<u8>, end: usize) {
+    const MUCH: usize = 1 << 20;
+    if end <= bytes.capacity() || end - bytes.len() < MUCH {
+        make_room(bytes, end);
+        bytes.resize(end, 0);
+        return;
+    }
+    let mut grown = vec![0; end + end / 8];
+    grown.truncate(end);
+    grown[..bytes.len()].copy_from_slice(bytes);
+    *bytes = grown;
 }
 
 /// Room for a string that grows to `end` bytes, and more in advance: as much again while it is
