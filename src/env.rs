@@ -26,6 +26,10 @@ pub trait Clock: Send {
 pub trait Garbage: Send {
     /// How much memory the drop will give back, as accounted by its former owner.
     fn bytes(&self) -> usize;
+    /// How many values it is, for counting.
+    fn objects(&self) -> usize {
+        1
+    }
 }
 
 /// Work that owns its data and never touches the keyspace.
@@ -41,6 +45,8 @@ pub enum Done {
     Freed {
         /// What [`Garbage::bytes`] said before the drop.
         bytes: usize,
+        /// What [`Garbage::objects`] said.
+        objects: usize,
     },
 }
 
@@ -49,9 +55,9 @@ impl Job {
     pub fn run(self) -> Done {
         match self {
             Job::Free(garbage) => {
-                let bytes = garbage.bytes();
+                let (bytes, objects) = (garbage.bytes(), garbage.objects());
                 drop(garbage);
-                Done::Freed { bytes }
+                Done::Freed { bytes, objects }
             }
         }
     }

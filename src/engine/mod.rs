@@ -427,10 +427,10 @@ impl Engine {
 
     /// A job off the loop ended.
     pub fn job_done(&mut self, done: Done) {
-        let Done::Freed { bytes } = done;
-        self.freeing_objects = self.freeing_objects.saturating_sub(1);
+        let Done::Freed { bytes, objects } = done;
+        self.freeing_objects = self.freeing_objects.saturating_sub(objects);
         self.freeing = self.freeing.saturating_sub(bytes);
-        self.stats.lazyfreed += 1;
+        self.stats.lazyfreed += objects as u64;
     }
 
     /// What the engine wants of the network.
