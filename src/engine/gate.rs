@@ -94,14 +94,14 @@ fn disk(call: &Call<'_>) -> Admit {
     if !writes {
         return Admit::Go;
     }
-    Admit::Refuse(Error::fixed(
-        "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist \
-         to disk. Commands that may modify the data set are disabled, because this instance is \
-         configured to report errors during writes if RDB snapshotting fails \
-         (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the \
-         RDB error.",
-    ))
+    Admit::Refuse(Error::fixed(SAVE_FAILED))
 }
+
+/// Why writes are refused after a save failed.
+pub(super) const SAVE_FAILED: &str = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to \
+     disk. Commands that may modify the data set are disabled, because this instance is configured \
+     to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). \
+     Please check the Redis logs for details about the RDB error.";
 
 /// Whoever monitors is treated as a replica, which only listens.
 #[inline]

@@ -72,7 +72,7 @@ pub struct Keyspace {
     pub watched: Register,
     /// Which key goes when memory is short.
     pub eviction: evict::Eviction,
-    /// A key was given a deadline that had passed already.
+    /// A key was given a deadline that had passed long before.
     pub late_deadline: bool,
     scratch: Vec<u8>,
     garbage: Vec<Box<dyn Garbage>>,

@@ -45,20 +45,24 @@ case!(loading_is_checked, |c| {
         ("#!lua\n", "-ERR Library name was not given\r\n"),
         (
             "#!lua name=a-b\n",
-            "-ERR Library names can only contain letters, numbers, or underscores(_) and must be at least one character long\r\n",
+            "-ERR Library names can only contain letters, numbers, or underscores(_) and must \
+             be at least one character long\r\n",
         ),
         ("#!lua name=a\n", "-ERR No functions registered\r\n"),
         (
             "#!lua name=a\nreturn redis.call('get','x')",
-            "-ERR Error registering functions: ERR user_function:2: Script attempted to access nonexistent global variable 'call'\r\n",
+            "-ERR Error registering functions: ERR user_function:2: Script attempted to access \
+             nonexistent global variable 'call'\r\n",
         ),
         (
             "#!lua name=a\nreturn math",
-            "-ERR Error registering functions: ERR user_function:2: Script attempted to access nonexistent global variable 'math'\r\n",
+            "-ERR Error registering functions: ERR user_function:2: Script attempted to access \
+             nonexistent global variable 'math'\r\n",
         ),
         (
             "#!lua name=a\nx=1",
-            "-ERR Error registering functions: ERR user_function:2: Attempt to modify a readonly table\r\n",
+            "-ERR Error registering functions: ERR user_function:2: Attempt to modify a \
+             readonly table\r\n",
         ),
         (
             "#!lua name=a\nlocal",
@@ -110,12 +114,22 @@ case!(a_dump_is_restored, |c| {
     assert_eq!(restore(c, &payload, "X"), policy.as_bytes());
 });
 
+case!(libraries_are_saved_with_the_data, |c| {
+    c.expect(&["FUNCTION", "LOAD", LIB], "$3\r\nlib\r\n");
+    c.expect(&["FCALL", "inc", "0"], ":1\r\n");
+    c.expect(&["SET", "k", "v"], OK);
+    c.expect(&["DEBUG", "RELOAD"], OK);
+    c.expect(&["FCALL", "inc", "0"], ":1\r\n");
+    c.expect(&["FCALL_RO", "get", "1", "k"], "$1\r\nv\r\n");
+});
+
 fn killed(c: &mut Client) {
     let code = "#!lua name=l\nredis.register_function('loop', function() while true do end end)";
     c.expect(&["FUNCTION", "LOAD", code], "$1\r\nl\r\n");
     let mut runner = c.client();
     runner.send_raw(&encode(&["FCALL", "loop", "0"]));
-    let busy = b"-BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE.\r\n";
+    let busy = b"-BUSY Redis is busy running a script. You can only call FUNCTION KILL or \
+     SHUTDOWN NOSAVE.\r\n";
     while c.cmd(&["PING"]) != busy {}
     assert_eq!(c.cmd(&["SCRIPT", "KILL"]), busy);
     let stats = String::from_utf8_lossy(&c.cmd(&["FUNCTION", "STATS"])).into_owned();
@@ -131,4 +145,17 @@ fn killed(c: &mut Client) {
 #[test]
 fn an_endless_function_is_killed() {
     crate::support::over_tcp(&["--busy-reply-threshold", "20"], killed);
+}
+
+fn shut_down(c: &mut Client) {
+    let mut runner = c.client();
+    runner.send_raw(&encode(&["EVAL", "while true do end", "0"]));
+    while !c.cmd(&["PING"]).starts_with(b"-BUSY") {}
+    c.send_raw(&encode(&["SHUTDOWN", "NOSAVE"]));
+    c.expect_close("");
+}
+
+#[test]
+fn a_busy_server_can_be_shut_down() {
+    crate::support::over_tcp(&["--busy-reply-threshold", "20"], shut_down);
 }

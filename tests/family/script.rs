@@ -2,6 +2,7 @@
 
 use crate::support::Client;
 use crate::support::frames::encode;
+use crate::support::local::Inner;
 
 const OK: &str = "+OK\r\n";
 
@@ -35,7 +36,7 @@ case!(keys_and_arguments_reach_the_script, |c| {
 case!(a_script_is_known_by_its_digest, |c| {
     let sha = "e0e1f9fabfc9d4800c877a703b823ac0578ff8db";
     c.expect(&["EVALSHA", sha, "0"], "-NOSCRIPT No matching script. Please use EVAL.\r\n");
-    c.expect(&["SCRIPT", "LOAD", "return 1"], &format!("$40\r\n{sha}\r\n"));
+    c.expect(&["SCRIPT", "LOAD", "return 1"], format!("$40\r\n{sha}\r\n"));
     c.expect(&["EVALSHA", &sha.to_uppercase(), "0"], ":1\r\n");
     c.expect(&["SCRIPT", "EXISTS", sha, "no"], "*2\r\n:1\r\n:0\r\n");
     c.expect(&["FLUSHALL"], OK);
@@ -123,7 +124,12 @@ case!(the_sandbox_holds, |c| {
         fails(c, &format!("return {name}"), &text);
     }
     // What comes out of the tables' own functions is no way around them either.
-    says(c, "for k,v in pairs(_G) do if k=='redis' then return rawget(v,'foo') end end", "$-1\r\n");
+    says(
+        c,
+        "for k,v in pairs(_G) do if k=='redis' then return rawget(v,'foo') end \
+     end",
+        "$-1\r\n",
+    );
     says(c, "local k,v=next(_G) return type(k)", "$6\r\nstring\r\n");
     says(c, "return tostring(getfenv(pcall)==_G)..tostring(getfenv(0)==_G)", "$8\r\ntruetrue\r\n");
     fails(
@@ -145,7 +151,8 @@ case!(compiled_code_is_not_loaded, |c| {
     says(c, "return tostring(loadstring(string.dump(function() return 1 end)))", "$3\r\nnil\r\n");
     says(
         c,
-        "local d=string.dump(function() end) return tostring(load(function() local x=d d=nil return x end))",
+        "local d=string.dump(function() end) return tostring(load(function() local x=d d=nil \
+         return x end))",
         "$3\r\nnil\r\n",
     );
     let reply = eval(c, "\u{1b}LuaQ");
@@ -158,6 +165,23 @@ case!(scripts_leave_nothing_behind, |c| {
     says(c, "KEYS.x=1 ARGV.y=2 return 1", ":1\r\n");
     says(c, "return KEYS.x", "$-1\r\n");
     says(c, "collectgarbage('stop') return 1", ":1\r\n");
+});
+
+case!(errors_are_counted_once, |c| {
+    c.expect(&["CONFIG", "RESETSTAT"], OK);
+    c.expect(&["SET", "k", "v"], OK);
+    eval(c, "return redis.call('lpush','k','x')");
+    eval(c, "error('x')");
+    eval(c, "return redis.error_reply('MINE x')");
+    let info = String::from_utf8_lossy(&c.cmd(&["INFO", "commandstats"])).into_owned();
+    let line = |name: &str| info.lines().find(|l| l.starts_with(name)).unwrap_or("").to_owned();
+    assert!(line("cmdstat_eval:").starts_with("cmdstat_eval:calls=3,"), "{info}");
+    assert!(line("cmdstat_eval:").ends_with(",failed_calls=3"), "{info}");
+    assert!(line("cmdstat_lpush:").ends_with(",failed_calls=1"), "{info}");
+    let info = String::from_utf8_lossy(&c.cmd(&["INFO", "errorstats"])).into_owned();
+    for line in ["ERR:count=1", "MINE:count=1", "WRONGTYPE:count=1"] {
+        assert!(info.contains(&format!("errorstat_{line}\r\n")), "{info}");
+    }
 });
 
 case!(a_transaction_holds_scripts, |c| {
@@ -173,7 +197,8 @@ case!(large_values_pass, |c| {
     says(c, "return #redis.call('get','big')", ":200000\r\n");
     says(
         c,
-        "redis.call('set','twice',redis.call('get','big')..redis.call('get','big')) return redis.call('strlen','twice')",
+        "redis.call('set','twice',redis.call('get','big')..redis.call('get','big')) return \
+         redis.call('strlen','twice')",
         ":400000\r\n",
     );
     says(
@@ -216,10 +241,13 @@ case!(a_lock_is_released_by_its_holder_alone, |c| {
 });
 
 case!(a_sliding_window_limits_the_rate, |c| {
-    let allow = "local key, now, window, limit = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])\n\
+    let allow = "local key, now, window, limit = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2]), \
+     tonumber(ARGV[3])\n\
                  redis.call('ZREMRANGEBYSCORE', key, '-inf', now - window)\n\
-                 if redis.call('ZCARD', key) >= limit then return {0, redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')[2]} end\n\
-                 redis.call('ZADD', key, now, now) redis.call('PEXPIRE', key, window) return {1, false}";
+                 if redis.call('ZCARD', key) >= limit then return {0, redis.call('ZRANGE', key, \
+                        0, 0, 'WITHSCORES')[2]} end\n\
+                 redis.call('ZADD', key, now, now) redis.call('PEXPIRE', key, window) return \
+                        {1, false}";
     for (now, reply) in [
         ("100", "*2\r\n:1\r\n$-1\r\n"),
         ("200", "*2\r\n:1\r\n$-1\r\n"),
@@ -260,7 +288,8 @@ fn killed(c: &mut Client) {
     for script in ENDLESS {
         let mut runner = c.client();
         runner.send_raw(&encode(&["EVAL", script, "0"]));
-        let busy = b"-BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.\r\n";
+        let busy = b"-BUSY Redis is busy running a script. You can only call SCRIPT KILL or \
+         SHUTDOWN NOSAVE.\r\n";
         // Others are held until the threshold, then answered.
         while c.cmd(&["PING"]) != busy {}
         c.expect(&["SCRIPT", "KILL"], OK);
@@ -290,7 +319,12 @@ fn wrote(c: &mut Client) {
     while !c.cmd(&["PING"]).starts_with(b"-BUSY") {}
     c.expect(&["SCRIPT", "KILL"], OK);
     let reply = String::from_utf8_lossy(&runner.read_frame()).into_owned();
-    assert!(reply.starts_with("*3\r\n+OK\r\n-ERR Script killed") && reply.ends_with("\r\n+OK\r\n"));
+    assert!(
+        reply.starts_with(
+            "*3\r\n+OK\r\n-ERR Script \
+     killed"
+        ) && reply.ends_with("\r\n+OK\r\n")
+    );
     c.expect(&["MGET", "before", "after"], "*2\r\n$1\r\n1\r\n$1\r\n1\r\n");
     runner.send_raw(&encode(&["EVAL", "redis.call('set','w','1') while true do end", "0"]));
     while !c.cmd(&["PING"]).starts_with(b"-BUSY") {}
@@ -303,4 +337,32 @@ fn wrote(c: &mut Client) {
 #[test]
 fn a_script_that_wrote_is_not_killed() {
     crate::support::over_tcp(&["--busy-reply-threshold", "20"], wrote);
+}
+
+/// The words of the propagation stream after these requests.
+fn stream(requests: &[&[&str]]) -> String {
+    let mut world = Inner::new(&[], 1);
+    world.engine.keep_stream();
+    let client = world.connect();
+    for request in requests {
+        world.feed(client, &encode(request));
+    }
+    let text = String::from_utf8(world.engine.take_stream()).expect("plain text");
+    let words = text.split("\r\n").filter(|w| !w.is_empty() && !w.starts_with(['*', '$']));
+    words.collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn what_a_script_changes_is_one_unit() {
+    let two = "redis.call('set','a',1) redis.call('get','a') redis.call('incr','a')";
+    assert_eq!(stream(&[&["EVAL", two, "0"]]), "SELECT 0 MULTI set a 1 incr a EXEC");
+    assert_eq!(stream(&[&["EVAL", "redis.call('set','a',1)", "0"]]), "SELECT 0 set a 1");
+    assert_eq!(stream(&[&["EVAL", "return redis.call('get','a')", "0"]]), "");
+    let silent = "redis.set_repl(redis.REPL_NONE) redis.call('set','a',1) \
+                  redis.set_repl(redis.REPL_ALL) redis.call('set','b',2)";
+    assert_eq!(stream(&[&["EVAL", silent, "0"]]), "SELECT 0 set b 2");
+    let failing = "redis.call('set','a',1) error('x')";
+    assert_eq!(stream(&[&["EVAL", failing, "0"]]), "SELECT 0 set a 1");
+    let in_exec: [&[&str]; 4] = [&["MULTI"], &["EVAL", two, "0"], &["SET", "z", "9"], &["EXEC"]];
+    assert_eq!(stream(&in_exec), "SELECT 0 MULTI set a 1 incr a SET z 9 EXEC");
 }

@@ -74,7 +74,7 @@ impl Engine {
             ("used-mem", self.env.memory.used().to_string()),
             ("aof-base", u8::from(aof_base).to_string()),
         ];
-        let start = Start { aux: &aux, functions: &self.persist.libraries };
+        let start = Start { aux: &aux, functions: &self.library_texts() };
         let mut saver = Saver::new(file, options, &start)?;
         for number in 0..self.keyspace.dbs.len() {
             self.write_database(&mut saver, number)?;
