@@ -27,6 +27,10 @@ pub trait Clock: Send {
 pub trait Garbage: Send {
     /// How much memory the drop will give back, as accounted by its former owner.
     fn bytes(&self) -> usize;
+    /// How many values it is, for counting.
+    fn objects(&self) -> usize {
+        1
+    }
 }
 
 /// A file that jobs write to, one after the other.
@@ -54,6 +58,8 @@ pub enum Done {
     Freed {
         /// What [`Garbage::bytes`] said before the drop.
         bytes: usize,
+        /// What [`Garbage::objects`] said.
+        objects: usize,
     },
     /// A file was written to.
     Written {
@@ -67,9 +73,9 @@ impl Job {
     pub fn run(self) -> Done {
         match self {
             Job::Free(garbage) => {
-                let bytes = garbage.bytes();
+                let (bytes, objects) = (garbage.bytes(), garbage.objects());
                 drop(garbage);
-                Done::Freed { bytes }
+                Done::Freed { bytes, objects }
             }
             Job::Write { file, bytes, sync } => {
                 let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);

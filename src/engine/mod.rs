@@ -428,13 +428,13 @@ impl Engine {
 
     /// A job off the loop ended.
     pub fn job_done(&mut self, done: Done) {
-        let bytes = match done {
-            Done::Freed { bytes } => bytes,
+        let (bytes, objects) = match done {
+            Done::Freed { bytes, objects } => (bytes, objects),
             Done::Written { fault } => return self.snapshot_written(fault),
         };
-        self.freeing_objects = self.freeing_objects.saturating_sub(1);
+        self.freeing_objects = self.freeing_objects.saturating_sub(objects);
         self.freeing = self.freeing.saturating_sub(bytes);
-        self.stats.lazyfreed += 1;
+        self.stats.lazyfreed += objects as u64;
     }
 
     /// What the engine wants of the network.

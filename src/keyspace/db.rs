@@ -184,6 +184,10 @@ impl Garbage for Contents {
     fn bytes(&self) -> usize {
         self.bytes + self.dict.bytes() + self.deadlines.bytes()
     }
+
+    fn objects(&self) -> usize {
+        self.dict.len()
+    }
 }
 
 impl Garbage for Entry {
