@@ -40,7 +40,7 @@ pub mod work;
 use crate::base::error::Error;
 use crate::base::hash::Seed;
 use crate::base::rng::Rng;
-use crate::env::{Done, Env, Job};
+use crate::env::{Done, Env, Job, Synced};
 use crate::keyspace::Keyspace;
 use crate::resp::outbuf::OutBuf;
 use crate::resp::reply::{Proto, Reply};
@@ -402,10 +402,15 @@ impl Engine {
 
     /// A job off the loop ended.
     pub fn job_done(&mut self, done: Done) {
-        let Done::Freed { bytes } = done;
-        self.freeing_objects = self.freeing_objects.saturating_sub(1);
-        self.freeing = self.freeing.saturating_sub(bytes);
-        self.stats.lazyfreed += 1;
+        match done {
+            Done::Freed { bytes } => {
+                self.freeing_objects = self.freeing_objects.saturating_sub(1);
+                self.freeing = self.freeing.saturating_sub(bytes);
+                self.stats.lazyfreed += 1;
+            }
+            Done::Synced { what: Synced::Log, upto, error } => self.log_synced(upto, error),
+            Done::Synced { what: Synced::Base, error, .. } => self.base_synced(error),
+        }
     }
 
     fn free_garbage(&mut self) {

@@ -14,7 +14,8 @@ use std::thread;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::env::{
-    AllocatorPages, Clock, Disk, Done, Entropy, Env, Job, Jobs, Memory, Ports, Process,
+    AllocatorPages, Appender, Clock, Disk, Done, Entropy, Env, Job, Jobs, Memory, Ports, Process,
+    Syncer,
 };
 use crate::{alloc, sys};
 
@@ -244,6 +245,25 @@ impl Disk for RealDisk {
         OpenOptions::new().append(true).create(true).open(path)?.write_all(bytes)
     }
 
+    fn open(&mut self, path: &Path, fresh: bool) -> io::Result<Box<dyn Appender>> {
+        let file = OpenOptions::new().append(true).create(true).open(path)?;
+        if fresh {
+            file.set_len(0)?;
+        }
+        Ok(Box::new(OpenFile(file)))
+    }
+
+    fn size(&self, path: &Path) -> io::Result<u64> {
+        Ok(fs::metadata(path)?.len())
+    }
+
+    fn make_dir(&mut self, path: &Path) -> io::Result<()> {
+        match fs::create_dir(path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+            other => other,
+        }
+    }
+
     fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
         fs::rename(from, to)
     }
@@ -258,6 +278,34 @@ impl Disk for RealDisk {
 
     fn sync_dir(&mut self, dir: &Path) -> io::Result<()> {
         File::open(dir)?.sync_all()
+    }
+}
+
+/// A file open for appending.
+struct OpenFile(File);
+
+impl Appender for OpenFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        loop {
+            match self.0.write(bytes) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                other => return other,
+            }
+        }
+    }
+
+    fn cut(&mut self, len: u64) -> io::Result<()> {
+        self.0.set_len(len)
+    }
+
+    fn syncer(&self) -> io::Result<Box<dyn Syncer>> {
+        Ok(Box::new(OpenFile(self.0.try_clone()?)))
+    }
+}
+
+impl Syncer for OpenFile {
+    fn sync(&mut self) -> io::Result<()> {
+        self.0.sync_data()
     }
 }
 
