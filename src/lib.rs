@@ -27,6 +27,7 @@ pub mod env;
 pub mod keyspace;
 pub mod log;
 pub mod net;
+pub mod rdb;
 pub mod resp;
 pub mod sys;
 pub mod value;

@@ -9,6 +9,7 @@ pub mod config;
 pub mod connection;
 pub mod debug;
 pub mod docs;
+pub mod dump;
 pub mod expire;
 pub mod generic;
 pub mod geo;
@@ -51,6 +52,7 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
         geo::SPECS,
         generic::SPECS,
         expire::SPECS,
+        dump::SPECS,
         scan::SPECS,
         object::SPECS,
         connection::SPECS,

@@ -10,6 +10,7 @@ pub mod expire;
 pub mod keys;
 pub mod lease;
 pub mod register;
+pub mod saved;
 pub mod walk;
 
 use crate::base::hash::Seed;
@@ -56,6 +57,8 @@ pub struct Keyspace {
     pub walks: Walks,
     /// How accesses are stamped.
     pub access: AccessPolicy,
+    /// How values are written.
+    pub saving: crate::rdb::Options,
     /// What happens to expired keys.
     pub expiry: ExpiryPolicy,
     /// What long work holds on to.
@@ -87,6 +90,7 @@ impl Keyspace {
             counters: Counters::default(),
             walks: Walks::default(),
             access: AccessPolicy::default(),
+            saving: crate::rdb::Options::default(),
             expiry: ExpiryPolicy::default(),
             leases: lease::Leases::default(),
             waiting: Register::default(),

@@ -96,6 +96,18 @@ impl Hash {
         }
     }
 
+    /// Converts ahead of a file that brings so many fields, where that is too many for a listpack.
+    pub fn expect_fields(&mut self, fields: usize, limits: &Limits) {
+        if fields > limits.hash_max_listpack_entries && matches!(self, Hash::Packed(_)) {
+            self.convert(limits);
+        }
+    }
+
+    /// Converts a listpack that came from a file and has too many fields under these limits.
+    pub fn settle(&mut self, limits: &Limits) {
+        self.expect_fields(self.as_ref().len(), limits);
+    }
+
     /// Sets a field; true when it is new.
     #[inline]
     pub fn set(&mut self, field: &[u8], value: &[u8], limits: &Limits) -> bool {

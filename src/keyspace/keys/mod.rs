@@ -6,6 +6,7 @@
 //! counter, WATCH, notifications and tracking.
 
 mod edit;
+mod foreign;
 mod hashes;
 mod hints;
 mod lists;

@@ -164,6 +164,19 @@ impl ZSet {
         }
     }
 
+    /// Becomes a listpack if it is small enough for one; for what came from a file.
+    pub fn settle(&mut self, limits: &Limits) {
+        let ZSet::Ranked(set) = self else { return };
+        if set.len() > limits.zset_max_listpack_entries {
+            return;
+        }
+        let pairs: Vec<(&[u8], f64)> = set.iter().collect();
+        let again = ZSet::from_sorted(pairs.into_iter(), limits);
+        if matches!(again, ZSet::Packed(_)) {
+            *self = again;
+        }
+    }
+
     /// Shows `decide` the score of a member, if it is there, and gives it the score that comes
     /// back, if any.
     #[inline]

@@ -1,0 +1,200 @@
+//! A whole file, one part at a call, so that whoever loads it can do other things in between.
+
+use super::{Error, Hint, Loaded, Reader, Reason, VERSION, load_value, opcode};
+use crate::value::limits::Limits;
+use std::io::Read;
+
+/// From this version on a file ends in a checksum.
+const CHECKSUM_SINCE: u16 = 5;
+
+/// A part of a file.
+#[derive(Debug)]
+pub enum Part {
+    /// A name and a value that tell about the file.
+    Aux(Vec<u8>, Vec<u8>),
+    /// The records to come belong to this database.
+    Database(u64),
+    /// How many keys the database has, and how many of them have a deadline: a hint.
+    Sizes {
+        /// Keys.
+        keys: u64,
+        /// Keys with a deadline.
+        timed: u64,
+    },
+    /// A library of functions, as its source.
+    Function(Vec<u8>),
+    /// Data of a module that is not here, by the name of its type; it was passed over.
+    ModuleAux(String),
+    /// A key.
+    Record(Loaded),
+    /// A key without elements, which old versions could leave behind.
+    EmptyRecord(Vec<u8>),
+    /// The file is at its end and its checksum is right.
+    End {
+        /// The file was saved without one.
+        unchecked: bool,
+    },
+}
+
+/// Reads a file.
+pub struct Loader<R> {
+    from: Reader<R>,
+    version: u16,
+    /// The key that is being read, for whoever reports an error.
+    key: Option<Vec<u8>>,
+    kind: Option<u8>,
+    checked: bool,
+}
+
+impl<R: Read> Loader<R> {
+    /// Begins with a file. `checked` tells whether its checksum matters.
+    pub fn new(source: R, checked: bool) -> Result<Loader<R>, Error> {
+        Loader::begin(Reader::new(source), checked).map_err(|(error, _)| error)
+    }
+
+    /// The same; with an error the reader comes back.
+    pub(super) fn begin(
+        mut from: Reader<R>,
+        checked: bool,
+    ) -> Result<Loader<R>, (Error, Reader<R>)> {
+        match version(&mut from) {
+            Ok(version) => Ok(Loader { from, version, key: None, kind: None, checked }),
+            Err(error) => Err((error, from)),
+        }
+    }
+
+    /// Bytes read so far.
+    pub fn position(&self) -> u64 {
+        self.from.position()
+    }
+
+    /// The version of the file.
+    pub fn version(&self) -> u16 {
+        self.version
+    }
+
+    /// The kind of the value that was read last or is being read.
+    pub(super) fn kind(&self) -> Option<u8> {
+        self.kind
+    }
+
+    /// The key that is being read, when a part ended in an error.
+    pub fn key(&self) -> Option<&[u8]> {
+        self.key.as_deref()
+    }
+
+    /// What has been fetched and not read, and the source behind it.
+    pub fn into_rest(self) -> (Vec<u8>, R) {
+        self.from.into_rest()
+    }
+
+    /// The next part. There is none behind the end.
+    pub fn step(&mut self, limits: &Limits) -> Result<Part, Error> {
+        let (mut deadline, mut hint) = (None, None);
+        (self.key, self.kind) = (None, None);
+        loop {
+            let from = &mut self.from;
+            match from.byte()? {
+                opcode::DEADLINE => {
+                    let seconds = i32::from_le_bytes(from.array()?);
+                    deadline = Some(i64::from(seconds) * 1000);
+                }
+                opcode::DEADLINE_MS => deadline = Some(from.millis()?),
+                opcode::FREQ => hint = Some(Hint::Frequency(from.byte()?)),
+                opcode::IDLE => hint = Some(Hint::IdleSeconds(from.length()?)),
+                opcode::SLOT_INFO => {
+                    // Sizes of a slot of a cluster: a hint.
+                    (from.length()?, from.length()?, from.length()?);
+                }
+                opcode::AUX => return Ok(Part::Aux(from.string()?, from.string()?)),
+                opcode::DATABASE => return Ok(Part::Database(from.length()?)),
+                opcode::SIZES => {
+                    return Ok(Part::Sizes { keys: from.length()?, timed: from.length()? });
+                }
+                opcode::FUNCTION => return Ok(Part::Function(from.string()?)),
+                opcode::FUNCTION_OLD => {
+                    return Err(from.damaged("Pre-release function format not supported."));
+                }
+                opcode::MODULE_AUX => return self.module_aux(),
+                opcode::END => return self.end(),
+                kind => return self.record(kind, deadline, hint, limits),
+            }
+        }
+    }
+
+    fn record(
+        &mut self,
+        kind: u8,
+        deadline: Option<i64>,
+        hint: Option<Hint>,
+        limits: &Limits,
+    ) -> Result<Part, Error> {
+        self.kind = Some(kind);
+        if kind > super::kind::STREAM_3 {
+            return Err(self.from.error(Reason::Kind(kind)));
+        }
+        let key = self.from.string()?;
+        self.key = Some(key);
+        let value = load_value(&mut self.from, kind, limits);
+        match value {
+            Ok(value) => {
+                let key = self.key.take().expect("it was just set");
+                Ok(Part::Record(Loaded { key, deadline, hint, value }))
+            }
+            Err(Error { reason: Reason::Empty, .. }) => {
+                Ok(Part::EmptyRecord(self.key.take().expect("it was just set")))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Passes over the data of a module: values, each behind a number that tells its form.
+    fn module_aux(&mut self) -> Result<Part, Error> {
+        let from = &mut self.from;
+        let name = module_name(from.length()?);
+        // When the module wanted to see it: a form and a number.
+        (from.length()?, from.length()?);
+        loop {
+            match from.length()? {
+                0 => return Ok(Part::ModuleAux(name)),
+                1 | 2 => drop(from.length()?),
+                3 => drop(from.array::<4>()?),
+                4 => drop(from.array::<8>()?),
+                5 => drop(from.string()?),
+                _ => return Err(from.damaged("Unknown form of module data")),
+            }
+        }
+    }
+
+    fn end(&mut self) -> Result<Part, Error> {
+        if self.version < CHECKSUM_SINCE {
+            return Ok(Part::End { unchecked: true });
+        }
+        let found = self.from.checksum();
+        let stored = u64::from_le_bytes(self.from.array()?);
+        if self.checked && stored != 0 && stored != found {
+            return Err(self.from.error(Reason::Checksum { stored, found }));
+        }
+        Ok(Part::End { unchecked: stored == 0 })
+    }
+}
+
+fn version<R: Read>(from: &mut Reader<R>) -> Result<u16, Error> {
+    let magic: [u8; 9] = from.array()?;
+    let Some(digits) = magic.strip_prefix(b"REDIS") else {
+        return Err(from.error(Reason::Signature));
+    };
+    // As `atoi` reads it.
+    let digits = digits.iter().take_while(|byte| byte.is_ascii_digit());
+    let version = digits.fold(0, |sum, digit| sum * 10 + u16::from(digit - b'0'));
+    if !(1..=VERSION).contains(&version) {
+        return Err(from.error(Reason::Version(i64::from(version))));
+    }
+    Ok(version)
+}
+
+/// The name of a module's type: nine characters of six bits.
+pub(super) fn module_name(id: u64) -> String {
+    const CHARS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    (0..9).map(|at| char::from(CHARS[(id >> (58 - 6 * at) & 63) as usize])).collect()
+}
