@@ -141,8 +141,18 @@ pub trait Syncer: Send {
     fn sync(&mut self) -> io::Result<()>;
 }
 
-/// Files, by whole contents or open at their end. All paths are as the configuration gives them.
+/// A file that is being written.
+pub trait NewFile: io::Write + Send {
+    /// Waits until all that was written lasts.
+    fn sync(&mut self) -> io::Result<()>;
+}
+
+/// Files. All paths are as the configuration gives them.
 pub trait Disk: Send {
+    /// Opens a file to be read from its begin.
+    fn open_file(&self, path: &Path) -> io::Result<Box<dyn io::Read + Send>>;
+    /// Creates or truncates a file to be written piece by piece.
+    fn create_file(&mut self, path: &Path) -> io::Result<Box<dyn NewFile>>;
     /// The whole file.
     fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
     /// Creates or truncates the file, writes all of it and syncs it.

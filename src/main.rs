@@ -94,6 +94,7 @@ fn serve(mut config: Config, path: Option<PathBuf>) -> ! {
     engine.config_file = path;
     engine.show_title();
     tracing::info!("Server initialized");
+    engine.load_at_start().unwrap_or_else(|why| give_up(why));
     for kind in server.kinds() {
         tracing::info!("Ready to accept connections {kind}");
     }

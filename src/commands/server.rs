@@ -1,7 +1,8 @@
-//! The server as a whole: INFO, MONITOR and SHUTDOWN.
+//! The server as a whole: INFO, MONITOR, SAVE and SHUTDOWN.
 
 use crate::base::error::Error;
 use crate::engine::args::Args;
+use crate::engine::config::types::shutdown as how;
 use crate::engine::cx::{CmdResult, EngineCx, Outcome};
 use crate::engine::info;
 use crate::engine::spec::{Spec, cat, flag::*};
@@ -22,6 +23,16 @@ pub const SPECS: &[Spec] = &[
         .flags(ADMIN | NOSCRIPT | LOADING | STALE)
         .group("server")
         .summary("Shows every command the server runs."),
+    Spec::engine("save", 1, save)
+        .flags(ADMIN | NOSCRIPT | NO_ASYNC_LOADING | NO_MULTI)
+        .group("server")
+        .since("1.0.0")
+        .summary("Saves the data set while everybody waits."),
+    Spec::engine("bgsave", -1, bgsave)
+        .flags(ADMIN | NOSCRIPT | NO_ASYNC_LOADING)
+        .group("server")
+        .since("1.0.0")
+        .summary("Saves the data set in the background."),
     Spec::engine("shutdown", -1, shutdown)
         .flags(ADMIN | NOSCRIPT | LOADING | STALE | NO_MULTI | ALLOW_BUSY)
         .group("server")
@@ -37,7 +48,22 @@ fn info_command(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
 }
 
 fn lastsave(cx: &mut EngineCx<'_>, _: &mut Args<'_>) -> CmdResult {
-    cx.out.int(cx.engine.started_ms / 1000);
+    cx.out.int(cx.engine.persist.last_save_s);
+    Ok(Outcome::Unchanged)
+}
+
+fn save(cx: &mut EngineCx<'_>, _: &mut Args<'_>) -> CmdResult {
+    cx.engine.save_now()?;
+    cx.out.ok();
+    Ok(Outcome::Unchanged)
+}
+
+fn bgsave(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
+    if args.len() > 2 || args.len() == 2 && !args.is(1, "schedule") {
+        return Err(Error::Syntax);
+    }
+    cx.engine.save_soon()?;
+    cx.out.simple(b"Background saving started");
     Ok(Outcome::Unchanged)
 }
 
@@ -52,7 +78,7 @@ fn monitor(cx: &mut EngineCx<'_>, _: &mut Args<'_>) -> CmdResult {
 }
 
 fn shutdown(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
-    let (mut save, mut nosave, mut abort) = (false, false, false);
+    let (mut save, mut nosave, mut abort, mut force) = (false, false, false, false);
     while args.remaining() > 0 {
         if args.accept("save") {
             save = true;
@@ -60,7 +86,9 @@ fn shutdown(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
             nosave = true;
         } else if args.accept("abort") {
             abort = true;
-        } else if !args.accept("now") && !args.accept("force") {
+        } else if args.accept("force") {
+            force = true;
+        } else if !args.accept("now") {
             return Err(Error::Syntax);
         }
     }
@@ -70,7 +98,11 @@ fn shutdown(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
     if abort {
         return Err(Error::err("No shutdown in progress."));
     }
-    cx.engine.shut_down("User requested shutdown...");
+    let bits = [(save, how::SAVE), (nosave, how::NOSAVE), (force, how::FORCE)];
+    let bits = bits.iter().filter(|(said, _)| *said).fold(0, |sum, (_, bit)| sum | bit);
+    if !cx.engine.shut_down(bits) {
+        return Err(Error::err("Errors trying to SHUTDOWN. Check logs."));
+    }
     if let Some(id) = cx.session.origin.client() {
         cx.engine.close_after_reply(id);
     }

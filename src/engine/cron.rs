@@ -38,6 +38,7 @@ impl Engine {
         self.serve_ready();
         self.broadcast_invalid();
         self.round_of_clients();
+        self.save_in_background();
         let clock = self.env.clock.as_ref();
         let mut budget = Budget::slice(clock, self.now_ms, SLICE_US);
         let restamping = self.keyspace.restamp(&mut || budget.more());
@@ -61,7 +62,7 @@ impl Engine {
         let timed = [self.blocking.first_deadline_us(), self.pausing.deadline_us(), rest];
         let timed = timed.into_iter().flatten().min();
         let timed = timed.map(|at| at.saturating_sub(self.now_us));
-        [expiry, round, timed].into_iter().flatten().min()
+        [expiry, round, timed, self.next_save_us()].into_iter().flatten().min()
     }
 
     fn active_expiry(&self) -> bool {

@@ -41,7 +41,7 @@ pub struct Call<'a> {
 type Gate = fn(&Call<'_>) -> Admit;
 
 /// The checks, in order.
-const GATES: &[Gate] = &[auth, no_multi, monitor_only, pubsub_mode, pause];
+const GATES: &[Gate] = &[auth, no_multi, disk, monitor_only, pubsub_mode, pause];
 
 /// Runs all checks.
 #[inline]
@@ -73,6 +73,28 @@ fn no_multi(call: &Call<'_>) -> Admit {
         return Admit::Go;
     }
     Admit::Refuse(Error::fixed("ERR Command not allowed inside a transaction"))
+}
+
+/// After a save failed nothing is taken that might be lost. PING says so too.
+#[inline]
+fn disk(call: &Call<'_>) -> Admit {
+    if !call.engine.refuses_writes() {
+        return Admit::Go;
+    }
+    let kept = call.session.txn.as_ref().filter(|_| call.spec.name == "exec");
+    let writes = call.spec.has(flag::WRITE)
+        || call.spec.name == "ping"
+        || kept.is_some_and(|txn| txn.queue.iter().any(|queued| queued.spec.has(flag::WRITE)));
+    if !writes {
+        return Admit::Go;
+    }
+    Admit::Refuse(Error::fixed(
+        "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist \
+         to disk. Commands that may modify the data set are disabled, because this instance is \
+         configured to report errors during writes if RDB snapshotting fails \
+         (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the \
+         RDB error.",
+    ))
 }
 
 /// Whoever monitors is treated as a replica, which only listens.

@@ -24,6 +24,7 @@ pub mod limits;
 pub mod lookahead;
 pub mod monitor;
 pub mod pause;
+pub mod persist;
 pub mod pubsub;
 pub mod reconfigure;
 pub mod session;
@@ -113,6 +114,8 @@ pub struct Engine {
     pub peak_reset_ms: Option<u64>,
     /// CLIENT PAUSE, and who waits for its end.
     pub pausing: pause::Pausing,
+    /// What was saved and loaded.
+    pub persist: persist::Persist,
     /// Wall time of the start, milliseconds since 1970.
     pub started_ms: i64,
     /// Identity of the history of the data: 40 hexadecimal digits.
@@ -170,6 +173,7 @@ impl Engine {
             buffers_kept: false,
             peak_reset_ms: cron::PEAK_RESET_MS,
             pausing: pause::Pausing::default(),
+            persist: persist::Persist::new(now_ms / 1000),
             started_ms: now_ms,
             repl_id,
             rng: Rng::seeded(word(24)),
@@ -237,6 +241,8 @@ impl Engine {
         );
         access.log_factor = config.lfu_log_factor;
         access.decay_minutes = config.lfu_decay_time;
+        self.keyspace.saving.compress = config.rdbcompression;
+        self.keyspace.saving.checksum = config.rdbchecksum;
         self.keyspace.effects.interest.notify = notify_interest(config.notify_keyspace_events);
     }
 

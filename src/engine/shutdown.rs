@@ -1,23 +1,40 @@
 //! The end of the process.
 
+use super::config::types::shutdown::{FORCE, NOSAVE, SAVE};
 use super::{Engine, NetRequest, Signal};
 
 impl Engine {
     /// A signal asked the process to end.
     pub fn signal(&mut self, signal: Signal) {
-        let name = match signal {
-            Signal::Term => "SIGTERM",
-            Signal::Int => "SIGINT",
+        let (name, how) = match signal {
+            Signal::Term => ("SIGTERM", self.config.shutdown_on_sigterm),
+            Signal::Int => ("SIGINT", self.config.shutdown_on_sigint),
         };
         tracing::warn!(target: "signal-handler", "Received {name} scheduling shutdown...");
-        self.shut_down("User requested shutdown...");
+        if !self.shut_down(how) {
+            tracing::warn!(
+                "{name} received but errors trying to shut down the server, check the logs for \
+                 more information"
+            );
+        }
     }
 
-    /// Ends the server; the network sends what is left and goes.
-    pub fn shut_down(&mut self, reason: &str) {
-        tracing::warn!("{reason}");
+    /// Ends the server, `how` as bits: the data set is saved if there are save points or the call
+    /// says so, then the network sends what is left and goes. False when the data set cannot be
+    /// saved and that is no reason to lose it.
+    pub fn shut_down(&mut self, how: u32) -> bool {
+        tracing::warn!("User requested shutdown...");
+        let saves = !self.config.save.is_empty() && how & NOSAVE == 0 || how & SAVE != 0;
+        if saves {
+            tracing::info!("Saving the final RDB snapshot before exiting.");
+            if self.save_snapshot().is_err() && how & FORCE == 0 {
+                tracing::warn!("Error trying to save the DB, can't exit.");
+                return false;
+            }
+        }
         crate::sys::supervise::stopping();
         tracing::warn!("Redis is now ready to exit, bye bye...");
         self.requests.push(NetRequest::Shutdown { exit_code: 0 });
+        true
     }
 }

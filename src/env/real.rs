@@ -14,8 +14,8 @@ use std::thread;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::env::{
-    AllocatorPages, Appender, Clock, Disk, Done, Entropy, Env, Job, Jobs, Memory, Ports, Process,
-    Syncer,
+    AllocatorPages, Appender, Clock, Disk, Done, Entropy, Env, Job, Jobs, Memory, NewFile, Ports,
+    Process, Syncer,
 };
 use crate::{alloc, sys};
 
@@ -230,7 +230,21 @@ impl RealDisk {
     }
 }
 
+impl NewFile for File {
+    fn sync(&mut self) -> io::Result<()> {
+        self.sync_all()
+    }
+}
+
 impl Disk for RealDisk {
+    fn open_file(&self, path: &Path) -> io::Result<Box<dyn Read + Send>> {
+        Ok(Box::new(File::open(path)?))
+    }
+
+    fn create_file(&mut self, path: &Path) -> io::Result<Box<dyn NewFile>> {
+        Ok(Box::new(File::create(path)?))
+    }
+
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         fs::read(path)
     }

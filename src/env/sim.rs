@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::base::rng::Rng;
 use crate::env::{
-    Appender, Clock, Disk, Done, Entropy, Env, Job, Jobs, Memory, Ports, Process, Syncer,
+    Appender, Clock, Disk, Done, Entropy, Env, Job, Jobs, Memory, NewFile, Ports, Process, Syncer,
 };
 
 /// Where wall time starts: some day that is not zero, so that a forgotten unit shows.
@@ -329,6 +329,15 @@ impl Entropy for Sim {
 }
 
 impl Disk for Sim {
+    fn open_file(&self, path: &Path) -> io::Result<Box<dyn io::Read + Send>> {
+        Ok(Box::new(io::Cursor::new(self.read(path)?)))
+    }
+
+    fn create_file(&mut self, path: &Path) -> io::Result<Box<dyn NewFile>> {
+        let body = self.writable()?.files.create(path);
+        Ok(Box::new(SimFile { sim: self.clone(), body }))
+    }
+
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         self.file(path).ok_or_else(|| io::ErrorKind::NotFound.into())
     }
@@ -419,6 +428,22 @@ impl Appender for SimFile {
 
     fn syncer(&self) -> io::Result<Box<dyn Syncer>> {
         Ok(Box::new(SimFile { sim: self.sim.clone(), body: self.body }))
+    }
+}
+
+impl io::Write for SimFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Appender::write(self, bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl NewFile for SimFile {
+    fn sync(&mut self) -> io::Result<()> {
+        Syncer::sync(self)
     }
 }
 

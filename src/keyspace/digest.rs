@@ -31,6 +31,12 @@ impl Keyspace {
         }
         sum
     }
+
+    /// A digest of the value and deadline of a key; zero when there is none. Nothing else notices.
+    pub fn value_digest(&self, db: usize, key: &[u8]) -> [u8; 32] {
+        let found = self.dbs[db].peek(self.dbs[db].dict.hash(key), key);
+        found.map_or([0; 32], |entry| content_digest(Sha256::new(), &entry))
+    }
 }
 
 fn entry_digest(db: usize, entry: &Entry) -> [u8; 32] {
@@ -38,6 +44,11 @@ fn entry_digest(db: usize, entry: &Entry) -> [u8; 32] {
     hasher.update((db as u64).to_le_bytes());
     hasher.update((entry.key().len() as u64).to_le_bytes());
     hasher.update(entry.key());
+    content_digest(hasher, entry)
+}
+
+/// What was hashed so far, with deadline and value.
+fn content_digest(mut hasher: Sha256, entry: &Entry) -> [u8; 32] {
     hasher.update(entry.deadline().unwrap_or(-1).to_le_bytes());
     if let Ok(hash) = Hash::view(entry.view()) {
         hasher.update("hash");

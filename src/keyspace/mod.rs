@@ -138,6 +138,20 @@ impl Keyspace {
         (0..self.dbs.len()).map(|db| self.flush_db(db)).sum()
     }
 
+    /// Puts the databases of another keyspace in the place of all there are, which are emptied like
+    /// by FLUSHALL; it is no change as far as the counter goes.
+    pub fn replace_all(&mut self, fresh: Keyspace) {
+        let dirty = self.effects.dirty;
+        for (number, mut db) in fresh.dbs.into_iter().enumerate() {
+            self.flush_db(number);
+            self.next_table += 1;
+            db.table = self.next_table;
+            self.dbs[number] = db;
+            self.all_ready(number);
+        }
+        self.effects.dirty = dirty;
+    }
+
     /// What waits to be freed off the loop.
     pub fn take_garbage(&mut self) -> Vec<Box<dyn Garbage>> {
         std::mem::take(&mut self.garbage)

@@ -74,7 +74,7 @@ impl<R: Read> Loader<R> {
     }
 
     /// The kind of the value that was read last or is being read.
-    pub(super) fn kind(&self) -> Option<u8> {
+    pub fn kind(&self) -> Option<u8> {
         self.kind
     }
 

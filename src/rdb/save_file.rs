@@ -61,6 +61,11 @@ impl<W: Write> Saver<W> {
         save_value(&mut self.out, Some(record.key), record.value)
     }
 
+    /// What is written to. Not all that was saved may have reached it.
+    pub fn target(&mut self) -> &mut W {
+        self.out.target()
+    }
+
     /// Bytes written so far.
     pub fn position(&self) -> u64 {
         self.out.position()

@@ -47,11 +47,9 @@ const REFUSED_PARTS: &[(&str, &str)] =
 const MISSING: &[(&str, &str)] = &[
     ("acl", "there are no users beside the default one yet"),
     ("bgrewriteaof", "there is no append-only file yet"),
-    ("bgsave", "there are no snapshots yet"),
     ("latency", "latencies are not recorded yet"),
     ("memory", "memory is not reported key by key yet"),
     ("migrate", "the server does not connect to others yet"),
-    ("save", "there are no snapshots yet"),
     ("scripting", "there are no scripts and functions yet"),
     ("slowlog", "slow commands are not recorded yet"),
 ];

@@ -32,6 +32,8 @@ type Handler = fn(&mut EngineCx<'_>, &mut Args<'_>) -> CmdResult;
 const SUBCOMMANDS: &[(&str, usize, usize, Handler)] = &[
     ("change-repl-id", 2, 2, change_repl_id),
     ("config-rewrite-force-all", 2, 2, rewrite_all),
+    ("digest", 2, 2, digest),
+    ("digest-value", 2, usize::MAX, digest_values),
     ("drop-cluster-packet-filter", 3, 3, drop_packets),
     ("error", 3, 3, error),
     ("help", 2, 2, debug_help),
@@ -47,6 +49,7 @@ const SUBCOMMANDS: &[(&str, usize, usize, Handler)] = &[
     ("populate", 3, 5, populate),
     ("protocol", 3, 3, protocol::protocol),
     ("quicklist-packed-threshold", 3, 3, packed_threshold),
+    ("reload", 2, usize::MAX, reload),
     ("replicate", 3, usize::MAX, replicate),
     ("replybuffer", 4, 4, reply_buffer),
     ("sdslen", 3, 3, inspect::sdslen),
@@ -62,6 +65,10 @@ const HELP: &[&str] = &[
     "    Begin a new history of the data, as after a failover.",
     "CONFIG-REWRITE-FORCE-ALL",
     "    Write a line for every parameter into the configuration file.",
+    "DIGEST",
+    "    Show a digest of the whole data set.",
+    "DIGEST-VALUE <key> [<key> ...]",
+    "    Show a digest of each value.",
     "DROP-CLUSTER-PACKET-FILTER <packet-type>",
     "    Lose packets of the cluster bus. There is none here.",
     "ERROR <string>",
@@ -91,6 +98,8 @@ const HELP: &[&str] = &[
     "    attrib, push, verbatim, true, false.",
     "QUICKLIST-PACKED-THRESHOLD <size>",
     "    Keep list elements of at least <size> bytes in nodes of their own; 0 for the usual size.",
+    "RELOAD [NOSAVE]",
+    "    Save the data set, unless told not to, and load it again.",
     "REPLICATE <command>",
     "    Send <command> to replicas without running it.",
     "REPLYBUFFER PEAK-RESET-TIME <NEVER|RESET|time>",
@@ -203,6 +212,47 @@ fn packed_threshold(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
     };
     let usual = Limits::DEFAULT.list_plain_from;
     cx.engine.limits.list_plain_from = if size == 0 { usual } else { size as usize };
+    done(cx)
+}
+
+/// The first 160 bits, since that is what clients expect.
+fn digest_text(digest: [u8; 32]) -> String {
+    digest[..20].iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn digest(cx: &mut EngineCx<'_>, _: &mut Args<'_>) -> CmdResult {
+    cx.out.simple(digest_text(cx.engine.keyspace.digest()).as_bytes());
+    Ok(Outcome::Unchanged)
+}
+
+fn digest_values(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
+    cx.out.array(args.len() - 2);
+    for key in args.iter().skip(2) {
+        let digest = cx.engine.keyspace.value_digest(cx.session.db, key);
+        cx.out.simple(digest_text(digest).as_bytes());
+    }
+    Ok(Outcome::Unchanged)
+}
+
+/// Everything goes to disk and comes back.
+fn reload(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
+    let mut saves = true;
+    for word in args.iter().skip(2) {
+        if !word.eq_ignore_ascii_case(b"nosave") {
+            return Err(Error::err("DEBUG RELOAD only supports the NOSAVE option."));
+        }
+        saves = false;
+    }
+    if saves {
+        cx.engine.save_snapshot().map_err(|_| Error::fixed("ERR"))?;
+    }
+    let name = std::path::PathBuf::from(&cx.engine.config.dbfilename);
+    let snapshot = cx
+        .engine
+        .load_snapshot(&name)
+        .map_err(|_| Error::err("Error trying to load the RDB dump, check server logs."))?;
+    cx.engine.adopt(snapshot);
+    tracing::warn!("DB reloaded by DEBUG RELOAD");
     done(cx)
 }
 

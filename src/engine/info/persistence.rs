@@ -1,8 +1,9 @@
-//! INFO persistence: nothing is written to disk, and nothing is being loaded.
+//! INFO persistence: what was saved and loaded, and how that went.
 
 use super::{Engine, Text};
 
 pub(super) fn write(engine: &Engine, text: &mut Text) {
+    let persist = &engine.persist;
     text.flag("loading", false);
     text.flag("async_loading", false);
     text.line("current_cow_peak", 0);
@@ -11,16 +12,16 @@ pub(super) fn write(engine: &Engine, text: &mut Text) {
     text.line("current_fork_perc", "0.00");
     text.line("current_save_keys_processed", 0);
     text.line("current_save_keys_total", 0);
-    text.line("rdb_changes_since_last_save", engine.keyspace.effects.dirty);
-    text.flag("rdb_bgsave_in_progress", false);
-    text.line("rdb_last_save_time", engine.started_ms / 1000);
-    text.line("rdb_last_bgsave_status", "ok");
-    text.line("rdb_last_bgsave_time_sec", -1);
+    text.line("rdb_changes_since_last_save", engine.unsaved_changes());
+    text.flag("rdb_bgsave_in_progress", persist.is_saving());
+    text.line("rdb_last_save_time", persist.last_save_s);
+    text.line("rdb_last_bgsave_status", if persist.failed { "err" } else { "ok" });
+    text.line("rdb_last_bgsave_time_sec", persist.last_took_s);
     text.line("rdb_current_bgsave_time_sec", -1);
-    text.line("rdb_saves", 0);
+    text.line("rdb_saves", persist.saves);
     text.line("rdb_last_cow_size", 0);
-    text.line("rdb_last_load_keys_expired", 0);
-    text.line("rdb_last_load_keys_loaded", 0);
+    text.line("rdb_last_load_keys_expired", persist.keys_expired);
+    text.line("rdb_last_load_keys_loaded", persist.keys_loaded);
     text.flag("aof_enabled", engine.config.appendonly);
     text.flag("aof_rewrite_in_progress", false);
     text.flag("aof_rewrite_scheduled", false);

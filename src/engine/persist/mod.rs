@@ -1,0 +1,80 @@
+//! What outlives the process: snapshots, and how they are loaded.
+//!
+//! | file        | holds                                                                  |
+//! |-------------|------------------------------------------------------------------------|
+//! | `mod.rs`    | what INFO and LASTSAVE tell                                            |
+//! | `save.rs`   | the data set into a file: SAVE, BGSAVE, save points, the last save     |
+//! | `load.rs`   | a file into a fresh keyspace: the start, DEBUG RELOAD                  |
+//!
+//! Invariant: a file under the name of the snapshot is whole. It is written under another name,
+//! synced, and renamed.
+
+mod load;
+mod save;
+#[cfg(test)]
+mod tests;
+
+use super::Engine;
+
+/// What was saved and loaded.
+#[derive(Debug)]
+pub struct Persist {
+    /// When the data set was last saved, or the server started; seconds since 1970.
+    pub last_save_s: i64,
+    /// Whether the last save failed.
+    pub failed: bool,
+    /// Saves begun since the start.
+    pub saves: u64,
+    /// How long the last save in the background took, seconds; -1 when there was none.
+    pub last_took_s: i64,
+    /// Keys that were loaded.
+    pub keys_loaded: u64,
+    /// Keys that were past their deadline when they were loaded, and left out.
+    pub keys_expired: u64,
+    /// Libraries of functions that a file brought: they are kept and saved again.
+    pub libraries: Vec<Vec<u8>>,
+    /// The counter of changes when the data set was last saved.
+    saved_changes: u64,
+    /// A save in the background was asked for.
+    due: bool,
+    /// When a save in the background was last begun, seconds since 1970.
+    last_try_s: i64,
+}
+
+impl Persist {
+    /// Nothing saved, nothing loaded, at the start.
+    pub fn new(now_s: i64) -> Persist {
+        Persist {
+            last_save_s: now_s,
+            failed: false,
+            saves: 0,
+            last_took_s: -1,
+            keys_loaded: 0,
+            keys_expired: 0,
+            libraries: Vec::new(),
+            saved_changes: 0,
+            due: false,
+            last_try_s: 0,
+        }
+    }
+
+    /// Whether a save in the background is under way.
+    pub fn is_saving(&self) -> bool {
+        self.due
+    }
+}
+
+impl Engine {
+    /// Changes that are not saved.
+    pub fn unsaved_changes(&self) -> u64 {
+        self.keyspace.effects.dirty.saturating_sub(self.persist.saved_changes)
+    }
+
+    /// Whether writes are refused since the last save failed.
+    #[inline]
+    pub fn refuses_writes(&self) -> bool {
+        self.persist.failed
+            && self.config.stop_writes_on_bgsave_error
+            && !self.config.save.is_empty()
+    }
+}
