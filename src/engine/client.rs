@@ -123,6 +123,10 @@ pub struct Client {
     pub watch_failed: bool,
     /// Since when its output is over the soft limit, monotonic microseconds.
     pub soft_since_us: Option<u64>,
+    /// How much of its output may leave.
+    pub stamps: super::persist::stamps::Stamps,
+    /// The end of the log after its last write.
+    pub log_mark: u64,
     pub(super) queued: bool,
     pub(super) dirty: bool,
 }
@@ -160,6 +164,8 @@ impl Client {
             watched: Vec::new(),
             watch_failed: false,
             soft_since_us: None,
+            stamps: Default::default(),
+            log_mark: 0,
             queued: false,
             dirty: false,
         }

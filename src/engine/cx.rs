@@ -24,6 +24,8 @@ pub struct DataCx<'a> {
     pub limits: &'a Limits,
     /// Wall time of this unit, milliseconds since 1970; frozen.
     pub now: i64,
+    /// The call was run before and is only repeated: it is not refused what a client may not say.
+    pub obeys: bool,
 }
 
 /// What an engine command reaches.

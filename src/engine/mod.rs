@@ -145,6 +145,8 @@ pub struct Engine {
     freeing_objects: usize,
     refused: usize,
     cron: cron::Cron,
+    /// The append-only file.
+    pub aof: persist::aof::Aof,
     tap: Option<Vec<u8>>,
     stream_db: Option<usize>,
 }
@@ -203,6 +205,7 @@ impl Engine {
             freeing_objects: 0,
             refused: 0,
             cron: cron::Cron::default(),
+            aof: persist::aof::Aof::default(),
             tap: None,
             stream_db: None,
             env,
@@ -354,6 +357,7 @@ impl Engine {
         let now = self.now_us;
         if let Some(client) = self.clients.get_mut(&id) {
             client.active_us = now;
+            client.stamps.sent(n);
         }
     }
 
@@ -415,7 +419,7 @@ impl Engine {
                 self.stats.lazyfreed += 1;
             }
             Done::Synced { what: Synced::Log, upto, error } => self.log_synced(upto, error),
-            Done::Synced { what: Synced::Base, error, .. } => self.base_synced(error),
+            Done::Synced { what: Synced::Base, upto, error } => self.base_synced(upto, error),
         }
     }
 
@@ -473,7 +477,7 @@ impl Engine {
     /// From now on keeps the propagation stream for `take_stream`: a log without a disk.
     pub fn keep_stream(&mut self) {
         self.tap = Some(Vec::new());
-        self.keyspace.effects.interest.propagate = true;
+        self.stream_wanted();
     }
 
     /// The propagation stream since the last call.

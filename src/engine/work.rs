@@ -9,7 +9,7 @@ use super::client::{ClientId, Live};
 use super::cx::{DataCx, Outcome, Propagate};
 use super::key_search::{Words, keys_of};
 use super::keyspec::kflag;
-use super::session::Session;
+use super::session::{Origin, Session};
 use super::spec::{Run, Spec, flag};
 use crate::base::error::Error;
 use crate::keyspace::Keyspace;
@@ -45,6 +45,8 @@ pub struct Suspended {
     owner: ClientId,
     db: usize,
     now: i64,
+    /// It comes from a log, to which no key is past its deadline.
+    obeys: bool,
     argv: Option<Argv>,
     work: Box<dyn Work>,
     /// What is being run, and how long it took so far, once the first slice is over.
@@ -63,8 +65,8 @@ impl Engine {
     ) -> Result<(), Error> {
         let owner = session.may_wait();
         let id = owner.unwrap_or(ClientId(0));
-        let mut held =
-            Suspended { owner: id, db: session.db, now: self.now_ms, argv, work, cost: None };
+        let (db, now, obeys) = (session.db, self.now_ms, session.origin == Origin::AofLoad);
+        let mut held = Suspended { owner: id, db, now, obeys, argv, work, cost: None };
         let slice = owner.map(|_| SLICE_US);
         if self.slice(&mut held, out, slice)? {
             return Ok(());
@@ -97,8 +99,10 @@ impl Engine {
             Some(us) => Budget::slice(clock, held.now, us),
             None => Budget::endless(clock, held.now),
         };
+        let now_for_keys = if held.obeys { i64::MIN } else { held.now };
         let mut cx = DataCx {
-            keys: self.keyspace.keys(held.db, held.now, true),
+            keys: self.keyspace.keys(held.db, now_for_keys, true),
+            obeys: held.obeys,
             out,
             rng: &mut self.rng,
             limits: &self.limits,

@@ -2,11 +2,13 @@
 //! work. Nothing here names a client, a socket or a reply.
 
 pub mod access;
+pub mod as_commands;
 pub mod db;
 pub mod digest;
 pub mod effects;
 pub mod entry;
 pub mod expire;
+pub mod images;
 pub mod keys;
 pub mod lease;
 pub mod register;
@@ -21,6 +23,7 @@ use crate::value::Value;
 use access::AccessPolicy;
 use db::Db;
 use effects::{Effects, Event, class};
+use images::Images;
 use register::Register;
 use walk::{Names, Walks};
 
@@ -165,6 +168,11 @@ impl Keyspace {
 
     /// Puts an entry into a database, over whatever has its key.
     fn place(&mut self, db: usize, hash: u64, entry: entry::Entry) {
+        if !self.walks.is_empty() {
+            // Walks get what was there; what comes in its place is none of theirs.
+            self.before_change(db, hash, entry.key());
+            entry.set_epoch(self.walks.epoch);
+        }
         let announce = self.effects.interest.notify & class::NEW != 0;
         let awaited = !self.waiting.is_empty();
         let name = if announce || awaited { entry.key().to_vec() } else { Vec::new() };
@@ -189,6 +197,22 @@ impl Keyspace {
     pub fn is_overdue(&self, db: usize, key: &[u8], now: i64) -> bool {
         let hash = self.dbs[db].dict.hash(key);
         self.dbs[db].peek(hash, key).is_some_and(|entry| entry.expired(now))
+    }
+
+    /// The entry of a key is about to change where it is.
+    #[inline]
+    fn before_change(&mut self, db: usize, hash: u64, key: &[u8]) {
+        if !self.walks.is_empty() {
+            self.show_to_walks(db, hash, key);
+        }
+    }
+
+    #[cold]
+    fn show_to_walks(&mut self, db: usize, hash: u64, key: &[u8]) {
+        let db = &self.dbs[db];
+        if let Some(entry) = db.peek(hash, key) {
+            self.walks.before_change(db.table, db.dict.position_of(hash), &entry);
+        }
     }
 
     /// An entry left database `db`.
@@ -228,6 +252,36 @@ impl Keyspace {
         for contents in self.walks.end(id) {
             self.garbage.push(Box::new(contents));
         }
+    }
+
+    /// Starts walks over all databases into a collection of images; gives its handle. Where walks
+    /// may not last, everything is collected before this returns.
+    pub fn start_images(&mut self, images: Images) -> u64 {
+        let used = self.dbs.iter().enumerate().filter(|(_, db)| !db.dict.is_empty());
+        let tables: Vec<(usize, u64)> = used.map(|(number, db)| (number, db.table)).collect();
+        let lasting = self.walks.may_last();
+        let id = self.walks.start_images(&tables, images);
+        while !lasting && !self.step_images(id, &mut || true) {}
+        id
+    }
+
+    /// Goes on collecting images until `more` says stop; true at the end.
+    pub fn step_images(&mut self, images: u64, more: &mut dyn FnMut() -> bool) -> bool {
+        while let Some(walk) = self.walks.unfinished(images) {
+            if !self.step_walk(walk, more).1 || !more() {
+                break;
+            }
+        }
+        self.walks.unfinished(images).is_none()
+    }
+
+    /// Ends the walks for a collection, finished or not, and gives it.
+    pub fn end_images(&mut self, images: u64) -> Option<Images> {
+        let (collected, tables) = self.walks.end_images(images);
+        for contents in tables {
+            self.garbage.push(Box::new(contents));
+        }
+        collected
     }
 
     /// Stamps entries with the present epoch when the byte would otherwise come round; a few

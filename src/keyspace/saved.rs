@@ -85,7 +85,7 @@ impl AccessPolicy {
         }
     }
 
-    fn hint_of(&self, kind: HintKind, stamp: u32, now_ms: i64) -> Option<Hint> {
+    pub(super) fn hint_of(&self, kind: HintKind, stamp: u32, now_ms: i64) -> Option<Hint> {
         match kind {
             HintKind::None => None,
             HintKind::Idle => {

@@ -11,6 +11,7 @@
 
 use super::db::Contents;
 use super::entry::Entry;
+use super::images::Images;
 use crate::base::glob;
 use crate::ds::dict::{Dict, Thin};
 
@@ -44,7 +45,15 @@ impl Names {
     }
 }
 
-/// A walk that collects the names that match a pattern.
+/// What a walk collects.
+enum Wanted {
+    /// Names that match a pattern, of keys that are not past their deadline.
+    Names { pattern: Vec<u8>, found: Names },
+    /// Whole entries, into a collection that several walks share.
+    Images { into: u64, db: usize },
+}
+
+/// A walk over one table.
 pub struct Walk {
     /// Its handle.
     pub id: u64,
@@ -53,8 +62,14 @@ pub struct Walk {
     cursor: u64,
     finished: bool,
     now: i64,
-    pattern: Vec<u8>,
-    found: Names,
+    wanted: Wanted,
+}
+
+/// Collections of images, by their handle.
+type Collections = Vec<(u64, Images)>;
+
+fn collection(all: &mut Collections, id: u64) -> Option<&mut Images> {
+    all.iter_mut().find(|(known, _)| *known == id).map(|(_, images)| images)
 }
 
 impl Walk {
@@ -62,28 +77,37 @@ impl Walk {
         !self.finished && position >= self.cursor && not_later(entry.epoch(), self.epoch)
     }
 
-    fn collect(&mut self, entry: &Entry) {
-        let key = entry.key();
-        let all = self.pattern == b"*";
-        if !entry.expired(self.now) && (all || glob::matches(&self.pattern, key, false)) {
-            self.found.push(key);
+    fn collect(&mut self, entry: &Entry, collections: &mut Collections) {
+        match &mut self.wanted {
+            Wanted::Names { pattern, found } => {
+                let key = entry.key();
+                let all = pattern == b"*";
+                if !entry.expired(self.now) && (all || glob::matches(pattern, key, false)) {
+                    found.push(key);
+                }
+            }
+            Wanted::Images { into, db } => {
+                if let Some(images) = collection(collections, *into) {
+                    images.take(*db, entry);
+                }
+            }
         }
     }
 
     /// Visits home buckets of `dict` until `more` says stop; true at the end.
-    fn advance(&mut self, dict: &Dict<Entry>, more: &mut dyn FnMut() -> bool) -> bool {
+    fn advance(
+        &mut self,
+        dict: &Dict<Entry>,
+        collections: &mut Collections,
+        more: &mut dyn FnMut() -> bool,
+    ) -> bool {
         while !self.finished {
-            let epoch = self.epoch;
-            let from = self.cursor;
-            let mut batch = std::mem::take(&mut self.found);
-            let (pattern, now) = (&self.pattern, self.now);
-            let next = dict.scan(from, &mut |e: &Entry| {
-                let wanted = not_later(e.epoch(), epoch) && !e.expired(now);
-                if wanted && (pattern == b"*" || glob::matches(pattern, e.key(), false)) {
-                    batch.push(e.key());
+            let (epoch, from) = (self.epoch, self.cursor);
+            let next = dict.scan(from, &mut |entry: &Entry| {
+                if not_later(entry.epoch(), epoch) {
+                    self.collect(entry, collections);
                 }
             });
-            self.found = batch;
             self.cursor = next;
             self.finished = next == 0;
             if !self.finished && !more() {
@@ -103,6 +127,7 @@ fn not_later(a: u8, b: u8) -> bool {
 #[derive(Default)]
 pub struct Walks {
     walks: Vec<Walk>,
+    collections: Collections,
     orphans: Vec<(u64, Contents)>,
     next_id: u64,
     /// The epoch new entries are born in.
@@ -132,10 +157,64 @@ impl Walks {
             cursor: 0,
             finished: false,
             now,
-            pattern,
-            found: Names::default(),
+            wanted: Wanted::Names { pattern, found: Names::default() },
         });
         self.next_id
+    }
+
+    /// Whether a walk that lasts may begin; if not, it has to come to its end at once.
+    pub fn may_last(&self) -> bool {
+        self.epoch.wrapping_sub(self.stamped) < EPOCH_ROOM
+    }
+
+    /// Starts walks over tables, each with its database's number, that collect all entries as they
+    /// are at this moment; gives the handle of the collection. Unless they `may_last` the caller
+    /// has to come to their end before anything changes.
+    pub fn start_images(&mut self, tables: &[(usize, u64)], images: Images) -> u64 {
+        self.next_id += 1;
+        let into = self.next_id;
+        self.collections.push((into, images));
+        for (db, table) in tables {
+            self.next_id += 1;
+            self.walks.push(Walk {
+                id: self.next_id,
+                table: *table,
+                epoch: self.epoch,
+                cursor: 0,
+                finished: false,
+                now: 0,
+                wanted: Wanted::Images { into, db: *db },
+            });
+        }
+        if self.may_last() {
+            self.epoch = self.epoch.wrapping_add(1);
+        }
+        into
+    }
+
+    /// The collection of images with this handle.
+    pub fn images(&mut self, id: u64) -> Option<&mut Images> {
+        collection(&mut self.collections, id)
+    }
+
+    /// The first walk for a collection that is not at its end.
+    pub fn unfinished(&self, images: u64) -> Option<u64> {
+        let of = |walk: &&Walk| {
+            matches!(walk.wanted, Wanted::Images { into, .. } if into == images) && !walk.finished
+        };
+        self.walks.iter().find(of).map(|walk| walk.id)
+    }
+
+    /// Ends all walks for a collection, finished or not; gives the collection and tables that
+    /// nobody needs any more.
+    pub fn end_images(&mut self, images: u64) -> (Option<Images>, Vec<Contents>) {
+        let place = self.collections.iter().position(|(id, _)| *id == images);
+        let collected = place.map(|at| self.collections.swap_remove(at).1);
+        let into_it = |walk: &Walk| {
+            matches!(walk.wanted, Wanted::Images { into, .. } if into == images)
+        };
+        self.walks.retain(|walk| !into_it(walk));
+        (collected, self.drop_orphans())
     }
 
     /// Goes on with a walk; `live` finds the table it follows among the databases. Returns what
@@ -158,11 +237,17 @@ impl Walks {
             None => live(walk.table),
         };
         let done = match dict {
-            Some(dict) if exhausted && first_slice => walk.advance(dict, &mut || true),
-            Some(dict) => walk.advance(dict, more),
+            Some(dict) if exhausted && first_slice => {
+                walk.advance(dict, &mut self.collections, &mut || true)
+            }
+            Some(dict) => walk.advance(dict, &mut self.collections, more),
             None => true,
         };
-        let found = std::mem::take(&mut walk.found);
+        walk.finished = done;
+        let found = match &mut walk.wanted {
+            Wanted::Names { found, .. } => std::mem::take(found),
+            Wanted::Images { .. } => Names::default(),
+        };
         if first_slice && !done && walk.epoch == self.epoch {
             self.epoch = self.epoch.wrapping_add(1);
         }
@@ -172,6 +257,10 @@ impl Walks {
     /// Ends a walk; returns tables that nobody needs any more.
     pub fn end(&mut self, id: u64) -> Vec<Contents> {
         self.walks.retain(|w| w.id != id);
+        self.drop_orphans()
+    }
+
+    fn drop_orphans(&mut self) -> Vec<Contents> {
         let walks = &self.walks;
         let (keep, free): (Vec<_>, Vec<_>) = std::mem::take(&mut self.orphans)
             .into_iter()
@@ -185,9 +274,15 @@ impl Walks {
     pub fn before_removal(&mut self, table: u64, position: u64, entry: &Entry) {
         for walk in &mut self.walks {
             if walk.table == table && walk.belongs(entry, position) {
-                walk.collect(entry);
+                walk.collect(entry, &mut self.collections);
             }
         }
+    }
+
+    /// An entry is about to change where it is: walks get it as it is, and it is theirs no more.
+    pub fn before_change(&mut self, table: u64, position: u64, entry: &Entry) {
+        self.before_removal(table, position, entry);
+        entry.set_epoch(self.epoch);
     }
 
     /// A whole table left its database: it is kept for the walks that follow it, or handed back.

@@ -44,6 +44,12 @@ impl<W: Write> Saver<W> {
         self.out.length(timed)
     }
 
+    /// The records to come belong to this database again.
+    pub fn select(&mut self, number: u64) -> io::Result<()> {
+        self.out.byte(opcode::DATABASE)?;
+        self.out.length(number)
+    }
+
     /// One key.
     pub fn record(&mut self, record: &Record<'_>) -> io::Result<()> {
         if let Some(at) = record.deadline {

@@ -5,12 +5,18 @@
 //! | `mod.rs`    | what INFO and LASTSAVE tell                                            |
 //! | `save.rs`   | the data set into a file: SAVE, BGSAVE, save points, the last save     |
 //! | `load.rs`   | a file into a fresh keyspace: the start, DEBUG RELOAD                  |
+//! | `aof.rs`, `stamps.rs`, `manifest.rs`, `aof_load.rs`, `aof_rewrite.rs` | the append-only file |
 //!
 //! Invariant: a file under the name of the snapshot is whole. It is written under another name,
 //! synced, and renamed.
 
+pub mod aof;
+mod aof_load;
+mod aof_rewrite;
 mod load;
+pub mod manifest;
 mod save;
+pub mod stamps;
 #[cfg(test)]
 mod tests;
 

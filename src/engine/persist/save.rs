@@ -22,7 +22,7 @@ type File = Saver<Box<dyn NewFile>>;
 
 impl Engine {
     /// What the configured policy wants to know about keys.
-    fn hint_kind(&self) -> HintKind {
+    pub(super) fn hint_kind(&self) -> HintKind {
         match self.config.maxmemory_policy {
             MaxmemoryPolicy::AllkeysLru | MaxmemoryPolicy::VolatileLru => HintKind::Idle,
             MaxmemoryPolicy::AllkeysLfu | MaxmemoryPolicy::VolatileLfu => HintKind::Frequency,

@@ -61,6 +61,9 @@ impl Keys<'_> {
         let absent = self.gone(hash, key);
         let (db, now, stamp) = (self.db, self.now, self.stamp);
         let space = &mut *self.space;
+        if !absent {
+            space.before_change(db, hash, key);
+        }
         let found = if absent { None } else { space.dbs[db].dict.find(hash, key) };
         let Some(entry) = found else {
             let value = T::growing_in(&mut space.scratch);

@@ -219,7 +219,11 @@ impl<'a> Keys<'a> {
     pub fn set_deadline(&mut self, key: &[u8], at_ms: i64) -> bool {
         let hash = self.hash(key);
         let change = |entry: Entry| entry.with_deadline(Some(at_ms));
-        !self.gone(hash, key) && self.space.dbs[self.db].change(hash, key, change)
+        if self.gone(hash, key) {
+            return false;
+        }
+        self.space.before_change(self.db, hash, key);
+        self.space.dbs[self.db].change(hash, key, change)
     }
 
     /// Takes the deadline from a key; true when it had one.
@@ -228,6 +232,7 @@ impl<'a> Keys<'a> {
         if self.gone(hash, key) {
             return false;
         }
+        self.space.before_change(self.db, hash, key);
         let db = &mut self.space.dbs[self.db];
         let timed = db.peek(hash, key).is_some_and(|entry| entry.deadline().is_some());
         timed && db.change(hash, key, |entry| entry.with_deadline(None))

@@ -92,6 +92,7 @@ impl Keys<'_> {
     #[inline]
     fn overwrite_in_place(&mut self, hash: u64, key: &[u8], v: &NewStr<'_>, ttl: Ttl) -> bool {
         let space = &mut *self.space;
+        space.before_change(self.db, hash, key);
         let Some(mut slot) = space.dbs[self.db].dict.find_mut(hash, key) else { return false };
         let fits = match (ttl, slot.deadline()) {
             (Ttl::Clear, None) | (Ttl::Keep, _) => true,
@@ -122,6 +123,7 @@ impl Keys<'_> {
     pub fn patch_string(&mut self, key: &[u8], end: usize, f: impl FnOnce(&mut [u8])) {
         let hash = self.hash(key);
         let absent = self.gone(hash, key);
+        self.space.before_change(self.db, hash, key);
         let dict = &mut self.space.dbs[self.db].dict;
         if let Some(mut slot) = dict.find_mut(hash, key) {
             let bytes = match slot.view() {
@@ -156,6 +158,7 @@ impl Keys<'_> {
             return result;
         }
         let mut result = None;
+        self.space.before_change(self.db, hash, key);
         self.space.dbs[self.db].change(hash, key, |mut entry| {
             let mut bytes = match entry.boxed_mut() {
                 Some(Value::Str(s)) => std::mem::take(s).into_vec(),
