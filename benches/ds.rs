@@ -1,4 +1,5 @@
-//! Speed of the plain structures: the table with and without look-ahead, and the deadline index.
+//! Speed of the plain structures: the table with and without look-ahead, the deadline index, the
+//! ranked set.
 // The macro that joins the benchmarks makes a public function.
 #![allow(missing_docs)]
 
@@ -11,6 +12,7 @@ use redstart::base::hash::Seed;
 use redstart::base::rng::Rng;
 use redstart::ds::deadlines::Deadlines;
 use redstart::ds::dict::{Dict, Thin};
+use redstart::ds::ranked::Ranked;
 
 const KEYS: u64 = 1_000_000;
 const AHEAD: usize = 32;
@@ -144,5 +146,26 @@ fn deadlines(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, table, deadlines);
+fn ranked(c: &mut Criterion) {
+    let mut rng = Rng::seeded(3);
+    let mut set = Ranked::new(Seed { k0: 1, k1: 2 });
+    for n in 0..KEYS {
+        set.insert(&key(n), rng.below(KEYS) as f64);
+    }
+    let mut group = c.benchmark_group("ranked");
+    group.bench_function("move", |b| {
+        b.iter(|| set.insert(&key(rng.below(KEYS)), rng.below(KEYS) as f64));
+    });
+    group.bench_function("rank", |b| b.iter(|| set.rank(&key(rng.below(KEYS)))));
+    group.bench_function("ten from a score on", |b| {
+        b.iter(|| {
+            let from = rng.below(KEYS) as f64;
+            let first = set.count_scores(|score| score < from);
+            set.range(first..first + 10).map(|(member, _)| member.len()).sum::<usize>()
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, table, deadlines, ranked);
 criterion_main!(benches);

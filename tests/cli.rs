@@ -29,6 +29,11 @@ const SETUP: &[&[&str]] = &[
     &["MSET", "k1", "v1", "k2", "v2"],
     &["HSET", "h", "f1", "v1", "f2", "v2"],
     &["SET", "empty", ""],
+    &["RPUSH", "l", "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k"],
+    &["SADD", "one", "member"],
+    &["ZADD", "z", "1.5", "a", "inf", "b"],
+    &["XADD", "x", "1-1", "f", "v", "g", "w"],
+    &["XADD", "x", "1-2", "h", "u"],
 ];
 
 /// A case, or what came of it: text with its odd bytes escaped.
@@ -71,7 +76,8 @@ impl World {
         link.write_all(&bytes).expect("it reads");
         let mut replies = Vec::new();
         link.read_to_end(&mut replies).expect("it answers");
-        assert!(!replies.contains(&b'-'), "{}", replies.escape_ascii());
+        let refused = replies.split(|byte| *byte == b'\n').any(|line| line.starts_with(b"-"));
+        assert!(!refused, "{}", replies.escape_ascii());
     }
 
     fn fill(&self, text: &str) -> String {
@@ -236,6 +242,21 @@ fn messages_are_printed_as_they_come() {
 }
 
 #[test]
+fn commands_of_others_are_printed_as_they_come() {
+    let world = World::new();
+    for client in [Some(world.ours.clone()), world.theirs.clone()].into_iter().flatten() {
+        let mut stream = Stream::start(&world, &client, &["monitor"]);
+        assert_eq!(stream.lines(1), ["OK"]);
+        let case = json!({"args": ["-p", "{port}", "echo", "a b"]});
+        world.run(&world.ours, case.as_object().expect("a case"));
+        // What prepares a case comes first, and its QUIT.
+        let lines = stream.lines(SETUP.len() + 2);
+        assert!(lines[0].ends_with("] \"FLUSHALL\""), "{lines:?}");
+        assert!(lines[SETUP.len() + 1].ends_with("] \"echo\" \"a b\""), "{lines:?}");
+    }
+}
+
+#[test]
 fn a_reader_that_has_enough_ends_it() {
     let world = World::new();
     let mut stream = Stream::start(&world, &world.ours, &["-r", "-1", "ping"]);
@@ -271,6 +292,10 @@ fn versions_and_help() {
         );
         assert_eq!((help.err.as_str(), help.code), ("", Some(0)));
     }
+    let case = json!({"args": [], "terminal": true});
+    let prompt = world.run(&world.ours, case.as_object().expect("a case"));
+    assert!(prompt.out.contains("there is no interactive mode yet"), "{prompt:?}");
+    assert_eq!(prompt.code, Some(1));
     let missing = run(&["--bigkeys"]);
     assert_eq!(missing.err, "redis-cli: \\'--bigkeys\\' is not supported yet\\n");
     assert_eq!(missing.code, Some(1));

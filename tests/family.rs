@@ -23,6 +23,7 @@ mod family {
     mod protocol;
     mod scan;
     mod set;
+    mod slowlog;
     mod sort;
     mod stream;
     mod stream_group;

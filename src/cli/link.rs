@@ -22,7 +22,7 @@ pub enum Broken {
     /// The server closed it.
     Closed,
     /// The system reports this.
-    System(String),
+    System(io::ErrorKind, String),
     /// What came is no reply.
     Protocol(String),
 }
@@ -32,8 +32,18 @@ impl Broken {
     pub fn text(&self) -> &str {
         match self {
             Broken::Closed => "Server closed the connection",
-            Broken::System(text) | Broken::Protocol(text) => text,
+            Broken::System(_, text) | Broken::Protocol(text) => text,
         }
+    }
+
+    /// Whether the server went away, so that a new connection may do better.
+    pub fn by_peer(&self) -> bool {
+        use io::ErrorKind::{BrokenPipe, ConnectionReset};
+        matches!(self, Broken::Closed | Broken::System(ConnectionReset | BrokenPipe, _))
+    }
+
+    fn system(error: &io::Error) -> Broken {
+        Broken::System(error.kind(), error_text(error))
     }
 }
 
@@ -74,7 +84,7 @@ impl Link {
             bytes.extend_from_slice(word);
             bytes.extend_from_slice(b"\r\n");
         }
-        self.stream.write_all(&bytes).map_err(|error| Broken::System(error_text(&error)))
+        self.stream.write_all(&bytes).map_err(|error| Broken::system(&error))
     }
 
     /// Waits for the next frame.
@@ -92,7 +102,7 @@ impl Link {
             match got {
                 Ok(0) => return Err(Broken::Closed),
                 Ok(_) => {}
-                Err(error) => return Err(Broken::System(error_text(&error))),
+                Err(error) => return Err(Broken::system(&error)),
             }
         }
         self.end = End::default();

@@ -213,7 +213,7 @@ impl Session {
                     self.link = None;
                     return Ok(None);
                 }
-                Err(broken) if self.interactive && broken == Broken::Closed => {
+                Err(broken) if self.interactive && broken.by_peer() => {
                     return Err(Stop::Failed(broken));
                 }
                 Err(broken) => {

@@ -11,6 +11,7 @@ pub mod debug;
 pub mod docs;
 pub mod dump;
 pub mod expire;
+pub mod function;
 pub mod generic;
 pub mod geo;
 pub mod hash;
@@ -22,8 +23,10 @@ pub mod object;
 pub mod pubsub;
 pub mod replication;
 pub mod scan;
+pub mod script;
 pub mod server;
 pub mod set;
+pub mod slowlog;
 pub mod sort;
 pub mod stream;
 pub mod string;
@@ -59,9 +62,12 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
         client::SPECS,
         pubsub::SPECS,
         transaction::SPECS,
+        script::SPECS,
+        function::SPECS,
         server::SPECS,
         config::SPECS,
         debug::SPECS,
+        slowlog::SPECS,
         command::SPECS,
         cluster::SPECS,
         module::SPECS,

@@ -28,6 +28,11 @@ pub const SPECS: &[Spec] = &[
         .group("server")
         .since("1.0.0")
         .summary("Saves the data set while everybody waits."),
+    Spec::engine("bgrewriteaof", 1, bgrewriteaof)
+        .flags(ADMIN | NOSCRIPT | NO_ASYNC_LOADING)
+        .group("server")
+        .since("1.0.0")
+        .summary("Writes the append-only file anew in the background."),
     Spec::engine("bgsave", -1, bgsave)
         .flags(ADMIN | NOSCRIPT | NO_ASYNC_LOADING)
         .group("server")
@@ -64,6 +69,15 @@ fn bgsave(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
     }
     cx.engine.save_soon()?;
     cx.out.simple(b"Background saving started");
+    Ok(Outcome::Unchanged)
+}
+
+fn bgrewriteaof(cx: &mut EngineCx<'_>, _: &mut Args<'_>) -> CmdResult {
+    let begun = cx.engine.rewrite_log()?;
+    cx.out.simple(match begun {
+        true => b"Background append only file rewriting started",
+        false => b"Background append only file rewriting scheduled",
+    });
     Ok(Outcome::Unchanged)
 }
 

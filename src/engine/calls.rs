@@ -46,6 +46,8 @@ pub struct Calls {
     pub(super) suspended: bool,
     /// Whether histograms are kept (`latency-tracking`).
     pub tracking: bool,
+    /// Every command is timed by itself, brief ones too.
+    pub alone: bool,
 }
 
 impl Calls {
@@ -151,14 +153,16 @@ impl Engine {
             Ok(Called::Done) if std::mem::take(&mut self.calls.suspended) => {
                 self.close_row();
                 let took = self.calls.mark_ns.saturating_sub(began_ns);
-                self.note_cost(spec, took);
+                self.note_cost(spec, took, args.to_argv());
                 return called;
             }
             Ok(Called::Done) => {}
             Ok(Called::Blocked(_)) => return called,
             Err(_) => self.calls.failed(spec),
         }
-        self.call_ends(spec, words, began_ns);
+        if let Some(took) = self.call_ends(spec, words, began_ns) {
+            self.note_slow(spec, session.origin.client(), args, took);
+        }
         called
     }
 
@@ -182,28 +186,35 @@ impl Engine {
     /// A command is about to run; the result goes to `call_ends`.
     #[inline]
     fn call_begins(&mut self, spec: &Spec, words: usize) -> u64 {
-        if self.calls.len > 0 && !is_brief(spec, words) {
+        if self.calls.len > 0 && !self.shares_clock(spec, words) {
             self.close_row();
         }
         self.calls.mark_ns
     }
 
-    /// The command that began at `began_ns` has ended.
     #[inline]
-    fn call_ends(&mut self, spec: &Spec, words: usize, began_ns: u64) {
+    fn shares_clock(&self, spec: &Spec, words: usize) -> bool {
+        is_brief(spec, words) && !self.calls.alone
+    }
+
+    /// The command that began at `began_ns` has ended; tells how many nanoseconds it took, if it
+    /// was timed alone.
+    #[inline]
+    fn call_ends(&mut self, spec: &Spec, words: usize, began_ns: u64) -> Option<u64> {
         self.stats.commands += 1;
-        if is_brief(spec, words) {
+        if self.shares_clock(spec, words) {
             let calls = &mut self.calls;
             calls.row[calls.len] = spec.index;
             calls.len += 1;
             if calls.len == ROW {
                 self.close_row();
             }
-            return;
+            return None;
         }
         self.close_row();
         let took = self.calls.mark_ns - began_ns;
         self.calls.book(spec.index, 1, took);
+        Some(took)
     }
 
     /// Reads the clock and books the brief commands that ran since the last reading.

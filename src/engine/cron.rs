@@ -20,8 +20,8 @@ pub const PEAK_RESET_MS: Option<u64> = Some(5000);
 /// A key that is written with a deadline in the past is left alone for a moment, as whoever writes
 /// one looks at it next, and Redis would still have it; microseconds. Not again before
 /// `REST_EVERY_US`, or such writes would keep everything else from expiring.
-const REST_US: u64 = 5_000;
-const REST_EVERY_US: u64 = 50_000;
+const REST_US: u64 = 25_000;
+const REST_EVERY_US: u64 = 250_000;
 /// Between two looks at all clients, microseconds.
 const ROUND_US: u64 = 1_000_000;
 /// A client's buffers are let go after this long without a request, microseconds.
@@ -31,6 +31,11 @@ impl Engine {
     /// Does what is due; returns the microseconds until something is due again, `None` for never.
     pub fn tick(&mut self) -> Option<u64> {
         let began_ns = self.refresh_clock();
+        if self.scripts.suspended() {
+            // The keyspace stands still, and nobody stops waiting.
+            self.round_of_clients();
+            return Some(0);
+        }
         self.end_pause_in_time();
         self.rest_after_late_deadline();
         let more = self.expire_due();

@@ -25,6 +25,13 @@ impl Engine {
         let began_ns = self.refresh_clock();
         self.calls.restart(began_ns);
         self.sample();
+        if self.scripts.suspended() {
+            self.resume_script();
+            // The others are held until the script has taken too long.
+            if self.scripts.suspended() && self.scripts.busy().is_none() {
+                return self.end_of_pass(began_ns);
+            }
+        }
         let mut left = self.ready.len();
         while left > 0 {
             let group = self.plan_ahead().min(left).max(1);
@@ -239,7 +246,7 @@ impl Engine {
     }
 
     /// The spec of a call: its name, its subcommand and its arity fit.
-    fn resolve(&mut self, args: &Args<'_>) -> Result<&'static Spec, Error> {
+    pub(super) fn resolve(&mut self, args: &Args<'_>) -> Result<&'static Spec, Error> {
         let name = args.get(0);
         let Some(spec) = self.table.find(name) else { return Err(unknown_command(args)) };
         let alone = args.len() == 1 && !spec.is_container();
@@ -310,16 +317,16 @@ impl Engine {
         let client = session.origin.client().and_then(|id| self.clients.get(&id));
         // Who asks by name that a key be touched means it.
         let stamp = !client.is_some_and(|c| c.no_touch) || spec.name == "touch";
-        let obeys = session.origin == Origin::AofLoad;
+        let from_log = session.origin == Origin::AofLoad;
         // To what comes from a log no key is past its deadline: the log itself deletes it.
-        let now_for_keys = if obeys { i64::MIN } else { self.now_ms };
+        let now_for_keys = if from_log { i64::MIN } else { self.now_ms };
         let mut cx = DataCx {
             keys: self.keyspace.keys(session.db, now_for_keys, stamp),
-            obeys,
             out,
             rng: &mut self.rng,
             limits: &self.limits,
             now: self.now_ms,
+            caller: session.origin.caller(),
         };
         run(&mut cx, args)
     }

@@ -41,7 +41,7 @@ pub struct Call<'a> {
 type Gate = fn(&Call<'_>) -> Admit;
 
 /// The checks, in order.
-const GATES: &[Gate] = &[auth, no_multi, disk, monitor_only, pubsub_mode, pause];
+const GATES: &[Gate] = &[auth, no_multi, disk, monitor_only, pubsub_mode, busy, pause];
 
 /// Runs all checks.
 #[inline]
@@ -133,6 +133,15 @@ fn pubsub_mode(call: &Call<'_>) -> Admit {
          allowed in this context",
         call.spec.name
     )))
+}
+
+/// While a script takes long, only what can end it is answered.
+#[inline]
+fn busy(call: &Call<'_>) -> Admit {
+    if !call.engine.scripts().suspended() || call.spec.has(flag::ALLOW_BUSY) {
+        return Admit::Go;
+    }
+    call.engine.scripts().busy().map_or(Admit::Go, Admit::Refuse)
 }
 
 /// CLIENT PAUSE: writes, or everything, wait. Last of all checks: what would be refused is refused

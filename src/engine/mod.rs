@@ -27,8 +27,10 @@ pub mod pause;
 pub mod persist;
 pub mod pubsub;
 pub mod reconfigure;
+pub mod script;
 pub mod session;
 pub mod shutdown;
+pub mod slowlog;
 pub mod spec;
 pub mod stats;
 pub mod table;
@@ -126,6 +128,7 @@ pub struct Engine {
     pub table: &'static Table,
     pub(crate) clients: Clients,
     pub(crate) pubsub: PubSub,
+    pub(crate) scripts: script::Scripts,
     now_ms: i64,
     now_us: u64,
     next_id: u64,
@@ -135,6 +138,7 @@ pub struct Engine {
     blocking: block::Blocking,
     watchers: watch::Watchers,
     monitors: Vec<ClientId>,
+    slowlog: slowlog::Slowlog,
     trackers: tracking::Trackers,
     deferred: Vec<(ClientId, Reply)>,
     /// The client whose command runs, and the protocol it spoke before.
@@ -187,6 +191,7 @@ impl Engine {
             table,
             clients: Clients::default(),
             pubsub: PubSub::default(),
+            scripts: script::Scripts::default(),
             now_ms,
             now_us,
             next_id: 0,
@@ -196,6 +201,7 @@ impl Engine {
             blocking: block::Blocking::default(),
             watchers: watch::Watchers::default(),
             monitors: Vec::new(),
+            slowlog: slowlog::Slowlog::default(),
             trackers: tracking::Trackers::default(),
             deferred: Vec::new(),
             running: None,
@@ -224,6 +230,8 @@ impl Engine {
             self.calls.forget_latencies();
         }
         self.calls.tracking = config.latency_tracking;
+        let (slower_than, max_len) = (config.slowlog_log_slower_than, config.slowlog_max_len);
+        self.calls.alone = self.slowlog.configure(slower_than, max_len);
         self.limits.max_string_len = config.proto_max_bulk_len;
         self.limits.hash_max_listpack_entries = config.hash_max_listpack_entries as usize;
         self.limits.hash_max_listpack_value = config.hash_max_listpack_value as usize;
@@ -342,7 +350,10 @@ impl Engine {
 
     /// Whether there is work that does not wait for time or the network.
     pub fn has_ready(&self) -> bool {
-        !self.ready.is_empty() || !self.works.is_empty() || self.keyspace.has_garbage()
+        !self.ready.is_empty()
+            || !self.works.is_empty()
+            || self.keyspace.has_garbage()
+            || self.scripts.suspended()
     }
 
     /// A client's output.

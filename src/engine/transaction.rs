@@ -7,6 +7,7 @@ use super::session::{Queued, Session, Txn};
 use super::spec::Spec;
 use crate::base::error::Error;
 use crate::resp::reply::Reply;
+use std::collections::VecDeque;
 
 /// Commands that act on the transaction rather than becoming part of it.
 const NEVER_KEPT: &[&str] = &["exec", "discard", "multi", "watch", "quit", "reset"];
@@ -58,11 +59,25 @@ impl Engine {
         let Txn { queue, .. } = *txn;
         out.array(queue.len());
         session.at_once = true;
-        for queued in queue {
+        self.exec_rest(queue.into(), session, out);
+        Ok(Outcome::Unchanged)
+    }
+
+    /// Runs what is left of a transaction. A script in it may be suspended: then the rest follows
+    /// when it has ended.
+    pub(super) fn exec_rest(
+        &mut self,
+        mut queue: VecDeque<Queued>,
+        session: &mut Session,
+        out: &mut Reply,
+    ) {
+        while let Some(queued) = queue.pop_front() {
             self.run_kept(queued, session, out);
+            if self.scripts.suspended() {
+                return self.after_script(queue);
+            }
         }
         session.at_once = false;
-        Ok(Outcome::Unchanged)
     }
 
     fn run_kept(&mut self, mut queued: Queued, session: &mut Session, out: &mut Reply) {

@@ -6,10 +6,10 @@ use super::Engine;
 use super::args::Args;
 use super::budget::{Budget, SLICE_US};
 use super::client::{ClientId, Live};
-use super::cx::{DataCx, Outcome, Propagate};
+use super::cx::{Caller, DataCx, Outcome, Propagate};
 use super::key_search::{Words, keys_of};
 use super::keyspec::kflag;
-use super::session::{Origin, Session};
+use super::session::Session;
 use super::spec::{Run, Spec, flag};
 use crate::base::error::Error;
 use crate::keyspace::Keyspace;
@@ -40,17 +40,23 @@ pub trait Work {
     fn end(&mut self, space: &mut Keyspace);
 }
 
+/// What a call that goes on in slices has cost so far.
+struct Cost {
+    spec: &'static Spec,
+    nanos: u64,
+    call: Argv,
+}
+
 /// Work between two slices.
 pub struct Suspended {
     owner: ClientId,
     db: usize,
     now: i64,
-    /// It comes from a log, to which no key is past its deadline.
-    obeys: bool,
+    caller: Caller,
     argv: Option<Argv>,
     work: Box<dyn Work>,
     /// What is being run, and how long it took so far, once the first slice is over.
-    cost: Option<(&'static Spec, u64)>,
+    cost: Option<Cost>,
 }
 
 impl Engine {
@@ -65,8 +71,15 @@ impl Engine {
     ) -> Result<(), Error> {
         let owner = session.may_wait();
         let id = owner.unwrap_or(ClientId(0));
-        let (db, now, obeys) = (session.db, self.now_ms, session.origin == Origin::AofLoad);
-        let mut held = Suspended { owner: id, db, now, obeys, argv, work, cost: None };
+        let mut held = Suspended {
+            owner: id,
+            db: session.db,
+            now: self.now_ms,
+            caller: session.origin.caller(),
+            argv,
+            work,
+            cost: None,
+        };
         let slice = owner.map(|_| SLICE_US);
         if self.slice(&mut held, out, slice)? {
             return Ok(());
@@ -81,9 +94,11 @@ impl Engine {
     }
 
     /// The work that was suspended last is a call of `spec`, whose first slice took so long.
-    pub(super) fn note_cost(&mut self, spec: &'static Spec, nanos: u64) {
-        if let Some(held) = self.works.back_mut() {
-            held.cost = Some((spec, nanos));
+    pub(super) fn note_cost(&mut self, spec: &'static Spec, nanos: u64, call: Argv) {
+        if self.scripts.suspended() {
+            self.note_script_cost(spec, nanos);
+        } else if let Some(held) = self.works.back_mut() {
+            held.cost = Some(Cost { spec, nanos, call });
         }
     }
 
@@ -99,14 +114,14 @@ impl Engine {
             Some(us) => Budget::slice(clock, held.now, us),
             None => Budget::endless(clock, held.now),
         };
-        let now_for_keys = if held.obeys { i64::MIN } else { held.now };
+        let now_for_keys = if held.caller == Caller::Log { i64::MIN } else { held.now };
         let mut cx = DataCx {
             keys: self.keyspace.keys(held.db, now_for_keys, true),
-            obeys: held.obeys,
             out,
             rng: &mut self.rng,
             limits: &self.limits,
             now: held.now,
+            caller: held.caller,
         };
         let progress = held.work.step(&mut cx, &mut budget);
         if matches!(progress, Ok(Progress::Pending)) {
@@ -163,11 +178,12 @@ impl Engine {
             }
         };
         self.running = running;
-        if let Some((spec, nanos)) = &mut held.cost {
-            *nanos += self.env.clock.mono_ns().saturating_sub(began_ns);
+        if let Some(cost) = &mut held.cost {
+            cost.nanos += self.env.clock.mono_ns().saturating_sub(began_ns);
             if done {
                 self.stats.commands += 1;
-                self.calls.book(spec.index, 1, *nanos);
+                self.calls.book(cost.spec.index, 1, cost.nanos);
+                self.note_slow(cost.spec, Some(id), &Args::new(cost.call.raw()), cost.nanos);
             }
         }
         if !done {
@@ -189,7 +205,7 @@ impl Engine {
     }
 
     /// The answer of a client's long work is complete: what was held back follows it.
-    fn answered(&mut self, id: ClientId) {
+    pub(super) fn answered(&mut self, id: ClientId) {
         let Some(client) = self.clients.get_mut(&id) else { return };
         client.replying = false;
         if let (Some(mut late), Some(live)) = (client.held_back.take(), &mut client.live) {

@@ -31,9 +31,14 @@ same() {
 }
 passed=0
 
-PROFILE=${PROFILE:-dev} packaging/rootfs.sh "$root"
+# A quick build does to see whether it runs; it is several times the size of what is shipped, and
+# only PROFILE=release shows that size.
+export PROFILE=${PROFILE:-dev}
+limit=40
+[ "$PROFILE" = dev ] || limit=15
+packaging/rootfs.sh "$root"
 kilobytes=$(du -sk "$root" | cut -f1)
-[ "$kilobytes" -le 15360 ] || fail "$kilobytes KB are more than 15 MB"
+[ "$kilobytes" -le $((limit * 1024)) ] || fail "$kilobytes KB are more than $limit MB"
 echo '127.0.0.1 localhost redis-host' >"$root/etc/hosts"
 
 # A command in the image, as the container runtime would start it: USER:GROUP COMMAND... It takes

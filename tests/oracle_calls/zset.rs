@@ -2,7 +2,8 @@
 //!
 //! Few members and a low limit for listpacks, so that a stream crosses from one encoding to the
 //! other and back to nothing again and again. Ranges by text are asked only of keys whose scores
-//! are all equal: elsewhere the answer depends on the dice in a skip list.
+//! are all equal: elsewhere the answer depends on the dice in a skip list. Numbers out of range are
+//! left out: after them 7.0 takes the weights of a SORT in the same batch for wrong.
 
 use crate::{Call, Compare, Stream, bytes};
 
@@ -33,7 +34,7 @@ impl Stream {
 
     fn score(&mut self) -> String {
         match self.rng.below(12) {
-            0 => self.float(),
+            0 => Some(self.float()).filter(|f| f != "1e400").unwrap_or_default(),
             1 => self.pick(&["inf", "-inf", "+inf", "1e17", "-1e300", "0.1", "-0"]).to_owned(),
             2 => format!("{}.5", self.rng.below(5)),
             _ => (self.rng.below(12) as i64 - 4).to_string(),
@@ -42,7 +43,7 @@ impl Stream {
 
     fn score_bound(&mut self) -> String {
         let open = self.pick(&["", "", "("]);
-        let odd = self.pick(&["-inf", "+inf", "inf", "x", "", "nan", " 1", "0x2", "1e999"]);
+        let odd = self.pick(&["-inf", "+inf", "inf", "x", "", "nan", " 1", "0x2"]);
         match self.rng.below(4) {
             0 => format!("{open}{odd}"),
             _ => format!("{open}{}", self.rng.below(14) as i64 - 5),

@@ -46,12 +46,10 @@ const REFUSED_PARTS: &[(&str, &str)] =
 /// Why commands of a group, or a command, are not there yet.
 const MISSING: &[(&str, &str)] = &[
     ("acl", "there are no users beside the default one yet"),
-    ("bgrewriteaof", "there is no append-only file yet"),
     ("latency", "latencies are not recorded yet"),
     ("memory", "memory is not reported key by key yet"),
     ("migrate", "the server does not connect to others yet"),
     ("scripting", "there are no scripts and functions yet"),
-    ("slowlog", "slow commands are not recorded yet"),
 ];
 
 /// Whether files of the source may be brought up to date.

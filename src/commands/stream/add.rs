@@ -5,7 +5,7 @@ use super::{BAD_ID, changed_beside, event, id_at, ids_from, reply_id};
 use crate::base::error::Error;
 use crate::base::num::parse_i64;
 use crate::engine::args::Args;
-use crate::engine::cx::{CmdResult, DataCx, Outcome, Propagate};
+use crate::engine::cx::{Caller, CmdResult, DataCx, Outcome, Propagate};
 use crate::keyspace::keys::Keys;
 use crate::resp::request::Argv;
 use crate::value::limits::Limits;
@@ -138,8 +138,8 @@ fn options(args: &Args<'_>, xadd: bool, cx: (&Limits, bool)) -> Result<Options, 
 
 /// XADD
 pub(super) fn xadd(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
-    let DataCx { keys, out, limits, now, obeys, .. } = cx;
-    let options = options(args, true, (limits, *obeys))?;
+    let DataCx { keys, out, limits, now, caller, .. } = cx;
+    let options = options(args, true, (limits, *caller == Caller::Log))?;
     let words = options.id.map_or(0, |(_, at)| args.len() - at - 1);
     let Some((wanted, id_at)) = options.id.filter(|_| words >= 2 && words % 2 == 0) else {
         return Err(Error::WrongArity("xadd".to_owned()));
@@ -235,8 +235,8 @@ fn said_exactly(
 
 /// XTRIM
 pub(super) fn xtrim(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
-    let DataCx { keys, out, limits, obeys, .. } = cx;
-    let options = options(args, false, (limits, *obeys))?;
+    let DataCx { keys, out, limits, caller, .. } = cx;
+    let options = options(args, false, (limits, *caller == Caller::Log))?;
     let trim = options.trim.ok_or(Error::Syntax)?;
     let key = args.get(1);
     let Some(mut stream) = keys.edit::<Stream>(key)? else {

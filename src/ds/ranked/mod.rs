@@ -15,6 +15,7 @@ mod node;
 mod tests;
 mod tree;
 
+use std::collections::VecDeque;
 use std::ops::Range;
 
 use crate::base::hash::Seed;
@@ -46,7 +47,25 @@ impl Ranked {
     pub fn from_sorted<'m>(seed: Seed, pairs: impl Iterator<Item = (&'m [u8], f64)>) -> Ranked {
         let mut set = Ranked::new(seed);
         let (table, held) = (&mut set.table, &mut set.held);
-        set.tree = Tree::from_sorted(pairs.map(|(bytes, score)| own(table, held, bytes, score)));
+        // Members wait a little, while their buckets are fetched.
+        let mut waiting: VecDeque<(u64, Member)> = VecDeque::with_capacity(AHEAD + 1);
+        set.tree = Tree::from_sorted(pairs.map(|(bytes, score)| {
+            assert!(!score.is_nan(), "scores can be ordered");
+            let member = Member::new(bytes, score);
+            let link = member.link();
+            *held += member.size();
+            let hash = table.hash(bytes);
+            table.prefetch_bucket(hash);
+            waiting.push_back((hash, member));
+            if waiting.len() > AHEAD {
+                let (hash, member) = waiting.pop_front().expect("there are several");
+                table.insert(hash, member);
+            }
+            Key { score, link }
+        }));
+        for (hash, member) in waiting {
+            table.insert(hash, member);
+        }
         set
     }
 
@@ -182,14 +201,24 @@ impl Ranked {
             drop(self.table.take_all());
             return;
         }
-        for (i, link) in links.iter().enumerate() {
-            if let Some(soon) = links.get(i + AHEAD) {
-                soon.prefetch();
+        // First the members are fetched, then their buckets, then they are taken out.
+        links.iter().take(AHEAD).for_each(Link::prefetch);
+        let mut hashes = Vec::with_capacity(AHEAD);
+        for (i, chunk) in links.chunks(AHEAD).enumerate() {
+            hashes.clear();
+            for (j, link) in chunk.iter().enumerate() {
+                if let Some(soon) = links.get((i + 1) * AHEAD + j) {
+                    soon.prefetch();
+                }
+                let hash = self.table.hash(link.bytes());
+                self.table.prefetch_bucket(hash);
+                hashes.push(hash);
             }
-            let hash = self.table.hash(link.bytes());
-            let member = self.table.remove(hash, link.bytes());
-            self.held -= member.as_ref().map_or(0, Member::size);
-            debug_assert!(member.is_some(), "a member of the tree is in the table");
+            for (link, hash) in chunk.iter().zip(&hashes) {
+                let member = self.table.remove(*hash, link.bytes());
+                self.held -= member.as_ref().map_or(0, Member::size);
+                debug_assert!(member.is_some(), "a member of the tree is in the table");
+            }
         }
     }
 
@@ -237,15 +266,6 @@ impl std::fmt::Debug for Ranked {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Ranked").field("len", &self.len()).finish_non_exhaustive()
     }
-}
-
-/// Makes a member that the table owns and gives its place in the order.
-fn own(table: &mut Dict<Member>, held: &mut usize, bytes: &[u8], score: f64) -> Key {
-    let member = Member::new(bytes, score);
-    let link = member.link();
-    *held += member.size();
-    table.insert(table.hash(bytes), member);
-    Key { score, link }
 }
 
 /// The members of a range of ranks, leaf by leaf.

@@ -360,7 +360,9 @@ impl Inner {
             self.level_kids(i, want);
             return Added::Nothing;
         }
-        let keep = if last && i + 1 == self.len() { cap - 1 } else { cap / 2 };
+        // No inner node may have a single kid.
+        let least = if matches!(self.kids[i], Node::Inner(_)) { 2 } else { 1 };
+        let keep = if last && i + 1 == self.len() { cap - least } else { cap / 2 };
         let added = self.kids[i].split_off(keep);
         self.refresh(i);
         let kind = added.kind();
@@ -434,7 +436,7 @@ impl Node {
     /// Whether it holds so little that it should share with a neighbour.
     #[inline]
     pub(super) fn is_poor(&self) -> bool {
-        self.len() <= self.capacity() / 4
+        self.len() <= self.capacity() / 3
     }
 
     /// Entries in it and below.

@@ -187,6 +187,18 @@ fn ascending_insertion_fills_its_leaves() {
 }
 
 #[test]
+fn no_split_leaves_a_lonely_kid() {
+    let mut set = Ranked::new(SEED);
+    // An inner node of full leaves splits for the first time at some 3100 members.
+    for n in 0..3300 {
+        set.insert(&member(n), n as f64);
+        if n > 3000 {
+            set.tree.check();
+        }
+    }
+}
+
+#[test]
 fn a_member_costs_little() {
     let mut set = Ranked::new(SEED);
     for n in 0..100_000u64 {

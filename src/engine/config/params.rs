@@ -252,7 +252,9 @@ declare! {
         int(0, LONG), MUT, Works;
     /// Milliseconds after which a running script lets other clients be answered BUSY.
     "busy-reply-threshold" "lua-time-limit", busy_reply_threshold: u64 = "5000",
-        int(0, LONG), MUT, NoEffect("there are no scripts yet");
+        int(0, LONG), MUT, Works;
+    /// Memory that the interpreters of scripts may hold; 0 is no limit.
+    "lua-memory-limit", lua_memory_limit: u64 = "1gb", mem(0, LONG), MUT, Works;
 
     // Compact encodings.
     /// Fields of a compact hash.

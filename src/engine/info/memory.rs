@@ -38,7 +38,7 @@ pub(super) fn write(engine: &Engine, text: &mut Text) {
     text.line("allocator_active", gauges.pages.active);
     text.line("allocator_resident", gauges.pages.resident);
     text.bytes("total_system_memory", sys::physical_memory());
-    scripts(text);
+    scripts(engine, text);
     text.line("maxmemory", engine.config.maxmemory);
     text.line("maxmemory_human", super::Human(engine.config.maxmemory as usize));
     text.line("maxmemory_policy", engine.config.maxmemory_policy.name());
@@ -60,17 +60,17 @@ pub(super) fn write(engine: &Engine, text: &mut Text) {
     text.line("lazyfreed_objects", engine.stats.lazyfreed);
 }
 
-/// There is no interpreter that could hold anything.
-fn scripts(text: &mut Text) {
-    text.line("used_memory_lua", 0);
-    text.line("used_memory_vm_eval", 0);
-    text.line("used_memory_lua_human", "0B");
-    text.line("used_memory_scripts_eval", 0);
-    text.line("number_of_cached_scripts", 0);
-    text.line("number_of_functions", 0);
-    text.line("number_of_libraries", 0);
-    text.line("used_memory_vm_functions", 0);
-    text.bytes("used_memory_vm_total", 0);
-    text.line("used_memory_functions", 0);
-    text.bytes("used_memory_scripts", 0);
+fn scripts(engine: &Engine, text: &mut Text) {
+    let usage = engine.scripts().usage();
+    text.line("used_memory_lua", usage.eval_vm_bytes);
+    text.line("used_memory_vm_eval", usage.eval_vm_bytes);
+    text.line("used_memory_lua_human", super::Human(usage.eval_vm_bytes));
+    text.line("used_memory_scripts_eval", usage.eval_bytes);
+    text.line("number_of_cached_scripts", usage.eval_scripts);
+    text.line("number_of_functions", usage.functions);
+    text.line("number_of_libraries", usage.libraries);
+    text.line("used_memory_vm_functions", usage.function_vm_bytes);
+    text.bytes("used_memory_vm_total", usage.eval_vm_bytes + usage.function_vm_bytes);
+    text.line("used_memory_functions", usage.function_bytes);
+    text.bytes("used_memory_scripts", usage.eval_bytes + usage.function_bytes);
 }

@@ -94,16 +94,26 @@ impl Engine {
         PathBuf::from(&self.config.appenddirname)
     }
 
-    /// BGREWRITEAOF.
-    pub fn rewrite_log(&mut self) -> Result<(), Error> {
+    /// BGREWRITEAOF: at once, or as soon as the snapshot under way is there; true when it began.
+    pub fn rewrite_log(&mut self) -> Result<bool, Error> {
         if self.aof.rewriting.is_running() {
             return Err(Error::err(
                 "Background append only file rewriting already in progress",
             ));
         }
-        self.begin_rewrite().map_err(|_| {
-            Error::err("Can't execute an AOF background rewriting. Please check the server logs.")
-        })
+        if self.persist.is_saving() {
+            self.aof.rewriting.scheduled = true;
+            return Ok(false);
+        }
+        // Who asks does not wait for failures to be forgotten.
+        self.aof.rewriting.not_before_us = 0;
+        match self.begin_rewrite() {
+            Ok(()) => Ok(true),
+            Err(()) => Err(Error::err(
+                "Can't execute an AOF background rewriting. Please check the server logs for more \
+                 information.",
+            )),
+        }
     }
 
     /// Begins a rewrite; errors are in the log.
