@@ -254,6 +254,7 @@ impl Engine {
         access.decay_minutes = config.lfu_decay_time;
         self.keyspace.saving.compress = config.rdbcompression;
         self.keyspace.saving.checksum = config.rdbchecksum;
+        self.keyspace.saving.version = config.rdb_write_version as u16;
         self.keyspace.effects.interest.notify = notify_interest(config.notify_keyspace_events);
     }
 

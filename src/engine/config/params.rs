@@ -27,7 +27,6 @@ const TEXT: Kind = Kind::Text(any);
 
 use Standing::{NoEffect, NotYet, Works};
 const LAZY: Standing = NoEffect("memory is always freed beside the main thread");
-const NO_RDB: Standing = NoEffect("nothing is saved to disk yet");
 const NO_REPL: Standing = NoEffect("there is no replication yet");
 const NO_CLUSTER: Standing = NoEffect("there is no cluster mode yet");
 const NO_TLS: Standing = NoEffect("there is no TLS yet");
@@ -292,27 +291,29 @@ declare! {
 
     // Snapshots.
     /// Save after so many seconds if so many changes were made.
-    "save", save: Vec<(u64, u64)> = "3600 1 300 100 60 10000", Kind::Save, MUT | MULTI, NO_RDB;
+    "save", save: Vec<(u64, u64)> = "3600 1 300 100 60 10000", Kind::Save, MUT | MULTI, Works;
     /// Name of the snapshot in `dir`.
-    "dbfilename", dbfilename: String = "dump.rdb", Kind::Text(dump_name), MUT | PROT, NO_RDB;
+    "dbfilename", dbfilename: String = "dump.rdb", Kind::Text(dump_name), MUT | PROT, Works;
     /// Refuse writes after a failed save.
-    "stop-writes-on-bgsave-error", stop_writes_on_bgsave_error: bool = "yes", BOOL, MUT, NO_RDB;
+    "stop-writes-on-bgsave-error", stop_writes_on_bgsave_error: bool = "yes", BOOL, MUT, Works;
     /// Compress strings in snapshots.
-    "rdbcompression", rdbcompression: bool = "yes", BOOL, MUT, NO_RDB;
+    "rdbcompression", rdbcompression: bool = "yes", BOOL, MUT, Works;
     /// End snapshots with a checksum.
-    "rdbchecksum", rdbchecksum: bool = "yes", BOOL, IMM, NO_RDB;
+    "rdbchecksum", rdbchecksum: bool = "yes", BOOL, IMM, Works;
+    /// Version of the format snapshots are written in; 10 is for servers of version 7.0.
+    "rdb-write-version", rdb_write_version: i32 = "11", int(10, 11), MUT | HIDDEN, Works;
     /// Remove snapshots made only for replicas.
-    "rdb-del-sync-files", rdb_del_sync_files: bool = "no", BOOL, MUT, NO_RDB;
+    "rdb-del-sync-files", rdb_del_sync_files: bool = "no", BOOL, MUT, NO_REPL;
     /// Flush a snapshot to disk piece by piece.
-    "rdb-save-incremental-fsync", rdb_save_incremental_fsync: bool = "yes", BOOL, MUT, NO_RDB;
+    "rdb-save-incremental-fsync", rdb_save_incremental_fsync: bool = "yes", BOOL, MUT, Works;
     /// Microseconds to wait after each key saved, for tests.
     "rdb-key-save-delay", rdb_key_save_delay: i32 = "0",
-        int(i32::MIN as i128, INT), MUT | HIDDEN, NO_RDB;
+        int(i32::MIN as i128, INT), MUT | HIDDEN, Works;
     /// Microseconds to wait after each key loaded, for tests.
-    "key-load-delay", key_load_delay: i32 = "0", int(i32::MIN as i128, INT), MUT | HIDDEN, NO_RDB;
+    "key-load-delay", key_load_delay: i32 = "0", int(i32::MIN as i128, INT), MUT | HIDDEN, Works;
     /// Bytes loaded between two looks at the clients.
     "loading-process-events-interval-bytes", loading_process_events_interval_bytes: u64 = "2097152",
-        mem(1024, INT), MUT | HIDDEN, NO_RDB;
+        mem(1024, INT), MUT | HIDDEN, NoEffect("clients are served once loading is over");
 
     // Append-only file.
     /// Log each write to disk.
