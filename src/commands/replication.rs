@@ -147,7 +147,8 @@ fn waitaof(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
         ));
     }
     let client = cx.session.origin.client();
-    let safe = cx.engine.config.appendonly && client.is_some_and(|id| cx.engine.writes_are_safe(id));
+    let safe =
+        cx.engine.config.appendonly && client.is_some_and(|id| cx.engine.writes_are_safe(id));
     let answer = if safe { safe_here } else { safe_nowhere };
     if replicas > 0 || local > 0 && !safe {
         let waits = if replicas > 0 { Waits::List } else { Waits::Log };

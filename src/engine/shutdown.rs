@@ -1,7 +1,7 @@
 //! The end of the process.
 
-use super::persist::aof::State;
 use super::config::types::shutdown::{FORCE, NOSAVE, SAVE};
+use super::persist::aof::State;
 use super::{Engine, NetRequest, Signal};
 
 impl Engine {

@@ -209,6 +209,11 @@ impl Sim {
         self.state().finished.pop_front()
     }
 
+    /// Whether the end of a prompt job waits to be taken.
+    pub fn has_finished(&self) -> bool {
+        !self.state().finished.is_empty()
+    }
+
     /// Puts a file on the disk.
     pub fn put_file(&self, path: impl AsRef<Path>, bytes: impl Into<Vec<u8>>) {
         let mut state = self.state();

@@ -20,6 +20,9 @@ enum Form {
     Commands(Vec<u8>),
 }
 
+/// Bytes of images after which a slice ends.
+const FULL: usize = 256 * 1024;
+
 /// Writing to memory does not fail.
 const TO_MEMORY: &str = "memory takes what is written";
 
@@ -67,6 +70,14 @@ impl Images {
                 }
                 as_commands::entry(out, entry);
             }
+        }
+    }
+
+    /// Whether so much is ready that it should be written before more is collected.
+    pub(super) fn is_full(&mut self) -> bool {
+        match &mut self.form {
+            Form::Rdb { saver, .. } => saver.target().len() >= FULL,
+            Form::Commands(out) => out.len() >= FULL,
         }
     }
 

@@ -261,6 +261,7 @@ impl Keyspace {
         let tables: Vec<(usize, u64)> = used.map(|(number, db)| (number, db.table)).collect();
         let lasting = self.walks.may_last();
         let id = self.walks.start_images(&tables, images);
+        // A slice ends as well when much was collected.
         while !lasting && !self.step_images(id, &mut || true) {}
         id
     }

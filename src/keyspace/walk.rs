@@ -110,11 +110,20 @@ impl Walk {
             });
             self.cursor = next;
             self.finished = next == 0;
-            if !self.finished && !more() {
+            if !self.finished && (self.is_full(collections) || !more()) {
                 return false;
             }
         }
         true
+    }
+
+    fn is_full(&self, collections: &mut Collections) -> bool {
+        match &self.wanted {
+            Wanted::Names { .. } => false,
+            Wanted::Images { into, .. } => {
+                collection(collections, *into).is_some_and(Images::is_full)
+            }
+        }
     }
 }
 
@@ -210,9 +219,8 @@ impl Walks {
     pub fn end_images(&mut self, images: u64) -> (Option<Images>, Vec<Contents>) {
         let place = self.collections.iter().position(|(id, _)| *id == images);
         let collected = place.map(|at| self.collections.swap_remove(at).1);
-        let into_it = |walk: &Walk| {
-            matches!(walk.wanted, Wanted::Images { into, .. } if into == images)
-        };
+        let into_it =
+            |walk: &Walk| matches!(walk.wanted, Wanted::Images { into, .. } if into == images);
         self.walks.retain(|walk| !into_it(walk));
         (collected, self.drop_orphans())
     }

@@ -232,11 +232,7 @@ pub fn flush(
 }
 
 /// One system call; also tells how many bytes it was given.
-fn write_once(
-    socket: &mut impl Write,
-    out: &OutBuf,
-    limit: usize,
-) -> (io::Result<usize>, usize) {
+fn write_once(socket: &mut impl Write, out: &OutBuf, limit: usize) -> (io::Result<usize>, usize) {
     let mut slices = [IoSlice::new(&[]); SLICES_MAX];
     let count = out.slices(&mut slices);
     let slices = &slices[..count];

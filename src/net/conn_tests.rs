@@ -105,7 +105,10 @@ fn a_short_write_stops_and_goes_on_where_it_stopped() {
         socket.steps.extend([WAIT]);
         assert_eq!(flush(&mut socket, &mut out, 1 << 20, usize::MAX), (Flushed::Blocked, 0));
         socket.steps.extend([AGAIN, ALL]);
-        assert_eq!(flush(&mut socket, &mut out, 1 << 20, usize::MAX), (Flushed::All, flat.len() - cut));
+        assert_eq!(
+            flush(&mut socket, &mut out, 1 << 20, usize::MAX),
+            (Flushed::All, flat.len() - cut)
+        );
         assert_eq!(socket.bytes, flat);
     }
 }
@@ -142,7 +145,10 @@ fn more_pieces_than_one_call_takes_go_in_several_calls_within_the_budget() {
 fn a_dead_peer_is_noticed_when_writing() {
     for step in [RESET, Ok(0), Err(io::ErrorKind::BrokenPipe)] {
         let (mut out, _) = output();
-        assert_eq!(flush(&mut script(&[step]), &mut out, 1 << 20, usize::MAX), (Flushed::Broken, 0));
+        assert_eq!(
+            flush(&mut script(&[step]), &mut out, 1 << 20, usize::MAX),
+            (Flushed::Broken, 0)
+        );
     }
 }
 

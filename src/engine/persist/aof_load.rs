@@ -43,6 +43,8 @@ impl Engine {
             self.load_log()?;
             let took = (self.env.clock.mono_us() - began_us) as f64 / 1e6;
             tracing::info!("DB loaded from append only file: {took:.3} seconds");
+            self.keyspace.effects.dirty = 0;
+            self.reset_stats();
         }
         if upgraded {
             tracing::info!("The old append only file is part of the new directory now");
@@ -136,15 +138,14 @@ impl Engine {
     fn set_replaying(&mut self, on: bool) {
         self.refresh_clock();
         self.keyspace.access.fixed_ms = on.then_some(self.now_ms);
-        self.keyspace.expiry = if on { ExpiryPolicy::Hide } else { ExpiryPolicy::Delete };
+        let hide = on || self.pausing.is_on();
+        self.keyspace.expiry = if hide { ExpiryPolicy::Hide } else { ExpiryPolicy::Delete };
         if on {
             self.keyspace.effects.interest = Default::default();
             return;
         }
         self.configured();
         self.stream_wanted();
-        self.keyspace.effects.dirty = 0;
-        self.reset_stats();
     }
 
     fn load_part(&mut self, kind: Kind, part: &Part, last: bool) -> Result<(), String> {

@@ -97,9 +97,7 @@ impl Engine {
     /// BGREWRITEAOF: at once, or as soon as the snapshot under way is there; true when it began.
     pub fn rewrite_log(&mut self) -> Result<bool, Error> {
         if self.aof.rewriting.is_running() {
-            return Err(Error::err(
-                "Background append only file rewriting already in progress",
-            ));
+            return Err(Error::err("Background append only file rewriting already in progress"));
         }
         if self.persist.is_saving() {
             self.aof.rewriting.scheduled = true;
@@ -308,8 +306,8 @@ impl Engine {
         }
         running.len += bytes.len() as u64;
         running.written = last;
-        let piece = self.config.aof_rewrite_incremental_fsync
-            && running.len - running.asked >= SYNC_EVERY;
+        let piece =
+            self.config.aof_rewrite_incremental_fsync && running.len - running.asked >= SYNC_EVERY;
         if last || piece {
             running.asked = running.len;
             let file = running.file.syncer()?;

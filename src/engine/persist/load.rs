@@ -160,6 +160,8 @@ impl Engine {
         let rng = Rng::seeded(self.rng.next_u64());
         let mut fresh = Keyspace::new(self.keyspace.dbs.len(), self.limits.seed, rng);
         (fresh.saving, fresh.access) = (self.keyspace.saving, self.keyspace.access);
+        // Walks over what is loaded here go by the live count.
+        fresh.walks.epoch = self.keyspace.walks.epoch;
         fresh
     }
 

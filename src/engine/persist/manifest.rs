@@ -187,10 +187,8 @@ impl Manifest {
     pub fn next_base(&mut self, filename: &str, rdb: bool) -> Part {
         self.base_seq += 1;
         let form = if rdb { "rdb" } else { "aof" };
-        let part = Part {
-            name: format!("{filename}.{}.base.{form}", self.base_seq),
-            seq: self.base_seq,
-        };
+        let part =
+            Part { name: format!("{filename}.{}.base.{form}", self.base_seq), seq: self.base_seq };
         self.history.extend(self.base.replace(part.clone()));
         part
     }
