@@ -137,14 +137,14 @@ fn a_rewrite_holds_the_same_in_either_form() {
 
 #[test]
 fn a_rewrite_is_of_one_moment_whatever_comes_meanwhile() {
-    for (seed, preamble) in [(1, "yes"), (2, "no"), (3, "yes")] {
+    for (seed, preamble) in [(1, "yes"), (2, "no")] {
         let options = ["--aof-use-rdb-preamble", preamble];
         let mut session = Session::of_log(&options, &[]);
         let mut rng = redstart::base::rng::Rng::seeded(seed);
         // More keys than one slice visits.
-        session.ask(&["DEBUG", "POPULATE", "30000"]);
+        session.ask(&["DEBUG", "POPULATE", "6000", "key", "100"]);
         session.ask(&["SELECT", "2"]);
-        session.ask(&["DEBUG", "POPULATE", "20000", "two"]);
+        session.ask(&["DEBUG", "POPULATE", "4000", "two", "100"]);
         session.ask(&["SELECT", "0"]);
         session.send(&["BGREWRITEAOF"]);
         session.inner.pass();
@@ -152,8 +152,8 @@ fn a_rewrite_is_of_one_moment_whatever_comes_meanwhile() {
         let mut changes = 0;
         while session.engine().aof.rewriting.is_running() {
             for _ in 0..40 {
-                let key = format!("key:{}", rng.below(31_000));
-                let other = format!("key:{}", rng.below(31_000));
+                let key = format!("key:{}", rng.below(6_500));
+                let other = format!("key:{}", rng.below(6_500));
                 let call: Vec<&str> = match rng.below(12) {
                     0 => vec!["DEL", &key],
                     1 => vec!["APPEND", &key, "x"],

@@ -256,7 +256,7 @@ impl Walks {
             Wanted::Names { found, .. } => std::mem::take(found),
             Wanted::Images { .. } => Names::default(),
         };
-        if first_slice && !done && walk.epoch == self.epoch {
+        if first_slice && !done && !exhausted && walk.epoch == self.epoch {
             self.epoch = self.epoch.wrapping_add(1);
         }
         (found, done)

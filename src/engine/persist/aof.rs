@@ -66,6 +66,8 @@ pub struct Aof {
     pub(super) synced: u64,
     /// Syncs under way.
     syncs: u32,
+    /// The file before the newest is not synced yet.
+    pub(super) turning: bool,
     last_sync_us: u64,
     postponed_us: Option<u64>,
     retry_us: u64,
@@ -265,9 +267,9 @@ impl Engine {
             return true;
         }
         match self.config.appendfsync {
-            Appendfsync::No => true,
+            Appendfsync::No if !aof.turning => true,
             Appendfsync::Always => false,
-            Appendfsync::Everysec => {
+            Appendfsync::No | Appendfsync::Everysec => {
                 let since = *aof.postponed_us.get_or_insert(self.now_us);
                 if self.now_us - since < POSTPONED_MAX_US {
                     return false;
@@ -365,6 +367,7 @@ impl Engine {
     /// A sync of the log ended.
     pub(in crate::engine) fn log_synced(&mut self, upto: u64, error: Option<i32>) {
         self.aof.syncs = self.aof.syncs.saturating_sub(1);
+        self.aof.turning &= self.aof.syncs > 0;
         self.aof.moved = true;
         match error {
             None if self.aof.sync_error.is_none() => {

@@ -122,7 +122,7 @@ impl Engine {
         let mut outcome = Ok(());
         for (n, (kind, part)) in parts.iter().enumerate() {
             let began_us = self.env.clock.mono_us();
-            outcome = self.load_part(*kind, part, n + 1 == parts.len());
+            outcome = self.load_part(part, &parts[n + 1..]);
             if outcome.is_err() {
                 break;
             }
@@ -148,7 +148,7 @@ impl Engine {
         self.stream_wanted();
     }
 
-    fn load_part(&mut self, kind: Kind, part: &Part, last: bool) -> Result<(), String> {
+    fn load_part(&mut self, part: &Part, later: &[(Kind, Part)]) -> Result<(), String> {
         let path = self.log_dir().join(&part.name);
         let file = self.env.disk.open_file(&path).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => {
@@ -175,7 +175,10 @@ impl Engine {
                 manifest.display()
             ));
         }
-        if !last || kind == Kind::Base && self.aof.manifest.incr.iter().any(|p| p != part) {
+        // A file is begun before the one before it is known to last, but nothing is written to it.
+        let dir = self.log_dir();
+        let empty = |later: &Part| self.env.disk.size(&dir.join(&later.name)).is_ok_and(|n| n == 0);
+        if !later.iter().all(|(_, later)| empty(later)) {
             return Err(format!(
                 "Fatal error: the truncated file {} is not the last file. It ends at offset {}; \
                  see ./redis-check-aof {}",

@@ -16,7 +16,6 @@ use super::aof::{State, annotation};
 use super::manifest::Part;
 use crate::base::error::Error;
 use crate::engine::config::REDIS_VERSION;
-use crate::engine::config::types::Appendfsync;
 use crate::env::{Appender, Job, Synced};
 use crate::keyspace::images::Images;
 use crate::rdb::{Options, Start};
@@ -189,10 +188,6 @@ impl Engine {
         if !self.aof.buffer.is_empty() {
             return Err(io::Error::other("the log cannot be written"));
         }
-        if self.config.appendfsync != Appendfsync::No {
-            // Jobs run in order: a later sync of the new file says that this one was made.
-            self.sync_log();
-        }
         let dir = self.log_dir();
         if self.aof.state == State::Waiting {
             let file = self.env.disk.open(&dir.join(self.temp_incr()), true)?;
@@ -208,6 +203,10 @@ impl Engine {
             self.aof.manifest = before;
             return Err(error);
         }
+        // Nothing is written to the new file before all of the old one lasts: a power cut may take
+        // the end of the last file that holds anything, never something from the middle.
+        self.aof.turning = true;
+        self.sync_log();
         self.aof.continue_in(file, 0);
         Ok(())
     }
