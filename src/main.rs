@@ -1,6 +1,6 @@
 //! The binary `redis-server`: command line, configuration, then the loop until it ends. Under the
-//! name `redis-cli` it is the client, under
-//! `redis-check-rdb` and `redis-check-aof` the checkers of files, under `docker-entrypoint` what a container starts.
+//! name `redis-cli` it is the client, under `redis-check-rdb` and `redis-check-aof` the checkers of
+//! files, under `docker-entrypoint` what a container starts.
 
 // The one place that may look at the process it runs in.
 #![allow(clippy::disallowed_methods)]

@@ -12,6 +12,7 @@ mod family {
     mod config;
     mod connection;
     mod debug;
+    mod dump;
     mod expire;
     mod generic;
     mod geo;

@@ -122,7 +122,9 @@ impl<R: Read> Loader<R> {
                 opcode::IDLE => hint = Some(Hint::IdleSeconds(from.length()?)),
                 opcode::SLOT_INFO => {
                     // Sizes of a slot of a cluster: a hint.
-                    (from.length()?, from.length()?, from.length()?);
+                    for _ in 0..3 {
+                        from.length()?;
+                    }
                 }
                 opcode::AUX => return Ok(Part::Aux(from.string()?, from.string()?)),
                 opcode::DATABASE => return Ok(Part::Database(from.length()?)),
@@ -173,7 +175,8 @@ impl<R: Read> Loader<R> {
         let from = &mut self.from;
         let name = module_name(from.length()?);
         // When the module wanted to see it: a form and a number.
-        (from.length()?, from.length()?);
+        from.length()?;
+        from.length()?;
         loop {
             match from.length()? {
                 0 => return Ok(Part::ModuleAux(name)),

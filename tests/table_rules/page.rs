@@ -20,7 +20,6 @@ const MARKER: &str = "<!-- From here on the page is written by tests/table.rs. -
 /// Commands that are declared and do less than in Redis.
 const PARTIAL: &[(&str, &str)] = &[
     ("debug", "the subcommands that DEBUG HELP names"),
-    ("lastsave", "the time of the start: nothing is saved yet"),
     ("lolwut", "a picture of our own"),
     ("waitaof", "numlocal must be 0: there is no append-only file yet"),
 ];
