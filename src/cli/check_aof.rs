@@ -84,9 +84,7 @@ fn check(path: &Path, mode: Mode) -> Checked {
         return check_parts(path, mode);
     }
     println!("Start checking Old-Style AOF");
-    check_file(path, mode, true)?;
-    println!("AOF {} is valid", path.display());
-    Ok(())
+    judge("AOF", path, mode, true)
 }
 
 fn cannot_open(path: &Path, error: &io::Error) -> Ended {
@@ -125,17 +123,14 @@ fn check_parts(path: &Path, mode: Mode) -> Checked {
         let file = dir.join(&base.name);
         let form = if is_rdb(&file)? { "RDB" } else { "AOF" };
         println!("Start to check BASE AOF ({form} format).");
-        check_file(&file, mode, manifest.incr.is_empty())?;
-        println!("BASE AOF {} is valid", base.name);
+        judge("BASE AOF", &file, mode, manifest.incr.is_empty())?;
     }
     if let Some((last, others)) = manifest.incr.split_last() {
         println!("Start to check INCR files.");
         for Part { name, .. } in others {
-            check_file(&dir.join(name), mode, false)?;
-            println!("INCR AOF {name} is valid");
+            judge("INCR AOF", &dir.join(name), mode, false)?;
         }
-        check_file(&dir.join(&last.name), mode, true)?;
-        println!("INCR AOF {} is valid", last.name);
+        judge("INCR AOF", &dir.join(&last.name), mode, true)?;
     }
     println!("All AOF files and manifest are valid");
     Ok(())
@@ -148,11 +143,26 @@ fn is_rdb(path: &Path) -> Result<bool, Ended> {
     Ok(begin == b"REDIS")
 }
 
-fn check_file(path: &Path, mode: Mode, last: bool) -> Checked {
+/// Checks a file and tells the verdict, unless it was repaired.
+fn judge(what: &str, path: &Path, mode: Mode, last: bool) -> Checked {
+    if let Some(verdict) = check_file(path, mode, last)? {
+        println!("{what} {} is {verdict}", short_name(path));
+    }
+    Ok(())
+}
+
+fn short_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+fn check_file(path: &Path, mode: Mode, last: bool) -> Result<Option<&'static str>, Ended> {
     let found = look_through(path, mode)?;
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    if found.size == 0 {
+        return Ok(Some("empty"));
+    }
+    let name = short_name(path);
     if let (Mode::Until(seconds), Some(at)) = (mode, found.late) {
-        return cut_to_time(path, seconds, at, last);
+        return cut_to_time(path, seconds, at, last).map(|()| None);
     }
     if let Some((at, what)) = &found.fault {
         println!("0x{at:16x}: {what}");
@@ -161,14 +171,14 @@ fn check_file(path: &Path, mode: Mode, last: bool) -> Checked {
     let rest = size - sound;
     if let (Mode::Until(seconds), 0) = (mode, rest) {
         println!("Truncate nothing in AOF {name} to timestamp {seconds}");
-        return Ok(());
+        return Ok(Some("valid"));
     }
     println!(
         "AOF analyzed: filename={name}, size={size}, ok_up_to={sound}, ok_up_to_line={lines}, \
          diff={rest}"
     );
     if rest == 0 {
-        return Ok(());
+        return Ok(Some("valid"));
     }
     if mode != Mode::Fix {
         println!("AOF {name} is not valid. Use the --fix option to try fixing it.");
@@ -184,11 +194,11 @@ fn check_file(path: &Path, mode: Mode, last: bool) -> Checked {
     confirm()?;
     cut(path, sound)?;
     println!("Successfully truncated AOF {name}");
-    Ok(())
+    Ok(None)
 }
 
 fn cut_to_time(path: &Path, seconds: i64, at: u64, last: bool) -> Checked {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let name = short_name(path);
     if at == 0 {
         println!("AOF {name} has nothing before timestamp {seconds}, aborting...");
         return Err(Ended(1));
@@ -232,7 +242,7 @@ fn cut(path: &Path, at: u64) -> Checked {
 
 /// Reads a file to its end or to where it stops making sense.
 fn look_through(path: &Path, mode: Mode) -> Result<Findings, Ended> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let name = short_name(path);
     let size = RealDisk.size(path).map_err(|error| cannot_open(path, &error))?;
     let open = || RealDisk.open_file(path).map_err(|error| cannot_open(path, &error));
     if !is_rdb(path)? {
