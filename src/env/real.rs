@@ -1,7 +1,7 @@
 //! The operating system behind the traits of [`crate::env`].
 //!
-//! Invariant: nothing here blocks the caller but file operations; jobs run on one thread of their
-//! own, which starts with the first job so that an idle start costs nothing.
+//! Invariant: nothing here blocks the caller but file operations; jobs run on threads of their
+//! own, one for each kind, which start with the first job so that an idle start costs nothing.
 // This is the door itself.
 #![allow(clippy::disallowed_methods)]
 
@@ -15,7 +15,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::env::{
     AllocatorPages, Appender, Clock, Disk, Done, Entropy, Env, Job, Jobs, Memory, NewFile, Ports,
-    Process, Syncer,
+    Process, Synced, Syncer,
 };
 use crate::{alloc, sys};
 
@@ -29,7 +29,7 @@ pub fn environment(wake: Wake, ports: Box<dyn Ports>) -> (Env, Finished) {
     let env = Env {
         clock: Box::new(SystemClock::new()),
         disk: Box::new(RealDisk),
-        jobs: Box::new(Worker::new(wake, finished.clone())),
+        jobs: Box::new(Workers::new(wake, finished.clone())),
         memory: Box::new(ProcessMemory),
         entropy: Box::new(KernelEntropy),
         process: Box::new(ThisProcess),
@@ -101,22 +101,32 @@ impl Finished {
     }
 }
 
-/// One thread that works off jobs in the order they come.
-struct Worker {
+/// Threads that work off jobs in the order they come, one for each kind of work: what waits for a
+/// log to be synced does not wait for anything else.
+struct Workers {
     wake: Wake,
     finished: Finished,
-    queue: Option<mpsc::Sender<Job>>,
+    queues: [Option<mpsc::Sender<Job>>; 3],
 }
 
-impl Worker {
+/// Which thread does a job, and the thread's name.
+fn worker_for(job: &Job) -> (usize, &'static str) {
+    match job {
+        Job::Free(_) => (0, "jobs"),
+        Job::Sync { what: Synced::Log, .. } => (1, "sync log"),
+        Job::Sync { what: Synced::Base, .. } => (2, "sync base"),
+    }
+}
+
+impl Workers {
     fn new(wake: Wake, finished: Finished) -> Self {
-        Worker { wake, finished, queue: None }
+        Workers { wake, finished, queues: [None, None, None] }
     }
 
-    fn start(&self) -> io::Result<mpsc::Sender<Job>> {
+    fn start(&self, name: &str) -> io::Result<mpsc::Sender<Job>> {
         let (sender, receiver) = mpsc::channel::<Job>();
         let (wake, finished) = (self.wake.clone(), self.finished.clone());
-        thread::Builder::new().name("jobs".into()).spawn(move || {
+        thread::Builder::new().name(name.into()).spawn(move || {
             while let Ok(job) = receiver.recv() {
                 let done = job.run();
                 alloc::flush();
@@ -128,21 +138,22 @@ impl Worker {
     }
 }
 
-impl Jobs for Worker {
+impl Jobs for Workers {
     fn submit(&mut self, job: Job) {
-        if self.queue.is_none() {
-            match self.start() {
-                Ok(queue) => self.queue = Some(queue),
-                Err(error) => tracing::warn!("Can't start the job thread: {error}"),
+        let (worker, name) = worker_for(&job);
+        if self.queues[worker].is_none() {
+            match self.start(name) {
+                Ok(queue) => self.queues[worker] = Some(queue),
+                Err(error) => tracing::warn!("Can't start the thread for {name}: {error}"),
             }
         }
-        let refused = match &self.queue {
+        let refused = match &self.queues[worker] {
             Some(queue) => queue.send(job).err().map(|back| back.0),
             None => Some(job),
         };
         // Without a thread the work is done here: slower, but nothing waits for ever.
         if let Some(job) = refused {
-            self.queue = None;
+            self.queues[worker] = None;
             self.finished.push(job.run());
             (self.wake)();
         }
