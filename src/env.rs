@@ -6,6 +6,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 pub mod real;
 pub mod sim;
@@ -28,6 +29,9 @@ pub trait Garbage: Send {
     fn bytes(&self) -> usize;
 }
 
+/// A file that jobs write to, one after the other.
+pub type SharedFile = Arc<Mutex<Box<dyn NewFile>>>;
+
 /// Work that owns its data and never touches the keyspace.
 pub enum Job {
     /// Drop a large value.
@@ -40,6 +44,15 @@ pub enum Job {
         what: Synced,
         /// How far the file was written when this was asked for, in the submitter's own count.
         upto: u64,
+    },
+    /// Add to a file.
+    Write {
+        /// The file.
+        file: SharedFile,
+        /// What to add.
+        bytes: Vec<u8>,
+        /// Whether to wait until it lasts.
+        sync: bool,
     },
 }
 
@@ -69,6 +82,11 @@ pub enum Done {
         /// The system's error number, when it failed.
         error: Option<i32>,
     },
+    /// A file was written to.
+    Written {
+        /// Why that failed.
+        fault: Option<io::ErrorKind>,
+    },
 }
 
 impl Job {
@@ -84,6 +102,12 @@ impl Job {
                 let error = file.sync().err().map(|e| e.raw_os_error().unwrap_or(libc::EIO));
                 Done::Synced { what, upto, error }
             }
+            Job::Write { file, bytes, sync } => {
+                let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+                let written = file.write_all(&bytes);
+                let written = if sync { written.and_then(|()| file.sync()) } else { written };
+                Done::Written { fault: written.err().map(|error| error.kind()) }
+            }
         }
     }
 }
@@ -94,6 +118,14 @@ pub trait Jobs: Send {
     fn submit(&mut self, job: Job);
     /// A job that ended since the last call, if there is one. Never waits.
     fn finished(&mut self) -> Option<Done>;
+    /// The same, after waiting for it a moment where jobs run by themselves.
+    fn wait(&mut self, _us: u64) -> Option<Done> {
+        self.finished()
+    }
+    /// Whether waiting makes sense: jobs run by themselves.
+    fn may_wait(&self) -> bool {
+        false
+    }
 }
 
 /// The allocator's own account.
@@ -111,8 +143,25 @@ pub struct AllocatorPages {
 pub trait Memory: Send {
     /// Bytes the allocator has handed out, in size classes.
     fn used(&self) -> usize;
+    /// The same where a test has no allocator of its own: then the data count with their own
+    /// account.
+    fn used_with(&self, _data: &dyn Fn() -> usize) -> usize {
+        self.used()
+    }
+    /// The memory limit of the container the process runs in, bytes.
+    fn container_limit(&self) -> Option<usize> {
+        None
+    }
+    /// Bytes of physical memory of the machine.
+    fn machine(&self) -> usize;
     /// Bytes of physical memory the process holds.
     fn rss(&self) -> usize;
+    /// Asks the allocator to give unused pages back.
+    fn purge(&mut self) {}
+    /// The allocator's own statistics.
+    fn report(&self) -> String {
+        String::new()
+    }
     /// What the allocator holds for what it has handed out.
     fn pages(&self) -> AllocatorPages {
         AllocatorPages { allocated: self.used(), active: self.used(), resident: self.rss() }

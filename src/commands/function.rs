@@ -88,6 +88,11 @@ fn unknown_option(word: &[u8]) -> Error {
     Error::Quoting([b"ERR Unknown option given: ", word].concat())
 }
 
+fn too_many_words(args: &Args<'_>) -> Error {
+    let before = b"ERR unknown subcommand or wrong number of arguments for '".as_slice();
+    Error::Quoting([before, args.get(1), b"'. Try FUNCTION HELP."].concat())
+}
+
 fn delete(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
     if !cx.engine.delete_library(args.get(2)) {
         return Err(Error::fixed("ERR Library not found"));
@@ -97,7 +102,10 @@ fn delete(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
 }
 
 fn flush(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
-    if args.len() > 3 || args.len() == 3 && !args.is(2, "sync") && !args.is(2, "async") {
+    if args.len() > 3 {
+        return Err(too_many_words(args));
+    }
+    if args.len() == 3 && !args.is(2, "sync") && !args.is(2, "async") {
         return Err(Error::fixed("ERR FUNCTION FLUSH only supports SYNC|ASYNC option"));
     }
     cx.engine.flush_libraries();
@@ -171,7 +179,7 @@ fn dump(cx: &mut EngineCx<'_>, _: &mut Args<'_>) -> CmdResult {
 
 fn restore(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
     if args.len() > 4 {
-        return Err(Error::WrongArity("function|restore".to_owned()));
+        return Err(too_many_words(args));
     }
     let policy = match args.len() {
         3 => Policy::Append,

@@ -18,6 +18,7 @@ pub mod hash;
 pub mod hll;
 pub mod list;
 pub mod lolwut;
+pub mod memory;
 pub mod module;
 pub mod object;
 pub mod pubsub;
@@ -40,7 +41,9 @@ use crate::engine::cx::EngineCx;
 use crate::engine::table::Table;
 use std::sync::LazyLock;
 
-static TABLE: LazyLock<Table> = LazyLock::new(|| {
+static TABLE: LazyLock<Table> = LazyLock::new(join);
+
+fn join() -> Table {
     Table::new(&[
         string::SPECS,
         list::SPECS,
@@ -65,6 +68,7 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
         script::SPECS,
         function::SPECS,
         server::SPECS,
+        memory::SPECS,
         config::SPECS,
         debug::SPECS,
         slowlog::SPECS,
@@ -74,7 +78,20 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
         replication::SPECS,
         lolwut::SPECS,
     ])
-});
+}
+
+/// The families joined, with some commands under other names, or none.
+pub fn renamed_table(renames: &[(String, String)]) -> &'static Table {
+    if renames.is_empty() {
+        return table();
+    }
+    let mut table = join();
+    for (from, to) in renames {
+        table.rename(from.as_bytes(), to);
+    }
+    // It lives as long as the process, as the usual one does.
+    Box::leak(Box::new(table))
+}
 
 /// The families joined.
 pub fn table() -> &'static Table {

@@ -67,6 +67,11 @@ fn bgsave(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
     if args.len() > 2 || args.len() == 2 && !args.is(1, "schedule") {
         return Err(Error::Syntax);
     }
+    if args.len() == 2 && cx.engine.aof.rewriting.is_running() && !cx.engine.persist.is_saving() {
+        cx.engine.persist.scheduled = true;
+        cx.out.simple(b"Background saving scheduled");
+        return Ok(Outcome::Unchanged);
+    }
     cx.engine.save_soon()?;
     cx.out.simple(b"Background saving started");
     Ok(Outcome::Unchanged)
@@ -111,6 +116,10 @@ fn shutdown(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
     }
     if abort {
         return Err(Error::err("No shutdown in progress."));
+    }
+    // Saving in the middle of a script would save half of what it does.
+    if let Some(error) = cx.engine.scripts().busy().filter(|_| !nosave) {
+        return Err(error);
     }
     let bits = [(save, how::SAVE), (nosave, how::NOSAVE), (force, how::FORCE)];
     let bits = bits.iter().filter(|(said, _)| *said).fold(0, |sum, (_, bit)| sum | bit);

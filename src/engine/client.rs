@@ -127,6 +127,8 @@ pub struct Client {
     pub stamps: super::persist::stamps::Stamps,
     /// The end of the log after its last write.
     pub log_mark: u64,
+    /// Bytes it was counted with last.
+    pub(super) counted_bytes: usize,
     pub(super) queued: bool,
     pub(super) dirty: bool,
 }
@@ -166,6 +168,7 @@ impl Client {
             soft_since_us: None,
             stamps: Default::default(),
             log_mark: 0,
+            counted_bytes: 0,
             queued: false,
             dirty: false,
         }
@@ -190,6 +193,15 @@ impl Client {
             + self.lib_name.len()
             + self.lib_ver.len()
             + self.subscriptions.bytes()
+            + self.watched.capacity() * size_of::<super::watch::Watched>()
+            + self.txn_bytes()
+            + self.held_back.as_ref().map_or(0, Reply::capacity_bytes)
+    }
+
+    /// Memory of what MULTI keeps.
+    fn txn_bytes(&self) -> usize {
+        let txn = self.live.as_ref().and_then(|live| live.session.txn.as_ref());
+        txn.map_or(0, |txn| txn.bytes)
     }
 
     /// Whether RESP2 allows it only the commands of subscribed mode.

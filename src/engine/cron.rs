@@ -38,7 +38,7 @@ impl Engine {
         }
         self.end_pause_in_time();
         self.rest_after_late_deadline();
-        let more = self.expire_due();
+        let more = self.expire_due() | self.go_on_making_room();
         self.time_out_blocked();
         self.serve_ready();
         self.broadcast_invalid();
@@ -161,6 +161,7 @@ impl Engine {
             }
         }
         self.gauges.clients = bytes;
+        self.recount_clients();
         let slot = (now / ROUND_US % 8) as usize;
         self.gauges.input_peaks[slot] = input;
         self.gauges.output_peaks[slot] = output;

@@ -32,6 +32,7 @@ impl Engine {
                 return self.end_of_pass(began_ns);
             }
         }
+        self.room_pass();
         let mut left = self.ready.len();
         while left > 0 {
             let group = self.plan_ahead().min(left).max(1);
@@ -45,6 +46,7 @@ impl Engine {
         self.end_of_pass(began_ns);
         self.resume();
         self.broadcast_invalid();
+        self.evict_clients();
         if self.keyspace.has_garbage() {
             self.free_garbage();
         }
@@ -66,6 +68,8 @@ impl Engine {
         let limits = &self.config.client_output_buffer_limit;
         let overflow = limits::is_over(limits, client, &mut live.out, self.now_us);
         client.live = Some(live);
+        self.count_client(id);
+        let Some(client) = self.clients.get_mut(&id) else { return };
         if client.read_closed && !more && !client.parked && client.close == CloseWish::No {
             client.close = CloseWish::AfterReply;
         }
@@ -207,6 +211,7 @@ impl Engine {
         if let Some(client) = id.and_then(|id| self.clients.get_mut(&id)) {
             client.last_command = spec.full_name;
         }
+        self.room_for(session, spec, args);
         match gate::admit(&gate::Call { engine: self, session, proto: out.proto, spec }) {
             Ok(gate::Admitted::Go) => {}
             Ok(gate::Admitted::Park(id)) => {
@@ -215,8 +220,7 @@ impl Engine {
             }
             Err(error) => {
                 self.calls.rejected(spec);
-                session.abort_txn();
-                return Err(error);
+                return Err(self.give_up_txn(spec, session, error));
             }
         }
         if Engine::is_kept(session, spec) {

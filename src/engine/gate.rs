@@ -41,7 +41,7 @@ pub struct Call<'a> {
 type Gate = fn(&Call<'_>) -> Admit;
 
 /// The checks, in order.
-const GATES: &[Gate] = &[auth, no_multi, disk, monitor_only, pubsub_mode, busy, pause];
+const GATES: &[Gate] = &[auth, no_multi, room, disk, monitor_only, pubsub_mode, busy, pause];
 
 /// Runs all checks.
 #[inline]
@@ -75,6 +75,12 @@ fn no_multi(call: &Call<'_>) -> Admit {
     Admit::Refuse(Error::fixed("ERR Command not allowed inside a transaction"))
 }
 
+/// When memory is short and nothing may be deleted, what would take more of it is refused.
+#[inline]
+fn room(call: &Call<'_>) -> Admit {
+    if call.engine.memory.refuses { Admit::Refuse(Error::Oom) } else { Admit::Go }
+}
+
 /// After a save failed, or while the log cannot be written, nothing is taken that might be lost.
 /// PING says so too.
 #[inline]
@@ -97,14 +103,14 @@ fn disk(call: &Call<'_>) -> Admit {
     if let Some(error) = log.filter(|_| !call.engine.refuses_writes()) {
         return Admit::Refuse(error);
     }
-    Admit::Refuse(Error::fixed(
-        "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist \
-         to disk. Commands that may modify the data set are disabled, because this instance is \
-         configured to report errors during writes if RDB snapshotting fails \
-         (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the \
-         RDB error.",
-    ))
+    Admit::Refuse(Error::fixed(SAVE_FAILED))
 }
+
+/// Why writes are refused after a save failed.
+pub(super) const SAVE_FAILED: &str = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to \
+     disk. Commands that may modify the data set are disabled, because this instance is configured \
+     to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). \
+     Please check the Redis logs for details about the RDB error.";
 
 /// Whoever monitors is treated as a replica, which only listens.
 #[inline]

@@ -8,6 +8,7 @@ pub mod block;
 pub mod budget;
 pub mod calls;
 pub mod client;
+pub mod client_room;
 pub mod config;
 pub mod cron;
 pub mod cx;
@@ -22,6 +23,7 @@ pub mod keyspec;
 pub mod kill;
 pub mod limits;
 pub mod lookahead;
+pub mod memory;
 pub mod monitor;
 pub mod pause;
 pub mod persist;
@@ -43,7 +45,7 @@ pub mod work;
 use crate::base::error::Error;
 use crate::base::hash::Seed;
 use crate::base::rng::Rng;
-use crate::env::{Done, Env, Job, Synced};
+use crate::env::{Done, Env, Synced};
 use crate::keyspace::Keyspace;
 use crate::resp::outbuf::OutBuf;
 use crate::resp::reply::{Proto, Reply};
@@ -98,6 +100,8 @@ pub struct Engine {
     pub cycle: cycle::Cycle,
     /// Readings of memory.
     pub gauges: gauges::Gauges,
+    /// The limit of memory, and how it is kept.
+    pub memory: memory::MemoryLimit,
     /// Random numbers for commands.
     pub rng: Rng,
     /// Thresholds for handlers, from the configuration.
@@ -175,6 +179,7 @@ impl Engine {
             calls: calls::Calls::new(table.count()),
             cycle: cycle::Cycle::default(),
             gauges: gauges::Gauges::default(),
+            memory: memory::MemoryLimit::new(env.memory.container_limit()),
             rounds_paused: false,
             buffers_kept: false,
             peak_reset_ms: cron::PEAK_RESET_MS,
@@ -256,6 +261,8 @@ impl Engine {
         self.keyspace.saving.checksum = config.rdbchecksum;
         self.keyspace.saving.version = config.rdb_write_version as u16;
         self.keyspace.effects.interest.notify = notify_interest(config.notify_keyspace_events);
+        self.configure_memory();
+        self.configure_client_room();
     }
 
     /// Begins a new history of the data.
@@ -416,31 +423,28 @@ impl Engine {
         self.unwatch(id);
         self.stop_monitoring(id);
         self.stop_tracking(id);
-        if self.clients.remove(&id).is_some_and(|client| client.refused) {
-            self.refused -= 1;
+        if let Some(client) = self.clients.remove(&id) {
+            self.refused -= usize::from(client.refused);
+            self.forget_client(client.counted_bytes);
         }
         self.abandon_works(id);
     }
 
     /// A job off the loop ended.
     pub fn job_done(&mut self, done: Done) {
-        match done {
-            Done::Freed { bytes } => {
-                self.freeing_objects = self.freeing_objects.saturating_sub(1);
-                self.freeing = self.freeing.saturating_sub(bytes);
-                self.stats.lazyfreed += 1;
+        let bytes = match done {
+            Done::Freed { bytes } => bytes,
+            Done::Written { fault } => return self.snapshot_written(fault),
+            Done::Synced { what: Synced::Log, upto, error } => {
+                return self.log_synced(upto, error);
             }
-            Done::Synced { what: Synced::Log, upto, error } => self.log_synced(upto, error),
-            Done::Synced { what: Synced::Base, upto, error } => self.base_synced(upto, error),
-        }
-    }
-
-    fn free_garbage(&mut self) {
-        for garbage in self.keyspace.take_garbage() {
-            self.freeing += garbage.bytes();
-            self.freeing_objects += 1;
-            self.env.jobs.submit(Job::Free(garbage));
-        }
+            Done::Synced { what: Synced::Base, upto, error } => {
+                return self.base_synced(upto, error);
+            }
+        };
+        self.freeing_objects = self.freeing_objects.saturating_sub(1);
+        self.freeing = self.freeing.saturating_sub(bytes);
+        self.stats.lazyfreed += 1;
     }
 
     /// What the engine wants of the network.

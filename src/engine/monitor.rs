@@ -42,16 +42,19 @@ impl Engine {
     }
 
     /// Shows a call of a script before its commands are shown.
-    #[inline]
     pub(super) fn show_script_to_monitors(
         &mut self,
         spec: &Spec,
         session: &Session,
         args: &Args<'_>,
     ) {
-        if !self.monitors.is_empty() {
-            self.show(spec, session, args);
-        }
+        self.show(spec, session, args);
+    }
+
+    /// Whether anybody gets the lines.
+    #[inline]
+    pub(super) fn has_monitors(&self) -> bool {
+        !self.monitors.is_empty()
     }
 
     #[cold]

@@ -36,6 +36,26 @@ impl Engine {
         out.simple(b"QUEUED");
     }
 
+    /// A command was refused before it ran: the transaction it was meant for cannot succeed, and
+    /// one that was to be run is over.
+    #[cold]
+    pub(super) fn give_up_txn(
+        &mut self,
+        spec: &Spec,
+        session: &mut Session,
+        error: Error,
+    ) -> Error {
+        session.abort_txn();
+        if spec.name != "exec" || session.txn.take().is_none() {
+            return error;
+        }
+        if let Some(id) = session.origin.client() {
+            self.unwatch(id);
+        }
+        let text = error.text();
+        Error::Other(format!("EXECABORT Transaction discarded because of: {text}").into())
+    }
+
     /// Runs the kept commands.
     pub fn exec(&mut self, session: &mut Session, out: &mut Reply) -> CmdResult {
         let Some(txn) = session.txn.take() else {

@@ -17,6 +17,7 @@ use crate::env::{
     AllocatorPages, Appender, Clock, Disk, Done, Entropy, Env, Job, Jobs, Memory, NewFile, Ports,
     Process, Synced, Syncer,
 };
+use crate::sys::cgroup;
 use crate::{alloc, sys};
 
 /// Called on the worker thread after a job has ended.
@@ -114,7 +115,7 @@ fn worker_for(job: &Job) -> (usize, &'static str) {
     match job {
         Job::Free(_) => (0, "jobs"),
         Job::Sync { what: Synced::Log, .. } => (1, "sync log"),
-        Job::Sync { what: Synced::Base, .. } => (2, "sync base"),
+        Job::Sync { what: Synced::Base, .. } | Job::Write { .. } => (2, "files"),
     }
 }
 
@@ -162,6 +163,18 @@ impl Jobs for Workers {
     fn finished(&mut self) -> Option<Done> {
         self.finished.pop()
     }
+
+    fn wait(&mut self, us: u64) -> Option<Done> {
+        let done = self.finished.pop();
+        if done.is_none() {
+            sys::sleep_us(us);
+        }
+        done
+    }
+
+    fn may_wait(&self) -> bool {
+        true
+    }
 }
 
 /// The counting allocator and the kernel's view of the process.
@@ -172,8 +185,26 @@ impl Memory for ProcessMemory {
         alloc::used()
     }
 
+    fn container_limit(&self) -> Option<usize> {
+        cgroup::memory_limit()
+    }
+
+    fn machine(&self) -> usize {
+        sys::physical_memory()
+    }
+
     fn rss(&self) -> usize {
         sys::resident_bytes()
+    }
+
+    fn purge(&mut self) {
+        if let Err(error) = alloc::purge() {
+            tracing::warn!("The allocator does not give memory back: {error}");
+        }
+    }
+
+    fn report(&self) -> String {
+        alloc::statistics()
     }
 
     fn pages(&self) -> AllocatorPages {

@@ -42,6 +42,7 @@ struct World {
     mono_us: AtomicU64,
     used: AtomicUsize,
     rss: AtomicUsize,
+    container: AtomicUsize,
     state: Mutex<State>,
 }
 
@@ -117,6 +118,8 @@ impl Files {
     }
 }
 
+/// Physical memory of the simulated machine, bytes.
+const MACHINE_BYTES: usize = 8 << 30;
 /// Open files a simulated process may have until a test says otherwise.
 const OPEN_FILES_MAX: u64 = 100_000;
 
@@ -139,6 +142,7 @@ impl Sim {
             mono_us: AtomicU64::new(0),
             used: AtomicUsize::new(1 << 20),
             rss: AtomicUsize::new(2 << 20),
+            container: AtomicUsize::new(0),
             state: Mutex::new(state),
         };
         Sim { world: Arc::new(world) }
@@ -177,6 +181,11 @@ impl Sim {
     pub fn set_memory(&self, used: usize, rss: usize) {
         self.world.used.store(used, Ordering::Relaxed);
         self.world.rss.store(rss, Ordering::Relaxed);
+    }
+
+    /// Puts the process into a container with this memory limit, for engines made from now on.
+    pub fn set_container(&self, limit: usize) {
+        self.world.container.store(limit, Ordering::Relaxed);
     }
 
     /// Changes when jobs run; those already held stay held.
@@ -296,6 +305,18 @@ impl Jobs for Sim {
 impl Memory for Sim {
     fn used(&self) -> usize {
         self.world.used.load(Ordering::Relaxed)
+    }
+
+    fn used_with(&self, data: &dyn Fn() -> usize) -> usize {
+        self.used() + data()
+    }
+
+    fn container_limit(&self) -> Option<usize> {
+        Some(self.world.container.load(Ordering::Relaxed)).filter(|limit| *limit > 0)
+    }
+
+    fn machine(&self) -> usize {
+        MACHINE_BYTES
     }
 
     fn rss(&self) -> usize {

@@ -7,8 +7,11 @@ pub mod db;
 pub mod digest;
 pub mod effects;
 pub mod entry;
+pub mod evict;
 pub mod expire;
-pub mod images;
+pub mod image;
+#[cfg(test)]
+mod image_tests;
 pub mod keys;
 pub mod lease;
 pub mod register;
@@ -23,7 +26,6 @@ use crate::value::Value;
 use access::AccessPolicy;
 use db::Db;
 use effects::{Effects, Event, class};
-use images::Images;
 use register::Register;
 use walk::{Names, Walks};
 
@@ -46,6 +48,8 @@ pub struct Counters {
     pub misses: u64,
     /// Keys deleted because their time had come.
     pub expired: u64,
+    /// Keys deleted because memory was short.
+    pub evicted: u64,
 }
 
 /// All databases.
@@ -70,10 +74,15 @@ pub struct Keyspace {
     pub waiting: Register,
     /// Keys under WATCH.
     pub watched: Register,
-    /// A key was given a deadline that had passed already.
+    /// Which key goes when memory is short.
+    pub eviction: evict::Eviction,
+    /// Everything was emptied on purpose: no snapshot is to bring it back.
+    pub flushed: bool,
+    /// A key was given a deadline that had passed long before.
     pub late_deadline: bool,
     scratch: Vec<u8>,
     garbage: Vec<Box<dyn Garbage>>,
+    garbage_bytes: usize,
     hints: keys::Hints,
     next_table: u64,
     restamp: Option<(usize, u64, u8)>,
@@ -98,9 +107,12 @@ impl Keyspace {
             leases: lease::Leases::default(),
             waiting: Register::default(),
             watched: Register::default(),
+            eviction: evict::Eviction::default(),
+            flushed: false,
             late_deadline: false,
             scratch: Vec::new(),
             garbage: Vec::new(),
+            garbage_bytes: 0,
             hints: keys::Hints::default(),
             next_table: databases as u64,
             restamp: None,
@@ -129,7 +141,7 @@ impl Keyspace {
         self.hand_over_table(db);
         let (table, contents) = self.dbs[db].take_all(self.next_table);
         if let Some(contents) = self.walks.adopt(table, contents) {
-            self.garbage.push(Box::new(contents));
+            self.waste(Box::new(contents));
         }
         self.effects.dirty += keys as u64;
         self.all_ready(db);
@@ -138,6 +150,7 @@ impl Keyspace {
 
     /// Empties all databases; returns how many keys there were.
     pub fn flush_all(&mut self) -> usize {
+        self.flushed = true;
         (0..self.dbs.len()).map(|db| self.flush_db(db)).sum()
     }
 
@@ -157,7 +170,24 @@ impl Keyspace {
 
     /// What waits to be freed off the loop.
     pub fn take_garbage(&mut self) -> Vec<Box<dyn Garbage>> {
+        self.garbage_bytes = 0;
         std::mem::take(&mut self.garbage)
+    }
+
+    /// Bytes of it.
+    #[inline]
+    pub fn garbage_bytes(&self) -> usize {
+        self.garbage_bytes
+    }
+
+    fn waste(&mut self, garbage: Box<dyn Garbage>) {
+        self.garbage_bytes += garbage.bytes();
+        self.garbage.push(garbage);
+    }
+
+    /// Bytes of all databases with their tables and indexes.
+    pub fn bytes(&self) -> usize {
+        self.dbs.iter().map(|db| db.bytes + db.overhead()).sum()
     }
 
     /// Whether anything waits to be freed.
@@ -168,14 +198,10 @@ impl Keyspace {
 
     /// Puts an entry into a database, over whatever has its key.
     fn place(&mut self, db: usize, hash: u64, entry: entry::Entry) {
-        if !self.walks.is_empty() {
-            // Walks get what was there; what comes in its place is none of theirs.
-            self.before_change(db, hash, entry.key());
-            entry.set_epoch(self.walks.epoch);
-        }
         let announce = self.effects.interest.notify & class::NEW != 0;
         let awaited = !self.waiting.is_empty();
         let name = if announce || awaited { entry.key().to_vec() } else { Vec::new() };
+        self.before_overwrite(db, hash, &entry);
         match self.dbs[db].put(hash, entry) {
             Some(old) => self.discard(db, old),
             None if announce => self.effects.announce(db, &name, Event::new(class::NEW, "new")),
@@ -199,22 +225,6 @@ impl Keyspace {
         self.dbs[db].peek(hash, key).is_some_and(|entry| entry.expired(now))
     }
 
-    /// The entry of a key is about to change where it is.
-    #[inline]
-    fn before_change(&mut self, db: usize, hash: u64, key: &[u8]) {
-        if !self.walks.is_empty() {
-            self.show_to_walks(db, hash, key);
-        }
-    }
-
-    #[cold]
-    fn show_to_walks(&mut self, db: usize, hash: u64, key: &[u8]) {
-        let db = &self.dbs[db];
-        if let Some(entry) = db.peek(hash, key) {
-            self.walks.before_change(db.table, db.dict.position_of(hash), &entry);
-        }
-    }
-
     /// An entry left database `db`.
     fn discard(&mut self, db: usize, entry: entry::Entry) {
         if self.leases.is_empty() {
@@ -227,7 +237,7 @@ impl Keyspace {
     /// Frees an entry, off the loop when it is large.
     fn free(&mut self, entry: entry::Entry) {
         if entry.bytes() >= FREE_ELSEWHERE {
-            self.garbage.push(Box::new(entry));
+            self.waste(Box::new(entry));
         }
     }
 
@@ -250,39 +260,8 @@ impl Keyspace {
     /// Ends a walk, finished or not.
     pub fn end_walk(&mut self, id: u64) {
         for contents in self.walks.end(id) {
-            self.garbage.push(Box::new(contents));
+            self.waste(Box::new(contents));
         }
-    }
-
-    /// Starts walks over all databases into a collection of images; gives its handle. Where walks
-    /// may not last, everything is collected before this returns.
-    pub fn start_images(&mut self, images: Images) -> u64 {
-        let used = self.dbs.iter().enumerate().filter(|(_, db)| !db.dict.is_empty());
-        let tables: Vec<(usize, u64)> = used.map(|(number, db)| (number, db.table)).collect();
-        let lasting = self.walks.may_last();
-        let id = self.walks.start_images(&tables, images);
-        // A slice ends as well when much was collected.
-        while !lasting && !self.step_images(id, &mut || true) {}
-        id
-    }
-
-    /// Goes on collecting images until `more` says stop; true at the end.
-    pub fn step_images(&mut self, images: u64, more: &mut dyn FnMut() -> bool) -> bool {
-        while let Some(walk) = self.walks.unfinished(images) {
-            if !self.step_walk(walk, more).1 || !more() {
-                break;
-            }
-        }
-        self.walks.unfinished(images).is_none()
-    }
-
-    /// Ends the walks for a collection, finished or not, and gives it.
-    pub fn end_images(&mut self, images: u64) -> Option<Images> {
-        let (collected, tables) = self.walks.end_images(images);
-        for contents in tables {
-            self.garbage.push(Box::new(contents));
-        }
-        collected
     }
 
     /// Stamps entries with the present epoch when the byte would otherwise come round; a few

@@ -11,7 +11,7 @@
 
 use super::db::Contents;
 use super::entry::Entry;
-use super::images::Images;
+use super::image::Image;
 use crate::base::glob;
 use crate::ds::dict::{Dict, Thin};
 
@@ -45,15 +45,7 @@ impl Names {
     }
 }
 
-/// What a walk collects.
-enum Wanted {
-    /// Names that match a pattern, of keys that are not past their deadline.
-    Names { pattern: Vec<u8>, found: Names },
-    /// Whole entries, into a collection that several walks share.
-    Images { into: u64, db: usize },
-}
-
-/// A walk over one table.
+/// A walk that collects the names that match a pattern, or whole entries for an image.
 pub struct Walk {
     /// Its handle.
     pub id: u64,
@@ -62,14 +54,10 @@ pub struct Walk {
     cursor: u64,
     finished: bool,
     now: i64,
-    wanted: Wanted,
-}
-
-/// Collections of images, by their handle.
-type Collections = Vec<(u64, Images)>;
-
-fn collection(all: &mut Collections, id: u64) -> Option<&mut Images> {
-    all.iter_mut().find(|(known, _)| *known == id).map(|(_, images)| images)
+    pattern: Vec<u8>,
+    found: Names,
+    /// The number of the database whose entries go to the image.
+    image_of: Option<u64>,
 }
 
 impl Walk {
@@ -77,20 +65,14 @@ impl Walk {
         !self.finished && position >= self.cursor && not_later(entry.epoch(), self.epoch)
     }
 
-    fn collect(&mut self, entry: &Entry, collections: &mut Collections) {
-        match &mut self.wanted {
-            Wanted::Names { pattern, found } => {
-                let key = entry.key();
-                let all = pattern == b"*";
-                if !entry.expired(self.now) && (all || glob::matches(pattern, key, false)) {
-                    found.push(key);
-                }
-            }
-            Wanted::Images { into, db } => {
-                if let Some(images) = collection(collections, *into) {
-                    images.take(*db, entry);
-                }
-            }
+    fn collect(&mut self, entry: &Entry, image: Option<&mut Image>) {
+        if let (Some(db), Some(image)) = (self.image_of, image) {
+            return image.add(db, entry);
+        }
+        let key = entry.key();
+        let all = self.pattern == b"*";
+        if !entry.expired(self.now) && (all || glob::matches(&self.pattern, key, false)) {
+            self.found.push(key);
         }
     }
 
@@ -98,32 +80,36 @@ impl Walk {
     fn advance(
         &mut self,
         dict: &Dict<Entry>,
-        collections: &mut Collections,
+        image: &mut Option<Box<Image>>,
         more: &mut dyn FnMut() -> bool,
     ) -> bool {
         while !self.finished {
-            let (epoch, from) = (self.epoch, self.cursor);
-            let next = dict.scan(from, &mut |entry: &Entry| {
-                if not_later(entry.epoch(), epoch) {
-                    self.collect(entry, collections);
+            let epoch = self.epoch;
+            let from = self.cursor;
+            let mut batch = std::mem::take(&mut self.found);
+            let (pattern, now) = (&self.pattern, self.now);
+            let next = dict.scan(from, &mut |e: &Entry| {
+                let belongs = not_later(e.epoch(), epoch);
+                if let (Some(db), Some(image)) = (self.image_of, image.as_deref_mut()) {
+                    if belongs {
+                        image.add(db, e);
+                    }
+                    return;
+                }
+                let wanted = belongs && !e.expired(now);
+                if wanted && (pattern == b"*" || glob::matches(pattern, e.key(), false)) {
+                    batch.push(e.key());
                 }
             });
+            self.found = batch;
             self.cursor = next;
             self.finished = next == 0;
-            if !self.finished && (self.is_full(collections) || !more()) {
+            let full = image.as_deref_mut().is_some_and(|i| self.image_of.is_some() && i.is_full());
+            if !self.finished && (full || !more()) {
                 return false;
             }
         }
         true
-    }
-
-    fn is_full(&self, collections: &mut Collections) -> bool {
-        match &self.wanted {
-            Wanted::Names { .. } => false,
-            Wanted::Images { into, .. } => {
-                collection(collections, *into).is_some_and(Images::is_full)
-            }
-        }
     }
 }
 
@@ -136,9 +122,10 @@ fn not_later(a: u8, b: u8) -> bool {
 #[derive(Default)]
 pub struct Walks {
     walks: Vec<Walk>,
-    collections: Collections,
     orphans: Vec<(u64, Contents)>,
     next_id: u64,
+    /// The image that some of the walks work for.
+    pub(super) image: Option<Box<Image>>,
     /// The epoch new entries are born in.
     pub epoch: u8,
     stamped: u8,
@@ -158,6 +145,15 @@ impl Walks {
 
     /// Starts a walk over the table.
     pub fn start(&mut self, table: u64, pattern: Vec<u8>, now: i64) -> u64 {
+        self.begin(table, pattern, None, now)
+    }
+
+    /// Starts a walk that writes the entries of the table into the image.
+    pub(super) fn start_image_of(&mut self, table: u64, db: u64, now: i64) -> u64 {
+        self.begin(table, Vec::new(), Some(db), now)
+    }
+
+    fn begin(&mut self, table: u64, pattern: Vec<u8>, image_of: Option<u64>, now: i64) -> u64 {
         self.next_id += 1;
         self.walks.push(Walk {
             id: self.next_id,
@@ -166,63 +162,21 @@ impl Walks {
             cursor: 0,
             finished: false,
             now,
-            wanted: Wanted::Names { pattern, found: Names::default() },
+            pattern,
+            found: Names::default(),
+            image_of,
         });
         self.next_id
     }
 
-    /// Whether a walk that lasts may begin; if not, it has to come to its end at once.
-    pub fn may_last(&self) -> bool {
+    /// Whether a walk may outlive a slice.
+    pub(super) fn has_room(&self) -> bool {
         self.epoch.wrapping_sub(self.stamped) < EPOCH_ROOM
     }
 
-    /// Starts walks over tables, each with its database's number, that collect all entries as they
-    /// are at this moment; gives the handle of the collection. Unless they `may_last` the caller
-    /// has to come to their end before anything changes.
-    pub fn start_images(&mut self, tables: &[(usize, u64)], images: Images) -> u64 {
-        self.next_id += 1;
-        let into = self.next_id;
-        self.collections.push((into, images));
-        for (db, table) in tables {
-            self.next_id += 1;
-            self.walks.push(Walk {
-                id: self.next_id,
-                table: *table,
-                epoch: self.epoch,
-                cursor: 0,
-                finished: false,
-                now: 0,
-                wanted: Wanted::Images { into, db: *db },
-            });
-        }
-        if self.may_last() {
-            self.epoch = self.epoch.wrapping_add(1);
-        }
-        into
-    }
-
-    /// The collection of images with this handle.
-    pub fn images(&mut self, id: u64) -> Option<&mut Images> {
-        collection(&mut self.collections, id)
-    }
-
-    /// The first walk for a collection that is not at its end.
-    pub fn unfinished(&self, images: u64) -> Option<u64> {
-        let of = |walk: &&Walk| {
-            matches!(walk.wanted, Wanted::Images { into, .. } if into == images) && !walk.finished
-        };
-        self.walks.iter().find(of).map(|walk| walk.id)
-    }
-
-    /// Ends all walks for a collection, finished or not; gives the collection and tables that
-    /// nobody needs any more.
-    pub fn end_images(&mut self, images: u64) -> (Option<Images>, Vec<Contents>) {
-        let place = self.collections.iter().position(|(id, _)| *id == images);
-        let collected = place.map(|at| self.collections.swap_remove(at).1);
-        let into_it =
-            |walk: &Walk| matches!(walk.wanted, Wanted::Images { into, .. } if into == images);
-        self.walks.retain(|walk| !into_it(walk));
-        (collected, self.drop_orphans())
+    /// What is born or handed over from now on belongs to no walk that has begun.
+    pub(super) fn next_epoch(&mut self) {
+        self.epoch = self.epoch.wrapping_add(1);
     }
 
     /// Goes on with a walk; `live` finds the table it follows among the databases. Returns what
@@ -239,25 +193,20 @@ impl Walks {
         let walk = &mut self.walks[i];
         let first_slice = walk.cursor == 0;
         let exhausted = self.epoch.wrapping_sub(self.stamped) >= EPOCH_ROOM;
+        let image = &mut self.image;
         let orphan = self.orphans.iter().find(|(table, _)| *table == walk.table);
         let dict = match orphan {
             Some((_, contents)) => Some(&contents.dict),
             None => live(walk.table),
         };
         let done = match dict {
-            Some(dict) if exhausted && first_slice => {
-                walk.advance(dict, &mut self.collections, &mut || true)
-            }
-            Some(dict) => walk.advance(dict, &mut self.collections, more),
+            Some(dict) if exhausted && first_slice => walk.advance(dict, image, &mut || true),
+            Some(dict) => walk.advance(dict, image, more),
             None => true,
         };
-        walk.finished = done;
-        let found = match &mut walk.wanted {
-            Wanted::Names { found, .. } => std::mem::take(found),
-            Wanted::Images { .. } => Names::default(),
-        };
-        if first_slice && !done && !exhausted && walk.epoch == self.epoch {
-            self.epoch = self.epoch.wrapping_add(1);
+        let found = std::mem::take(&mut walk.found);
+        if first_slice && !done && walk.epoch == self.epoch {
+            self.next_epoch();
         }
         (found, done)
     }
@@ -265,10 +214,6 @@ impl Walks {
     /// Ends a walk; returns tables that nobody needs any more.
     pub fn end(&mut self, id: u64) -> Vec<Contents> {
         self.walks.retain(|w| w.id != id);
-        self.drop_orphans()
-    }
-
-    fn drop_orphans(&mut self) -> Vec<Contents> {
         let walks = &self.walks;
         let (keep, free): (Vec<_>, Vec<_>) = std::mem::take(&mut self.orphans)
             .into_iter()
@@ -282,15 +227,26 @@ impl Walks {
     pub fn before_removal(&mut self, table: u64, position: u64, entry: &Entry) {
         for walk in &mut self.walks {
             if walk.table == table && walk.belongs(entry, position) {
-                walk.collect(entry, &mut self.collections);
+                walk.collect(entry, self.image.as_deref_mut());
             }
         }
     }
 
-    /// An entry is about to change where it is: walks get it as it is, and it is theirs no more.
-    pub fn before_change(&mut self, table: u64, position: u64, entry: &Entry) {
-        self.before_removal(table, position, entry);
-        entry.set_epoch(self.epoch);
+    /// An entry is about to be changed where it is: it is handed over, and belongs to nobody then.
+    pub(super) fn before_change(&mut self, table: u64, position: u64, entry: &Entry) {
+        let mut latest = None;
+        for walk in &mut self.walks {
+            if walk.table == table && walk.belongs(entry, position) {
+                walk.collect(entry, self.image.as_deref_mut());
+                latest = Some(walk.epoch == self.epoch).max(latest);
+            }
+        }
+        if latest == Some(true) && self.has_room() {
+            self.next_epoch();
+        }
+        if latest.is_some() {
+            entry.set_epoch(self.epoch);
+        }
     }
 
     /// A whole table left its database: it is kept for the walks that follow it, or handed back.

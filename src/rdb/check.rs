@@ -134,7 +134,7 @@ mod tests {
         let aux = [("redis-ver", "7.2.4".to_owned())];
         let start = Start { aux: &aux, functions: &[] };
         let mut saver = Saver::new(Vec::new(), Options::default(), &start).expect("a vector");
-        saver.database(3, 2, 1).expect("a vector");
+        saver.database(3, Some((2, 1))).expect("a vector");
         for (key, deadline) in [(&b"a"[..], None), (b"b", Some(5))] {
             let record = Record { key, deadline, hint: None, value: Source::Text(b"text") };
             saver.record(&record).expect("a vector");

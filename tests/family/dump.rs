@@ -99,7 +99,7 @@ case!(deadlines_may_be_times, |c| {
 });
 
 case!(old_kinds_are_understood, |c| {
-    // zipmap, ziplist of a list, of a hash and of a sorted set, list and sorted set without packing.
+    // Zipmap, ziplists of a list, a hash and a sorted set, and what was not packed.
     c.expect(&restore("m", "0", &sealed(b"\x09\x0A\x01\x02f1\x02\x01v1x\xFF", 5), &[]), OK);
     c.expect(&["HGETALL", "m"], "*2\r\n$2\r\nf1\r\n$2\r\nv1\r\n");
     let list = b"\x12\x00\x00\x00\x0D\x00\x00\x00\x02\x00\x00\x01a\x03\xFE\x7F\xFF";

@@ -36,6 +36,7 @@ pub fn config(options: &[&str]) -> Config {
         stdin: &mut || Err(ErrorKind::NotFound.into()),
         defaults: Vec::new(),
         directory: PathBuf::from("/"),
+        is_command: |name| table().find(name).is_some(),
     };
     match from_args(&words, &mut sources) {
         Ok(Startup::Run(config, _)) => *config,
@@ -65,7 +66,9 @@ impl Inner {
 
     /// An engine in a world that may have a history.
     pub fn in_world(options: &[&str], sim: Sim) -> Inner {
-        let engine = Engine::new(config(options), sim.env(), table());
+        let config = config(options);
+        let table = redstart::commands::renamed_table(&config.renamed_commands);
+        let engine = Engine::new(config, sim.env(), table);
         Inner { engine, sim, exit_code: None, outlets: BTreeMap::new() }
     }
 

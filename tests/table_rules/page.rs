@@ -46,9 +46,7 @@ const REFUSED_PARTS: &[(&str, &str)] =
 const MISSING: &[(&str, &str)] = &[
     ("acl", "there are no users beside the default one yet"),
     ("latency", "latencies are not recorded yet"),
-    ("memory", "memory is not reported key by key yet"),
     ("migrate", "the server does not connect to others yet"),
-    ("scripting", "there are no scripts and functions yet"),
 ];
 
 /// Whether files of the source may be brought up to date.

@@ -11,14 +11,15 @@ pub(super) fn write(engine: &Engine, text: &mut Text) {
     text.line("current_cow_size", 0);
     text.line("current_cow_size_age", 0);
     text.line("current_fork_perc", "0.00");
-    text.line("current_save_keys_processed", 0);
-    text.line("current_save_keys_total", 0);
+    let (done, total) = engine.keyspace.image_progress().unwrap_or((0, 0));
+    text.line("current_save_keys_processed", done);
+    text.line("current_save_keys_total", total);
     text.line("rdb_changes_since_last_save", engine.unsaved_changes());
     text.flag("rdb_bgsave_in_progress", persist.is_saving());
     text.line("rdb_last_save_time", persist.last_save_s);
     text.line("rdb_last_bgsave_status", if persist.failed { "err" } else { "ok" });
     text.line("rdb_last_bgsave_time_sec", persist.last_took_s);
-    text.line("rdb_current_bgsave_time_sec", -1);
+    text.line("rdb_current_bgsave_time_sec", engine.background_seconds().unwrap_or(-1));
     text.line("rdb_saves", persist.saves);
     text.line("rdb_last_cow_size", 0);
     text.line("rdb_last_load_keys_expired", persist.keys_expired);

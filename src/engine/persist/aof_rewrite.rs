@@ -15,10 +15,9 @@ use super::super::budget::{Budget, SLICE_US};
 use super::aof::{State, annotation};
 use super::manifest::Part;
 use crate::base::error::Error;
-use crate::engine::config::REDIS_VERSION;
 use crate::env::{Appender, Job, Synced};
-use crate::keyspace::images::Images;
-use crate::rdb::{Options, Start};
+use crate::keyspace::image::Form;
+use crate::rdb::Start;
 use crate::sys::error_text;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -50,7 +49,6 @@ pub struct Rewriting {
 }
 
 struct Running {
-    images: u64,
     file: Box<dyn Appender>,
     rdb: bool,
     len: u64,
@@ -127,6 +125,7 @@ impl Engine {
             }
             Err(error) => {
                 tracing::warn!("Can't rewrite the append only file: {}", error_text(&error));
+                self.drop_rewrite();
                 self.note_failure();
                 Err(())
             }
@@ -141,45 +140,44 @@ impl Engine {
             self.turn_over()?;
         }
         let rdb = self.config.aof_use_rdb_preamble;
-        let collection = if rdb { self.rdb_images() } else { self.command_images() };
-        let images = self.keyspace.start_images(collection);
+        let form = if rdb { self.rdb_form() } else { self.command_form() };
+        let (hints, now) = (self.hint_kind(), self.now_ms);
         let began_us = self.now_us;
-        let running = Running { images, file, rdb, len: 0, asked: 0, written: false, began_us };
+        let in_slices = self.keyspace.may_start_image();
+        let running = Running { file, rdb, len: 0, asked: 0, written: false, began_us };
         self.aof.rewriting.running = Some(running);
-        Ok(())
+        if in_slices {
+            self.keyspace.start_image(form, hints, now);
+            return Ok(());
+        }
+        // Seldom: then everybody waits.
+        let bytes = self.keyspace.whole_image(form, hints, now);
+        self.write_base(&bytes, true)
     }
 
-    fn rdb_images(&self) -> Images {
-        let aux = [
-            ("redis-ver", REDIS_VERSION.to_owned()),
-            ("redis-bits", usize::BITS.to_string()),
-            ("ctime", (self.now_ms / 1000).to_string()),
-            ("used-mem", self.env.memory.used().to_string()),
-            ("aof-base", "1".to_owned()),
-        ];
-        let start = Start { aux: &aux, functions: &self.persist.libraries };
-        let used = self.keyspace.dbs.iter().enumerate().filter(|(_, db)| !db.dict.is_empty());
-        let sizes: Vec<_> =
-            used.map(|(number, db)| (number, db.dict.len(), db.deadlines.len())).collect();
-        let use_of_keys = (self.keyspace.access, self.hint_kind(), self.now_ms);
-        let options = Options { ..self.keyspace.saving };
-        Images::rdb(options, &start, &sizes, use_of_keys)
+    fn rdb_form(&self) -> Form {
+        let aux = self.snapshot_aux(true);
+        let start = Start { aux: &aux, functions: &self.library_texts() };
+        Form::rdb(self.keyspace.saving, &start)
     }
 
     /// A base without a key.
     pub(super) fn empty_base(&self, rdb: bool) -> Vec<u8> {
-        if rdb { self.rdb_images().finish() } else { Vec::new() }
+        match rdb {
+            true => self.keyspace.whole_image(self.rdb_form(), self.hint_kind(), self.now_ms),
+            false => Vec::new(),
+        }
     }
 
-    fn command_images(&self) -> Images {
+    fn command_form(&self) -> Form {
         let mut begin = match self.config.aof_timestamp_enabled {
             true => annotation(self.now_ms / 1000),
             false => Vec::new(),
         };
-        for library in &self.persist.libraries {
+        for library in &self.library_texts() {
             crate::keyspace::as_commands::command(&mut begin, &[b"FUNCTION", b"LOAD", library]);
         }
-        Images::commands(begin)
+        Form::Commands(begin)
     }
 
     /// From now on changes go to a new file. All that came before is written.
@@ -277,18 +275,8 @@ impl Engine {
         if running.written {
             return;
         }
-        let images = running.images;
         let mut budget = Budget::slice(self.env.clock.as_ref(), self.now_ms, SLICE_US);
-        let done = self.keyspace.step_images(images, &mut || budget.more());
-        let mut bytes = match self.keyspace.walks.images(images) {
-            Some(images) => images.drain(),
-            None => Vec::new(),
-        };
-        if done {
-            if let Some(images) = self.keyspace.end_images(images) {
-                bytes.extend(images.finish());
-            }
-        }
+        let (bytes, done) = self.keyspace.step_image(&mut || budget.more());
         if let Err(error) = self.write_base(&bytes, done) {
             self.fail_rewrite(&error_text(&error));
         }
@@ -407,7 +395,9 @@ impl Engine {
     /// Ends a rewrite that leads nowhere.
     pub(super) fn drop_rewrite(&mut self) {
         if let Some(running) = self.aof.rewriting.running.take() {
-            self.keyspace.end_images(running.images);
+            if !running.written {
+                self.keyspace.end_image();
+            }
             self.remove_quietly(&self.log_dir().join(TEMP_BASE));
         }
     }

@@ -3,7 +3,8 @@
 //! | file        | holds                                                                  |
 //! |-------------|------------------------------------------------------------------------|
 //! | `mod.rs`    | what INFO and LASTSAVE tell                                            |
-//! | `save.rs`   | the data set into a file: SAVE, BGSAVE, save points, the last save     |
+//! | `save.rs`   | the data set into a file while everybody waits: SAVE, the last save    |
+//! | `slices.rs` | the same while commands go on: BGSAVE, save points                     |
 //! | `load.rs`   | a file into a fresh keyspace: the start, DEBUG RELOAD                  |
 //! | `aof.rs`, `stamps.rs`, `manifest.rs`, `aof_load.rs`, `aof_rewrite.rs` | the append-only file |
 //!
@@ -16,6 +17,7 @@ mod aof_rewrite;
 mod load;
 pub mod manifest;
 mod save;
+mod slices;
 pub mod stamps;
 #[cfg(test)]
 mod tests;
@@ -23,12 +25,13 @@ mod tests;
 use super::Engine;
 
 /// What was saved and loaded.
-#[derive(Debug)]
 pub struct Persist {
     /// When the data set was last saved, or the server started; seconds since 1970.
     pub last_save_s: i64,
     /// Whether the last save failed.
     pub failed: bool,
+    /// A save begins when the rewrite of the log is over.
+    pub scheduled: bool,
     /// Saves begun since the start.
     pub saves: u64,
     /// How long the last save in the background took, seconds; -1 when there was none.
@@ -37,12 +40,10 @@ pub struct Persist {
     pub keys_loaded: u64,
     /// Keys that were past their deadline when they were loaded, and left out.
     pub keys_expired: u64,
-    /// Libraries of functions that a file brought: they are kept and saved again.
-    pub libraries: Vec<Vec<u8>>,
     /// The counter of changes when the data set was last saved.
     saved_changes: u64,
-    /// A save in the background was asked for.
-    due: bool,
+    /// A save in the background.
+    background: Option<slices::Background>,
     /// When a save in the background was last begun, seconds since 1970.
     last_try_s: i64,
 }
@@ -53,20 +54,20 @@ impl Persist {
         Persist {
             last_save_s: now_s,
             failed: false,
+            scheduled: false,
             saves: 0,
             last_took_s: -1,
             keys_loaded: 0,
             keys_expired: 0,
-            libraries: Vec::new(),
             saved_changes: 0,
-            due: false,
+            background: None,
             last_try_s: 0,
         }
     }
 
     /// Whether a save in the background is under way.
     pub fn is_saving(&self) -> bool {
-        self.due
+        self.background.is_some()
     }
 }
 

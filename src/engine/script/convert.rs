@@ -1,7 +1,7 @@
 //! Values of scripts to replies and back.
 //!
-//! A reply read by a script: RESP2 has integers, strings, lists, `{ok=…}`, `{err=…}` and `false` for
-//! null; RESP3 adds `nil`, booleans and tables with one of the fields `double`, `map`, `set`,
+//! A reply read by a script: RESP2 has integers, strings, lists, `{ok=…}`, `{err=…}` and `false`
+//! for null; RESP3 adds `nil`, booleans and tables with one of the fields `double`, `map`, `set`,
 //! `big_number`, `verbatim_string`. The other way round the same tables are understood.
 
 use super::lua::{Kind, Lua};
@@ -11,9 +11,8 @@ use crate::resp::reply::{Reply, Slot};
 /// Pushes the value of the reply at the start of `data`, which the engine wrote, and says how many
 /// bytes it took.
 pub fn push_reply(lua: &mut Lua, data: &[u8]) -> usize {
-    if !lua.reserve(6) {
-        lua.pop(1);
-    }
+    // Replies are nested a handful of times at most, so there is always room.
+    lua.reserve(6);
     let end = memchr::memchr(b'\n', data).map_or(data.len(), |at| at + 1);
     let line = data.get(1..end.saturating_sub(2)).unwrap_or(b"");
     let Some(tag) = data.first() else {
@@ -183,8 +182,8 @@ enum Open {
 }
 
 /// Writes the value on top as a reply and drops it. `resp3` is what the script set; `error` hears
-/// of every error that is to be counted.
-pub fn write_reply(lua: &mut Lua, out: &mut Reply, resp3: bool, error: &mut dyn FnMut(&[u8])) {
+/// of every error in it.
+pub fn write_reply(lua: &mut Lua, out: &mut Reply, resp3: bool, error: &mut dyn FnMut(&Failed)) {
     // On a stack of our own: the depth is the script's choice.
     let mut open: Vec<Open> = Vec::new();
     open.extend(begin(lua, out, resp3, error));
@@ -240,7 +239,7 @@ fn begin(
     lua: &mut Lua,
     out: &mut Reply,
     resp3: bool,
-    error: &mut dyn FnMut(&[u8]),
+    error: &mut dyn FnMut(&Failed),
 ) -> Option<Open> {
     if !lua.reserve(6) {
         out.error("ERR reached lua stack limit");
@@ -265,7 +264,7 @@ pub fn to_integer(value: f64) -> i64 {
     if fits { value as i64 } else { i64::MIN }
 }
 
-fn begin_table(lua: &mut Lua, out: &mut Reply, error: &mut dyn FnMut(&[u8])) -> Option<Open> {
+fn begin_table(lua: &mut Lua, out: &mut Reply, error: &mut dyn FnMut(&Failed)) -> Option<Open> {
     if super::lua::guard::real(lua, -1) {
         lua.replace(-2);
     }
@@ -273,9 +272,7 @@ fn begin_table(lua: &mut Lua, out: &mut Reply, error: &mut dyn FnMut(&[u8])) -> 
         lua.pop(1);
         let failed = failed(lua);
         out.error_bytes(&failed.text);
-        if !failed.counted {
-            error(&failed.text);
-        }
+        error(&failed);
     } else if field_is(lua, "ok", Kind::String) {
         let text = lua.bytes(-1).unwrap_or(b"");
         out.simple(text);

@@ -1,5 +1,8 @@
 //! What a script declares about itself: `#!lua flags=…` for EVAL, `flags` for functions.
 
+use super::super::Engine;
+use super::super::args::Args;
+use super::super::spec::Spec;
 use crate::base::units::split_args;
 
 /// It changes nothing.
@@ -54,6 +57,20 @@ pub fn of_script(script: &[u8]) -> Result<(u32, usize), Vec<u8>> {
         }
     }
     Ok((flags, end))
+}
+
+impl Engine {
+    /// What the script that a command is about to run declares; `None` when it runs none.
+    pub(in crate::engine) fn declared(&self, spec: &Spec, args: &Args<'_>) -> Option<u32> {
+        match spec.name {
+            "eval" | "eval_ro" => of_script(args.get(1)).ok().map(|(flags, _)| flags),
+            "evalsha" | "evalsha_ro" => {
+                self.cached_script(args.get(1)).ok().map(|(_, script)| script.flags)
+            }
+            "fcall" | "fcall_ro" => self.scripts.functions().find(args.get(1)).map(|f| f.flags),
+            _ => None,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -208,8 +208,12 @@ fn read_named(lua: &mut Lua) -> Result<Registered, &'static str> {
     let (mut name, mut description, mut callback, mut flags) = (None, None, None, 0);
     lua.push_nil();
     while lua.next(1) {
-        let Some(key) = lua.bytes(-2).map(<[u8]>::to_vec) else {
-            return Err("named argument key given to redis.register_function is not a string");
+        let key = match lua.kind(-2) {
+            Kind::String => lua.bytes(-2).unwrap_or(b"").to_vec(),
+            Kind::Number => Vec::new(),
+            _ => {
+                return Err("named argument key given to redis.register_function is not a string");
+            }
         };
         match key.as_slice() {
             b"function_name" => {

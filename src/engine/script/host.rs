@@ -3,6 +3,7 @@
 use super::super::Engine;
 use super::super::args::Args;
 use super::super::cx::Called;
+use super::super::gate::SAVE_FAILED;
 use super::super::session::Session;
 use super::super::spec::flag;
 use super::lua::Ended;
@@ -124,6 +125,15 @@ impl Engine {
         if run.read_only && spec.flags & (flag::WRITE | flag::MAY_REPLICATE) != 0 {
             return Err(refused(READ_ONLY));
         }
+        // In the middle of its changes a script is not stopped by the state of the server.
+        if !run.wrote {
+            if spec.has(flag::WRITE) && self.refuses_writes() {
+                return Err(refused(SAVE_FAILED));
+            }
+            if run.tight && !run.allow_oom && spec.has(flag::DENYOOM) {
+                return Err(refused(&Error::Oom.text()));
+            }
+        }
         run.wrote |= spec.has(flag::WRITE);
         let called = self.timed_call(spec, &mut run.session, reply, args);
         self.call_end();
@@ -179,6 +189,9 @@ impl Engine {
 
     /// EVAL is shown before its commands, unlike others, which are shown when they are done.
     pub(super) fn feed_monitors(&mut self, session: &Session, args: &Args<'_>) {
+        if !self.has_monitors() {
+            return;
+        }
         if let Some(spec) = self.table.find(args.get(0)) {
             self.show_script_to_monitors(spec, session, args);
         }

@@ -11,6 +11,8 @@ use super::lua::machine::{Machine, Which};
 use super::lua::stack::Left;
 use super::sandbox;
 use crate::base::error::Error;
+use crate::rdb::payload::is_whole;
+use crate::rdb::{Options, Reader, Writer, opcode};
 use bytes::Bytes;
 
 /// What a library may take to be loaded, microseconds.
@@ -143,12 +145,28 @@ impl Engine {
 
     /// All libraries as one payload.
     pub fn dump_libraries(&self) -> Vec<u8> {
-        dump::write(self.scripts.functions.libraries().map(|(_, library)| &library.code[..]))
+        let texts = self.scripts.functions.libraries().map(|(_, library)| &library.code[..]);
+        write_payload(texts, self.keyspace.saving)
+    }
+
+    /// The texts of all libraries, as a file keeps them.
+    pub fn library_texts(&self) -> Vec<Vec<u8>> {
+        self.scripts.functions.libraries().map(|(_, library)| library.code.to_vec()).collect()
+    }
+
+    /// Libraries that a file brought take the place of those there are.
+    pub fn replace_libraries(&mut self, texts: Vec<Vec<u8>>) {
+        self.flush_libraries();
+        for text in texts {
+            if let Err(error) = self.load_library(Bytes::from(text), false) {
+                tracing::warn!("Failed creating a library of functions: {}", error.text());
+            }
+        }
     }
 
     /// Loads the libraries of a payload; none of them when one cannot be.
     pub fn restore_libraries(&mut self, payload: &[u8], policy: Policy) -> Result<(), Error> {
-        let codes = dump::read(payload).map_err(Error::fixed)?;
+        let codes = read_payload(payload).map_err(Error::fixed)?;
         let mut fresh: Vec<Named> = Vec::new();
         for code in codes {
             match self.fresh_library(code, &fresh) {
@@ -207,152 +225,62 @@ impl Engine {
     }
 }
 
-mod dump {
-    //! Bytes of a payload.
+/// Bytes behind the libraries of a payload: version and checksum.
+const FOOTER: usize = 10;
 
-    /// Opcode of a library.
-    const FUNCTION: u8 = 245;
-    /// Opcode of a library of the release candidates of 7.0.
-    const FUNCTION_OLD: u8 = 246;
-    /// Version of the format.
-    const VERSION: u16 = 11;
-    /// Bytes of version and checksum.
-    const FOOTER: usize = 10;
+/// A payload of these texts.
+fn write_payload<'a>(texts: impl Iterator<Item = &'a [u8]>, options: Options) -> Vec<u8> {
+    let mut out = Writer::new(Vec::new(), options);
+    let mut written = Ok(());
+    for text in texts {
+        written = written.and_then(|()| out.byte(opcode::FUNCTION)).and_then(|()| out.string(text));
+    }
+    let checksum = written
+        .and_then(|()| out.raw(&options.version.to_le_bytes()))
+        .and_then(|()| out.checksum())
+        .expect("a vector takes everything");
+    let mut payload = out.finish().expect("a vector takes everything");
+    payload.extend_from_slice(&checksum.to_le_bytes());
+    payload
+}
 
-    const WRONG_FOOTER: &str = "ERR DUMP payload version or checksum are wrong";
+/// The texts of a payload.
+fn read_payload(payload: &[u8]) -> Result<Vec<Vec<u8>>, &'static str> {
     const BROKEN: &str = "ERR failed loading the given functions payload";
-
-    /// A payload of these texts.
-    pub fn write<'a>(codes: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
-        let mut payload = Vec::new();
-        for code in codes {
-            payload.push(FUNCTION);
-            match code.len() {
-                len @ 0..=0x3F => payload.push(len as u8),
-                len @ 0x40..=0x3FFF => payload.extend([0x40 | (len >> 8) as u8, len as u8]),
-                len => {
-                    payload.push(0x80);
-                    payload.extend((len as u32).to_be_bytes());
-                }
-            }
-            payload.extend_from_slice(code);
+    if !is_whole(payload) {
+        return Err("ERR DUMP payload version or checksum are wrong");
+    }
+    let end = payload.len() - FOOTER;
+    let mut from = Reader::of(&payload[..end]);
+    let mut texts = Vec::new();
+    while from.position() < end as u64 {
+        match from.byte().map_err(|_| BROKEN)? {
+            opcode::FUNCTION => texts.push(from.string().map_err(|_| BROKEN)?),
+            opcode::FUNCTION_OLD => return Err("ERR Pre-GA function format not supported"),
+            _ => return Err("ERR given type is not a function"),
         }
-        payload.extend(VERSION.to_le_bytes());
-        payload.extend(crc64(&payload).to_le_bytes());
-        payload
     }
+    Ok(texts)
+}
 
-    /// The texts of a payload.
-    pub fn read(payload: &[u8]) -> Result<Vec<Vec<u8>>, &'static str> {
-        let Some(end) = payload.len().checked_sub(FOOTER) else { return Err(WRONG_FOOTER) };
-        let version = u16::from_le_bytes([payload[end], payload[end + 1]]);
-        let (before, sum) = payload.split_at(end + 2);
-        if version > VERSION || sum != crc64(before).to_le_bytes() {
-            return Err(WRONG_FOOTER);
-        }
-        let mut rest = &payload[..end];
-        let mut codes = Vec::new();
-        while let Some((opcode, after)) = rest.split_first() {
-            rest = after;
-            match *opcode {
-                FUNCTION => codes.push(string(&mut rest).ok_or(BROKEN)?),
-                FUNCTION_OLD => return Err("ERR Pre-GA function format not supported"),
-                _ => return Err("ERR given type is not a function"),
-            }
-        }
-        Ok(codes)
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    fn take<'a>(rest: &mut &'a [u8], len: usize) -> Option<&'a [u8]> {
-        let (taken, left) = rest.split_at_checked(len)?;
-        *rest = left;
-        Some(taken)
-    }
-
-    fn length(rest: &mut &[u8]) -> Option<usize> {
-        let first = take(rest, 1)?[0];
-        Some(match first >> 6 {
-            0 => usize::from(first & 0x3F),
-            1 => usize::from(first & 0x3F) << 8 | usize::from(take(rest, 1)?[0]),
-            2 if first == 0x80 => u32::from_be_bytes(take(rest, 4)?.try_into().ok()?) as usize,
-            _ => return None,
-        })
-    }
-
-    fn string(rest: &mut &[u8]) -> Option<Vec<u8>> {
-        /// A compressed string follows.
-        const COMPRESSED: u8 = 0xC3;
-        if rest.first() != Some(&COMPRESSED) {
-            let len = length(rest)?;
-            return Some(take(rest, len)?.to_vec());
-        }
-        take(rest, 1)?;
-        let (packed, len) = (length(rest)?, length(rest)?);
-        expand(take(rest, packed)?, len)
-    }
-
-    /// Expands LZF: runs of literals, and references to what came before.
-    fn expand(mut packed: &[u8], len: usize) -> Option<Vec<u8>> {
-        // No more than 264 bytes can come of three, so the claim cannot make us allocate ahead.
-        let mut out = Vec::with_capacity(len.min(packed.len().saturating_mul(88)));
-        while let Some((&control, rest)) = packed.split_first() {
-            packed = rest;
-            if control < 32 {
-                out.extend_from_slice(take(&mut packed, usize::from(control) + 1)?);
-                continue;
-            }
-            let mut count = usize::from(control >> 5);
-            if count == 7 {
-                count += usize::from(take(&mut packed, 1)?[0]);
-            }
-            let low = take(&mut packed, 1)?[0];
-            let back = (usize::from(control & 31) << 8 | usize::from(low)) + 1;
-            let start = out.len().checked_sub(back)?;
-            for at in start..start + count + 2 {
-                out.push(out[at]);
-            }
-            if out.len() > len {
-                return None;
-            }
-        }
-        (out.len() == len).then_some(out)
-    }
-
-    /// The checksum of RDB files: the polynomial of Jones, reflected, nothing inverted.
-    fn crc64(bytes: &[u8]) -> u64 {
-        const POLYNOMIAL: u64 = 0x95AC_9329_AC4B_C9B5;
-        bytes.iter().fold(0, |crc, byte| {
-            (0..8).fold(crc ^ u64::from(*byte), |crc, _| {
-                if crc & 1 == 1 { crc >> 1 ^ POLYNOMIAL } else { crc >> 1 }
-            })
-        })
-    }
-
-    #[cfg(test)]
-    mod tests {
-        use super::*;
-
-        #[test]
-        fn a_payload_comes_back() {
-            assert_eq!(crc64(b"123456789"), 0xE9C6_D914_C4B8_D9CA);
-            let long = vec![b'x'; 20_000];
-            let codes: [&[u8]; 3] = [b"a", &long[..100], &long];
-            let payload = write(codes.into_iter());
-            assert_eq!(read(&payload).expect("whole"), codes.map(<[u8]>::to_vec));
+    #[test]
+    fn a_payload_comes_back() {
+        let long = vec![b'x'; 20_000];
+        let texts: [&[u8]; 3] = [b"a", &long[..100], &long];
+        for compress in [false, true] {
+            let options = Options { compress, ..Options::default() };
+            let payload = write_payload(texts.into_iter(), options);
+            assert_eq!(read_payload(&payload).expect("whole"), texts.map(<[u8]>::to_vec));
             for at in 0..payload.len().min(300) {
                 let mut broken = payload.clone();
                 broken[at] ^= 1;
-                assert_eq!(read(&broken), Err(WRONG_FOOTER));
+                assert!(read_payload(&broken).is_err());
             }
-            assert_eq!(read(b"short"), Err(WRONG_FOOTER));
         }
-
-        #[test]
-        fn compressed_texts_are_read() {
-            // One literal, then the same byte eleven times more.
-            assert_eq!(expand(&[0, b'a', 0xE0, 2, 0], 12), Some(vec![b'a'; 12]));
-            assert_eq!(expand(&[0xE0, 2, 0], 11), None);
-            assert_eq!(expand(&[5, b'a'], 6), None);
-        }
+        assert!(read_payload(b"short").is_err() && read_payload(b"").is_err());
     }
 }

@@ -168,3 +168,6 @@ impl Engine {
         self.scripts.cache.clear();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@ use super::super::Engine;
 use super::super::args::Args;
 use super::super::client::{ClientId, Live};
 use super::super::cx::{CmdResult, Outcome, Propagate};
+use super::super::gate::SAVE_FAILED;
 use super::super::session::{Origin, Queued, Session};
 use super::super::spec::Spec;
 use super::cache::{Sha, hex};
@@ -68,6 +69,10 @@ pub struct Running {
     pub owner: Option<ClientId>,
     /// It may not write.
     pub read_only: bool,
+    /// It may take memory although there is none left.
+    pub allow_oom: bool,
+    /// Memory was short when it started.
+    pub tight: bool,
     /// It has written: from here on it cannot be stopped without a trace.
     pub wrote: bool,
     /// Others are answered BUSY.
@@ -114,9 +119,7 @@ impl Engine {
         args: &mut Args<'_>,
         start: Start,
     ) -> CmdResult {
-        if start.flags & (flags::UNDECLARED | flags::NO_WRITES) == 0 && start.read_only {
-            return Err(Error::err("Can not execute a script with write flag using *_ro command."));
-        }
+        self.admit_declared(&start)?;
         self.finish_works();
         self.feed_monitors(session, args);
         let mut machine = self.take_machine();
@@ -134,6 +137,8 @@ impl Engine {
             session: Session::of_script(session),
             owner: session.origin.client(),
             read_only: start.read_only || declared_reader,
+            allow_oom: start.flags & flags::ALLOW_OOM != 0,
+            tight: self.memory.tight,
             wrote: false,
             busy: false,
             started_us: self.now_us,
@@ -148,7 +153,13 @@ impl Engine {
         self.begin_slice(&mut run, may_suspend);
         let left = machine.run(which, arguments, 1, true);
         match self.drive(&mut machine, &mut run, left) {
-            Some(ended) => self.finish_script(machine, &run, ended, out),
+            Some(ended) => {
+                if self.finish_script(machine, &run, ended, out) {
+                    if let Some(spec) = self.table.find(args.get(0)) {
+                        self.calls.failed(spec);
+                    }
+                }
+            }
             None => {
                 run.command = args.to_argv();
                 self.suspend_script(machine, run);
@@ -157,14 +168,33 @@ impl Engine {
         Ok(Outcome::Changed(Propagate::Nothing))
     }
 
-    /// Writes a script's answer and cleans up after it.
+    /// A script that says what it does is refused as a command that does it.
+    fn admit_declared(&self, start: &Start) -> Result<(), Error> {
+        if start.flags & flags::UNDECLARED != 0 {
+            return Ok(());
+        }
+        let reads = start.flags & flags::NO_WRITES != 0;
+        if self.memory.tight && !reads && start.flags & flags::ALLOW_OOM == 0 {
+            return Err(Error::Oom);
+        }
+        if !reads && self.refuses_writes() {
+            return Err(Error::fixed(SAVE_FAILED));
+        }
+        if !reads && start.read_only {
+            return Err(Error::err("Can not execute a script with write flag using *_ro command."));
+        }
+        Ok(())
+    }
+
+    /// Writes a script's answer and cleans up after it; true when it is, or has in it, an error.
     fn finish_script(
         &mut self,
         mut machine: Box<Machine>,
         run: &Running,
         ended: Ended,
         out: &mut Reply,
-    ) {
+    ) -> bool {
+        let mut failed = ended != Ended::Well;
         let resp3 = machine.shared().resp3;
         if machine.shared().stop.take().is_some() {
             machine.calm();
@@ -173,8 +203,11 @@ impl Engine {
             match ended {
                 Ended::Well => {
                     let stats = &mut self.stats;
-                    convert::write_reply(&mut lua, out, resp3, &mut |text| {
-                        stats.error(&Error::Quoting(text.to_vec()));
+                    convert::write_reply(&mut lua, out, resp3, &mut |error| {
+                        failed = true;
+                        if !error.counted {
+                            stats.error(&Error::Quoting(error.text.clone()));
+                        }
                     });
                 }
                 Ended::Failed => self.answer_failure(&mut lua, run, out),
@@ -193,6 +226,7 @@ impl Engine {
             }
         }
         self.scripts.machine = Some(machine);
+        failed
     }
 
     #[cold]
@@ -280,7 +314,10 @@ impl Engine {
             self.calls.book(spec.index, 1, nanos);
         }
         self.running = Some((owner, live.out.proto));
-        self.finish_script(machine, &run, ended, &mut live.out);
+        let failed = self.finish_script(machine, &run, ended, &mut live.out);
+        if let Some((spec, _)) = run.cost.filter(|_| failed) {
+            self.calls.failed(spec);
+        }
         if let Some(rest) = run.rest.take() {
             live.session.at_once = true;
             self.exec_rest(rest, &mut live.session, &mut live.out);

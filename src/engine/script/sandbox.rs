@@ -10,10 +10,12 @@ use super::lua::guard::{self, Access};
 use super::lua::state::State;
 use super::lua::{Ended, GLOBALS, Kind, Lua, Native, REGISTRY, Raise};
 
-/// Names in the registry.
-const REAL: &str = "real globals";
-const LOADING: &str = "globals of a library being loaded";
-const HANDLER: &str = "error handler";
+/// Place of the real globals in the registry. Below zero, where values that are kept do not come.
+const REAL: i32 = -1;
+/// Place of the globals of a library that is being loaded.
+const LOADING: i32 = -2;
+/// Place of the handler of errors.
+const HANDLER: i32 = -3;
 
 /// What scripts must not see of Lua's library.
 const HIDDEN: &[&str] = &["dofile", "loadfile", "print"];
@@ -53,7 +55,7 @@ pub fn build_functions(state: &mut State) {
     guard::guard(&mut lua);
     lua.set_field(-2, "redis");
     complain_of_unknown(&mut lua);
-    lua.set_field(REGISTRY, LOADING);
+    lua.set_item(REGISTRY, LOADING);
 }
 
 /// Opens the libraries; the real table of globals is on top.
@@ -117,23 +119,21 @@ fn open_ours(lua: &mut Lua) {
     lua.get_field(-1, "math");
     api::fields(lua, lib::random::FUNCTIONS);
     lua.pop(1);
-    let libraries: [(&str, fn(&mut Lua)); 4] = [
-        ("bit", lib::bit::open),
-        ("cjson", lib::cjson::open),
-        ("cmsgpack", lib::cmsgpack::open),
-        ("struct", lib::structs::open),
-    ];
-    for (name, open) in libraries {
-        open(lua);
-        lua.set_field(-2, name);
-    }
+    lib::bit::open(lua);
+    lua.set_field(-2, "bit");
+    lib::cjson::open(lua);
+    lua.set_field(-2, "cjson");
+    lib::cmsgpack::open(lua);
+    lua.set_field(-2, "cmsgpack");
+    lib::structs::open(lua);
+    lua.set_field(-2, "struct");
 }
 
 /// Puts the guarded table in place of the real globals, which are on top and leave the stack.
 fn finish(lua: &mut Lua) {
     complain_of_unknown(lua);
     lua.push_value(-1);
-    lua.set_field(REGISTRY, REAL);
+    lua.set_item(REGISTRY, REAL);
     let real = lua.top();
     lua.push_value(real);
     guard::guard(lua);
@@ -143,7 +143,7 @@ fn finish(lua: &mut Lua) {
     lua.replace(GLOBALS);
     lua.pop(2);
     lua.push_native(api::on_error, 0);
-    lua.set_field(REGISTRY, HANDLER);
+    lua.set_item(REGISTRY, HANDLER);
 }
 
 /// Makes reading a field that the table on top does not have an error.
@@ -171,13 +171,13 @@ fn unknown(lua: &mut Lua) -> Result<i32, Raise> {
 
 /// Pushes the handler of errors.
 pub fn push_handler(lua: &mut Lua) {
-    lua.get_field(REGISTRY, HANDLER);
+    lua.get_item(REGISTRY, HANDLER);
 }
 
 /// From now on libraries see what they may while they are loaded, or again what functions see.
 pub fn set_loading(lua: &mut Lua, loading: bool) {
     lua.push_value(GLOBALS);
-    lua.get_field(REGISTRY, if loading { LOADING } else { REAL });
+    lua.get_item(REGISTRY, if loading { LOADING } else { REAL });
     guard::redirect(lua, -2);
     lua.pop(1);
 }
@@ -389,7 +389,7 @@ fn collectgarbage(lua: &mut Lua) -> Result<i32, Raise> {
 
 /// Makes the two tables on top the globals KEYS and ARGV.
 pub fn set_arguments(lua: &mut Lua) {
-    lua.get_field(REGISTRY, REAL);
+    lua.get_item(REGISTRY, REAL);
     lua.insert(-3);
     lua.set_field(-3, "ARGV");
     lua.set_field(-2, "KEYS");

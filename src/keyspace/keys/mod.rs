@@ -218,12 +218,9 @@ impl<'a> Keys<'a> {
     /// Sets the deadline of a key; false when there is none.
     pub fn set_deadline(&mut self, key: &[u8], at_ms: i64) -> bool {
         let hash = self.hash(key);
-        let change = |entry: Entry| entry.with_deadline(Some(at_ms));
-        if self.gone(hash, key) {
-            return false;
-        }
         self.space.before_change(self.db, hash, key);
-        self.space.dbs[self.db].change(hash, key, change)
+        let change = |entry: Entry| entry.with_deadline(Some(at_ms));
+        !self.gone(hash, key) && self.space.dbs[self.db].change(hash, key, change)
     }
 
     /// Takes the deadline from a key; true when it had one.

@@ -23,6 +23,9 @@ impl ValueType for Str {
     }
 }
 
+/// A deadline that lies further back than this, milliseconds, was never meant to come.
+const LONG_PAST_MS: i64 = 1000;
+
 /// A string to be stored.
 pub enum NewStr<'v> {
     /// These bytes, in the encoding Redis would choose.
@@ -53,6 +56,7 @@ impl Keys<'_> {
     pub fn set_string(&mut self, key: &[u8], value: NewStr<'_>, ttl: Ttl) {
         let hash = self.hash(key);
         self.gone(hash, key);
+        self.space.before_change(self.db, hash, key);
         if self.overwrite_in_place(hash, key, &value, ttl) {
             return;
         }
@@ -66,7 +70,7 @@ impl Keys<'_> {
             None => (None, space.walks.epoch, space.access.born(self.now)),
         };
         if let Ttl::At(at) = ttl {
-            space.late_deadline |= at < self.now;
+            space.late_deadline |= at < self.now - LONG_PAST_MS;
         }
         let deadline = match ttl {
             Ttl::Clear => None,
@@ -92,7 +96,6 @@ impl Keys<'_> {
     #[inline]
     fn overwrite_in_place(&mut self, hash: u64, key: &[u8], v: &NewStr<'_>, ttl: Ttl) -> bool {
         let space = &mut *self.space;
-        space.before_change(self.db, hash, key);
         let Some(mut slot) = space.dbs[self.db].dict.find_mut(hash, key) else { return false };
         let fits = match (ttl, slot.deadline()) {
             (Ttl::Clear, None) | (Ttl::Keep, _) => true,
@@ -151,6 +154,7 @@ impl Keys<'_> {
     pub fn edit_string<R>(&mut self, key: &[u8], f: impl FnOnce(&mut Vec<u8>) -> R) -> R {
         let hash = self.hash(key);
         self.gone(hash, key);
+        self.space.before_change(self.db, hash, key);
         if self.space.dbs[self.db].peek(hash, key).is_none() {
             let mut bytes = Vec::new();
             let result = f(&mut bytes);
@@ -158,7 +162,6 @@ impl Keys<'_> {
             return result;
         }
         let mut result = None;
-        self.space.before_change(self.db, hash, key);
         self.space.dbs[self.db].change(hash, key, |mut entry| {
             let mut bytes = match entry.boxed_mut() {
                 Some(Value::Str(s)) => std::mem::take(s).into_vec(),

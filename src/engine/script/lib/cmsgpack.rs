@@ -74,7 +74,7 @@ fn pack_string(text: &[u8], packed: &mut Vec<u8>) {
 
 fn pack_number(value: f64, packed: &mut Vec<u8>) {
     let whole = to_integer(value);
-    if whole as f64 == value && !(value >= 9_223_372_036_854_775_808.0) {
+    if whole as f64 == value {
         return pack_integer(whole, packed);
     }
     let short = value as f32;

@@ -127,12 +127,20 @@ unsafe extern "C" fn allocate(
 /// can bring about.
 unsafe extern "C-unwind" fn unprotected(_: *mut ffi::lua_State) -> c_int {
     tracing::error!("an error left a script unprotected");
-    std::process::abort()
+    // SAFETY: ending the process asks for nothing.
+    unsafe { libc::abort() }
 }
 
 /// Every so many instructions: lets the engine decide whether the script goes on.
 unsafe extern "C-unwind" fn hook(l: *mut ffi::lua_State, _: *mut ffi::lua_Debug) {
     if stack::pause(&mut Lua { l }) {
+        // SAFETY: setting a hook is allowed at any time.
+        unsafe {
+            // A coroutine that outlived a script that was stopped goes at its usual pace again.
+            if ffi::lua_gethookcount(l) != HOOK_EVERY {
+                ffi::lua_sethook(l, Some(hook), ffi::LUA_MASKCOUNT, HOOK_EVERY);
+            }
+        }
         return;
     }
     // From here on every instruction is stopped, so that no `pcall` of the script goes on.
