@@ -81,10 +81,15 @@ fn room(call: &Call<'_>) -> Admit {
     if call.engine.memory.refuses { Admit::Refuse(Error::Oom) } else { Admit::Go }
 }
 
-/// After a save failed nothing is taken that might be lost. PING says so too.
+/// After a save failed, or while the log cannot be written, nothing is taken that might be lost.
+/// PING says so too.
 #[inline]
 fn disk(call: &Call<'_>) -> Admit {
-    if !call.engine.refuses_writes() {
+    if !call.engine.refuses_writes() && call.engine.aof.is_sound() {
+        return Admit::Go;
+    }
+    let log = call.engine.log_refusal();
+    if log.is_none() && !call.engine.refuses_writes() {
         return Admit::Go;
     }
     let kept = call.session.txn.as_ref().filter(|_| call.spec.name == "exec");
@@ -93,6 +98,10 @@ fn disk(call: &Call<'_>) -> Admit {
         || kept.is_some_and(|txn| txn.queue.iter().any(|queued| queued.spec.has(flag::WRITE)));
     if !writes {
         return Admit::Go;
+    }
+    // A failed save is told of first.
+    if let Some(error) = log.filter(|_| !call.engine.refuses_writes()) {
+        return Admit::Refuse(error);
     }
     Admit::Refuse(Error::fixed(SAVE_FAILED))
 }

@@ -236,7 +236,11 @@ const REFUSALS: &[(&str, &str, &str)] = &[
         "abc",
         "Invalid latency-tracking-info-percentiles parameters",
     ),
-    ("appendonly", "yes", "only 'no' is supported: the append-only file is not implemented yet"),
+    (
+        "aof_rewrite_cpulist",
+        "1-2",
+        "only '' is supported: pinning threads to processors is not implemented yet",
+    ),
 ];
 
 #[test]
