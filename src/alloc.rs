@@ -198,6 +198,31 @@ pub fn control_text(name: &[u8], new: Option<&[u8]>) -> io::Result<Option<String
     Ok(Some(text.to_string_lossy().into_owned()))
 }
 
+/// Gives unused pages back to the system.
+pub fn purge() -> io::Result<()> {
+    // The number stands for all arenas.
+    control_text(b"arena.4096.purge", Some(b"VOID")).map(drop)
+}
+
+/// The allocator's statistics as text.
+pub fn statistics() -> String {
+    unsafe extern "C" fn append(to: *mut libc::c_void, text: *const libc::c_char) {
+        // SAFETY: `to` is the buffer handed over below, which nobody else uses meanwhile; the
+        // allocator passes terminated texts.
+        unsafe {
+            let to = &mut *to.cast::<Vec<u8>>();
+            to.extend_from_slice(CStr::from_ptr(text).to_bytes());
+        }
+    }
+    let mut text: Vec<u8> = Vec::new();
+    // SAFETY: the callback gets the buffer, which outlives the call; no options is a null pointer.
+    unsafe {
+        let to = ptr::from_mut(&mut text).cast();
+        tikv_jemalloc_sys::malloc_stats_print(Some(append), to, ptr::null());
+    }
+    String::from_utf8_lossy(&text).into_owned()
+}
+
 #[cfg(test)]
 // Counting across threads needs threads.
 #[allow(clippy::disallowed_methods)]

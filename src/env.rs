@@ -87,6 +87,14 @@ pub trait Jobs: Send {
     fn submit(&mut self, job: Job);
     /// A job that ended since the last call, if there is one. Never waits.
     fn finished(&mut self) -> Option<Done>;
+    /// The same, after waiting for it a moment where jobs run by themselves.
+    fn wait(&mut self, _us: u64) -> Option<Done> {
+        self.finished()
+    }
+    /// Whether waiting makes sense: jobs run by themselves.
+    fn may_wait(&self) -> bool {
+        false
+    }
 }
 
 /// The allocator's own account.
@@ -104,8 +112,25 @@ pub struct AllocatorPages {
 pub trait Memory: Send {
     /// Bytes the allocator has handed out, in size classes.
     fn used(&self) -> usize;
+    /// The same where a test has no allocator of its own: then the data count with their own
+    /// account.
+    fn used_with(&self, _data: &dyn Fn() -> usize) -> usize {
+        self.used()
+    }
+    /// The memory limit of the container the process runs in, bytes.
+    fn container_limit(&self) -> Option<usize> {
+        None
+    }
+    /// Bytes of physical memory of the machine.
+    fn machine(&self) -> usize;
     /// Bytes of physical memory the process holds.
     fn rss(&self) -> usize;
+    /// Asks the allocator to give unused pages back.
+    fn purge(&mut self) {}
+    /// The allocator's own statistics.
+    fn report(&self) -> String {
+        String::new()
+    }
     /// What the allocator holds for what it has handed out.
     fn pages(&self) -> AllocatorPages {
         AllocatorPages { allocated: self.used(), active: self.used(), resident: self.rss() }

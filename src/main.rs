@@ -39,6 +39,7 @@ fn main() {
         stdin: &mut real::standard_input,
         defaults: std::env::var_os("REDSTART_DEFAULTS").unwrap_or_default().into_vec(),
         directory,
+        is_command: |name| commands::table().find(name).is_some(),
     };
     match config::from_args(&args, &mut sources) {
         Ok(Startup::Run(config, path)) => serve(*config, path),
@@ -92,8 +93,9 @@ fn serve(mut config: Config, path: Option<PathBuf>) -> ! {
     listen::check_backlog(config.tcp_backlog);
     server.listen(&config).unwrap_or_else(|error| give_up(error));
     let pidfile = write_pidfile(&config, background);
+    let table = commands::renamed_table(&config.renamed_commands);
     let (env, finished) = environment(server.wake(), server.ports());
-    let mut engine = Engine::new(config, env, commands::table());
+    let mut engine = Engine::new(config, env, table);
     engine.program = std::env::args_os().next().unwrap_or_default().to_string_lossy().into_owned();
     engine.config_file = path;
     engine.show_title();

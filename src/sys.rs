@@ -7,11 +7,13 @@
 //!
 //! | file               | holds                                                  |
 //! |--------------------|--------------------------------------------------------|
+//! | `sys/cgroup.rs`    | the container's memory limit                           |
 //! | `sys/crash.rs`     | the report of a crash                                  |
 //! | `sys/supervise.rs` | what systemd and upstart are told                      |
 //! | `sys/syslog.rs`    | the system log                                         |
 //! | `sys/title.rs`     | the process title                                      |
 
+pub mod cgroup;
 pub mod crash;
 pub mod supervise;
 pub mod syslog;

@@ -28,10 +28,12 @@ fn specs_are_consistent() {
         assert!(!spec.group.is_empty() && !spec.since.is_empty(), "{name}: undocumented");
         assert_eq!(spec.has(flag::FAST), spec.acl & cat::FAST != 0, "{name}: @fast");
         assert_ne!(spec.acl & cat::FAST != 0, spec.acl & cat::SLOW != 0, "{name}: @fast or @slow");
-        // WATCH names keys and reads nothing of them; a shard channel is no key.
+        // WATCH names keys and reads nothing of them; a shard channel is no key; what a script does
+        // with its keys is its own affair.
         let no_keys = spec.keys.iter().all(|key| key.flags & kflag::NOT_KEY != 0);
-        let touches =
-            spec.has(flag::WRITE) || spec.has(flag::READONLY) || no_keys || name == "watch";
+        let touches = spec.flags & (flag::WRITE | flag::READONLY | flag::MAY_REPLICATE) != 0
+            || no_keys
+            || name == "watch";
         assert!(touches || spec.keys.is_empty(), "{name}: has keys but neither reads nor writes");
         assert!(
             no_keys || spec.keys.iter().all(|key| key.flags & 0xF != 0),

@@ -11,17 +11,20 @@ pub mod debug;
 pub mod docs;
 pub mod dump;
 pub mod expire;
+pub mod function;
 pub mod generic;
 pub mod geo;
 pub mod hash;
 pub mod hll;
 pub mod list;
 pub mod lolwut;
+pub mod memory;
 pub mod module;
 pub mod object;
 pub mod pubsub;
 pub mod replication;
 pub mod scan;
+pub mod script;
 pub mod server;
 pub mod set;
 pub mod slowlog;
@@ -38,7 +41,9 @@ use crate::engine::cx::EngineCx;
 use crate::engine::table::Table;
 use std::sync::LazyLock;
 
-static TABLE: LazyLock<Table> = LazyLock::new(|| {
+static TABLE: LazyLock<Table> = LazyLock::new(join);
+
+fn join() -> Table {
     Table::new(&[
         string::SPECS,
         list::SPECS,
@@ -60,7 +65,10 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
         client::SPECS,
         pubsub::SPECS,
         transaction::SPECS,
+        script::SPECS,
+        function::SPECS,
         server::SPECS,
+        memory::SPECS,
         config::SPECS,
         debug::SPECS,
         slowlog::SPECS,
@@ -70,7 +78,20 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
         replication::SPECS,
         lolwut::SPECS,
     ])
-});
+}
+
+/// The families joined, with some commands under other names, or none.
+pub fn renamed_table(renames: &[(String, String)]) -> &'static Table {
+    if renames.is_empty() {
+        return table();
+    }
+    let mut table = join();
+    for (from, to) in renames {
+        table.rename(from.as_bytes(), to);
+    }
+    // It lives as long as the process, as the usual one does.
+    Box::leak(Box::new(table))
+}
 
 /// The families joined.
 pub fn table() -> &'static Table {

@@ -67,10 +67,11 @@ fn refcount(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
         cx.out.null();
         return Ok(Outcome::Unchanged);
     }
-    let shared = matches!(
-        cx.keys.for_write::<Str>(key),
-        Ok(Some(StrRef::Int(n))) if (0..SHARED_INTEGERS).contains(&n)
-    );
+    let shared = cx.limits.shared_integers
+        && matches!(
+            cx.keys.for_write::<Str>(key),
+            Ok(Some(StrRef::Int(n))) if (0..SHARED_INTEGERS).contains(&n)
+        );
     cx.out.int(if shared { SHARED } else { 1 });
     Ok(Outcome::Unchanged)
 }

@@ -98,6 +98,10 @@ fn shutdown(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
     if abort {
         return Err(Error::err("No shutdown in progress."));
     }
+    // Saving in the middle of a script would save half of what it does.
+    if let Some(error) = cx.engine.scripts().busy().filter(|_| !nosave) {
+        return Err(error);
+    }
     let bits = [(save, how::SAVE), (nosave, how::NOSAVE), (force, how::FORCE)];
     let bits = bits.iter().filter(|(said, _)| *said).fold(0, |sum, (_, bit)| sum | bit);
     if !cx.engine.shut_down(bits) {

@@ -10,6 +10,9 @@
 //! ```
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
+
+use crate::base::rng::Rng;
 
 /// Items in a leaf, unless all of them are equal.
 const LEAF_MAX: usize = 128;
@@ -246,6 +249,19 @@ impl Deadlines {
     /// The earliest item.
     pub fn first(&self) -> Option<(i64, u32)> {
         self.leaves.first_key_value().map(|(_, leaf)| leaf.get(0))
+    }
+
+    /// An item drawn from the leaf behind the place `after`, or from the first one, and the leaf's
+    /// place to go on from: in so many calls as there are leaves each of them comes up once.
+    pub fn pick_after(
+        &self,
+        after: Option<(i64, u32)>,
+        rng: &mut Rng,
+    ) -> Option<((i64, u32), (i64, u32))> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let next = self.leaves.range((from, Bound::Unbounded)).next();
+        let (place, leaf) = next.or_else(|| self.leaves.first_key_value())?;
+        Some((*place, leaf.get(rng.below(leaf.len() as u64) as usize)))
     }
 
     /// Removes and returns the earliest item if its deadline is not after `now_ms`.

@@ -123,6 +123,8 @@ pub struct Client {
     pub watch_failed: bool,
     /// Since when its output is over the soft limit, monotonic microseconds.
     pub soft_since_us: Option<u64>,
+    /// Bytes it was counted with last.
+    pub(super) counted_bytes: usize,
     pub(super) queued: bool,
     pub(super) dirty: bool,
 }
@@ -160,6 +162,7 @@ impl Client {
             watched: Vec::new(),
             watch_failed: false,
             soft_since_us: None,
+            counted_bytes: 0,
             queued: false,
             dirty: false,
         }
@@ -184,6 +187,15 @@ impl Client {
             + self.lib_name.len()
             + self.lib_ver.len()
             + self.subscriptions.bytes()
+            + self.watched.capacity() * size_of::<super::watch::Watched>()
+            + self.txn_bytes()
+            + self.held_back.as_ref().map_or(0, Reply::capacity_bytes)
+    }
+
+    /// Memory of what MULTI keeps.
+    fn txn_bytes(&self) -> usize {
+        let txn = self.live.as_ref().and_then(|live| live.session.txn.as_ref());
+        txn.map_or(0, |txn| txn.bytes)
     }
 
     /// Whether RESP2 allows it only the commands of subscribed mode.

@@ -31,9 +31,14 @@ impl Engine {
     /// Does what is due; returns the microseconds until something is due again, `None` for never.
     pub fn tick(&mut self) -> Option<u64> {
         let began_ns = self.refresh_clock();
+        if self.scripts.suspended() {
+            // The keyspace stands still, and nobody stops waiting.
+            self.round_of_clients();
+            return Some(0);
+        }
         self.end_pause_in_time();
         self.rest_after_late_deadline();
-        let more = self.expire_due();
+        let more = self.expire_due() | self.go_on_making_room();
         self.time_out_blocked();
         self.serve_ready();
         self.broadcast_invalid();
@@ -155,6 +160,7 @@ impl Engine {
             }
         }
         self.gauges.clients = bytes;
+        self.recount_clients();
         let slot = (now / ROUND_US % 8) as usize;
         self.gauges.input_peaks[slot] = input;
         self.gauges.output_peaks[slot] = output;

@@ -24,6 +24,19 @@ pub struct DataCx<'a> {
     pub limits: &'a Limits,
     /// Wall time of this unit, milliseconds since 1970; frozen.
     pub now: i64,
+    /// What kind of caller it is.
+    pub caller: Caller,
+}
+
+/// What kind of caller a command has, for the few whose rules depend on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Caller {
+    /// A client, directly or by EXEC.
+    Client,
+    /// A script: what is stored or answered must not depend on the order of a hash table.
+    Script,
+    /// A log that is replayed: what it says was allowed when it was written.
+    Log,
 }
 
 /// What an engine command reaches.

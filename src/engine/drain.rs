@@ -9,7 +9,8 @@ impl Engine {
     /// Drains the log; more than one command of a unit is wrapped in MULTI … EXEC.
     #[inline]
     pub(super) fn unit_end(&mut self) {
-        if !self.keyspace.effects.is_empty() {
+        // While a script is suspended its unit is open.
+        if !self.keyspace.effects.is_empty() && !self.scripts.suspended() {
             self.drain();
         }
     }

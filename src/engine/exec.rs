@@ -25,6 +25,14 @@ impl Engine {
         let began_ns = self.refresh_clock();
         self.calls.restart(began_ns);
         self.sample();
+        if self.scripts.suspended() {
+            self.resume_script();
+            // The others are held until the script has taken too long.
+            if self.scripts.suspended() && self.scripts.busy().is_none() {
+                return self.end_of_pass(began_ns);
+            }
+        }
+        self.room_pass();
         let mut left = self.ready.len();
         while left > 0 {
             let group = self.plan_ahead().min(left).max(1);
@@ -38,6 +46,7 @@ impl Engine {
         self.end_of_pass(began_ns);
         self.resume();
         self.broadcast_invalid();
+        self.evict_clients();
         if self.keyspace.has_garbage() {
             self.free_garbage();
         }
@@ -59,6 +68,8 @@ impl Engine {
         let limits = &self.config.client_output_buffer_limit;
         let overflow = limits::is_over(limits, client, &mut live.out, self.now_us);
         client.live = Some(live);
+        self.count_client(id);
+        let Some(client) = self.clients.get_mut(&id) else { return };
         if client.read_closed && !more && !client.parked && client.close == CloseWish::No {
             client.close = CloseWish::AfterReply;
         }
@@ -200,6 +211,7 @@ impl Engine {
         if let Some(client) = id.and_then(|id| self.clients.get_mut(&id)) {
             client.last_command = spec.full_name;
         }
+        self.room_for(session, spec, args);
         match gate::admit(&gate::Call { engine: self, session, proto: out.proto, spec }) {
             Ok(gate::Admitted::Go) => {}
             Ok(gate::Admitted::Park(id)) => {
@@ -208,8 +220,7 @@ impl Engine {
             }
             Err(error) => {
                 self.calls.rejected(spec);
-                session.abort_txn();
-                return Err(error);
+                return Err(self.give_up_txn(spec, session, error));
             }
         }
         if Engine::is_kept(session, spec) {
@@ -239,7 +250,7 @@ impl Engine {
     }
 
     /// The spec of a call: its name, its subcommand and its arity fit.
-    fn resolve(&mut self, args: &Args<'_>) -> Result<&'static Spec, Error> {
+    pub(super) fn resolve(&mut self, args: &Args<'_>) -> Result<&'static Spec, Error> {
         let name = args.get(0);
         let Some(spec) = self.table.find(name) else { return Err(unknown_command(args)) };
         let alone = args.len() == 1 && !spec.is_container();
@@ -316,6 +327,7 @@ impl Engine {
             rng: &mut self.rng,
             limits: &self.limits,
             now: self.now_ms,
+            caller: session.origin.caller(),
         };
         run(&mut cx, args)
     }

@@ -41,7 +41,7 @@ pub struct Call<'a> {
 type Gate = fn(&Call<'_>) -> Admit;
 
 /// The checks, in order.
-const GATES: &[Gate] = &[auth, no_multi, disk, monitor_only, pubsub_mode, pause];
+const GATES: &[Gate] = &[auth, no_multi, room, disk, monitor_only, pubsub_mode, busy, pause];
 
 /// Runs all checks.
 #[inline]
@@ -75,6 +75,12 @@ fn no_multi(call: &Call<'_>) -> Admit {
     Admit::Refuse(Error::fixed("ERR Command not allowed inside a transaction"))
 }
 
+/// When memory is short and nothing may be deleted, what would take more of it is refused.
+#[inline]
+fn room(call: &Call<'_>) -> Admit {
+    if call.engine.memory.refuses { Admit::Refuse(Error::Oom) } else { Admit::Go }
+}
+
 /// After a save failed nothing is taken that might be lost. PING says so too.
 #[inline]
 fn disk(call: &Call<'_>) -> Admit {
@@ -88,14 +94,14 @@ fn disk(call: &Call<'_>) -> Admit {
     if !writes {
         return Admit::Go;
     }
-    Admit::Refuse(Error::fixed(
-        "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist \
-         to disk. Commands that may modify the data set are disabled, because this instance is \
-         configured to report errors during writes if RDB snapshotting fails \
-         (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the \
-         RDB error.",
-    ))
+    Admit::Refuse(Error::fixed(SAVE_FAILED))
 }
+
+/// Why writes are refused after a save failed.
+pub(super) const SAVE_FAILED: &str = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to \
+     disk. Commands that may modify the data set are disabled, because this instance is configured \
+     to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). \
+     Please check the Redis logs for details about the RDB error.";
 
 /// Whoever monitors is treated as a replica, which only listens.
 #[inline]
@@ -124,6 +130,15 @@ fn pubsub_mode(call: &Call<'_>) -> Admit {
          allowed in this context",
         call.spec.name
     )))
+}
+
+/// While a script takes long, only what can end it is answered.
+#[inline]
+fn busy(call: &Call<'_>) -> Admit {
+    if !call.engine.scripts().suspended() || call.spec.has(flag::ALLOW_BUSY) {
+        return Admit::Go;
+    }
+    call.engine.scripts().busy().map_or(Admit::Go, Admit::Refuse)
 }
 
 /// CLIENT PAUSE: writes, or everything, wait. Last of all checks: what would be refused is refused

@@ -70,6 +70,7 @@ impl Engine {
             cut_off(client, &mut self.stats);
         }
         client.live = Some(live);
+        self.count_client(id);
     }
 
     /// The limits changed.

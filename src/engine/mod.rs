@@ -8,6 +8,7 @@ pub mod block;
 pub mod budget;
 pub mod calls;
 pub mod client;
+pub mod client_room;
 pub mod config;
 pub mod cron;
 pub mod cx;
@@ -22,11 +23,13 @@ pub mod keyspec;
 pub mod kill;
 pub mod limits;
 pub mod lookahead;
+pub mod memory;
 pub mod monitor;
 pub mod pause;
 pub mod persist;
 pub mod pubsub;
 pub mod reconfigure;
+pub mod script;
 pub mod session;
 pub mod shutdown;
 pub mod slowlog;
@@ -42,7 +45,7 @@ pub mod work;
 use crate::base::error::Error;
 use crate::base::hash::Seed;
 use crate::base::rng::Rng;
-use crate::env::{Done, Env, Job};
+use crate::env::{Done, Env};
 use crate::keyspace::Keyspace;
 use crate::resp::outbuf::OutBuf;
 use crate::resp::reply::{Proto, Reply};
@@ -97,6 +100,8 @@ pub struct Engine {
     pub cycle: cycle::Cycle,
     /// Readings of memory.
     pub gauges: gauges::Gauges,
+    /// The limit of memory, and how it is kept.
+    pub memory: memory::MemoryLimit,
     /// Random numbers for commands.
     pub rng: Rng,
     /// Thresholds for handlers, from the configuration.
@@ -127,6 +132,7 @@ pub struct Engine {
     pub table: &'static Table,
     pub(crate) clients: Clients,
     pub(crate) pubsub: PubSub,
+    pub(crate) scripts: script::Scripts,
     now_ms: i64,
     now_us: u64,
     next_id: u64,
@@ -171,6 +177,7 @@ impl Engine {
             calls: calls::Calls::new(table.count()),
             cycle: cycle::Cycle::default(),
             gauges: gauges::Gauges::default(),
+            memory: memory::MemoryLimit::new(env.memory.container_limit()),
             rounds_paused: false,
             buffers_kept: false,
             peak_reset_ms: cron::PEAK_RESET_MS,
@@ -187,6 +194,7 @@ impl Engine {
             table,
             clients: Clients::default(),
             pubsub: PubSub::default(),
+            scripts: script::Scripts::default(),
             now_ms,
             now_us,
             next_id: 0,
@@ -250,6 +258,8 @@ impl Engine {
         self.keyspace.saving.checksum = config.rdbchecksum;
         self.keyspace.saving.version = config.rdb_write_version as u16;
         self.keyspace.effects.interest.notify = notify_interest(config.notify_keyspace_events);
+        self.configure_memory();
+        self.configure_client_room();
     }
 
     /// Begins a new history of the data.
@@ -345,7 +355,10 @@ impl Engine {
 
     /// Whether there is work that does not wait for time or the network.
     pub fn has_ready(&self) -> bool {
-        !self.ready.is_empty() || !self.works.is_empty() || self.keyspace.has_garbage()
+        !self.ready.is_empty()
+            || !self.works.is_empty()
+            || self.keyspace.has_garbage()
+            || self.scripts.suspended()
     }
 
     /// A client's output.
@@ -406,8 +419,9 @@ impl Engine {
         self.unwatch(id);
         self.stop_monitoring(id);
         self.stop_tracking(id);
-        if self.clients.remove(&id).is_some_and(|client| client.refused) {
-            self.refused -= 1;
+        if let Some(client) = self.clients.remove(&id) {
+            self.refused -= usize::from(client.refused);
+            self.forget_client(client.counted_bytes);
         }
         self.abandon_works(id);
     }
@@ -421,14 +435,6 @@ impl Engine {
         self.freeing_objects = self.freeing_objects.saturating_sub(1);
         self.freeing = self.freeing.saturating_sub(bytes);
         self.stats.lazyfreed += 1;
-    }
-
-    fn free_garbage(&mut self) {
-        for garbage in self.keyspace.take_garbage() {
-            self.freeing += garbage.bytes();
-            self.freeing_objects += 1;
-            self.env.jobs.submit(Job::Free(garbage));
-        }
     }
 
     /// What the engine wants of the network.

@@ -3,7 +3,7 @@
 use super::Engine;
 use super::args::Args;
 use super::client::ClientId;
-use super::session::Session;
+use super::session::{Origin, Session};
 use super::spec::{Spec, flag};
 use crate::base::units::quote;
 
@@ -41,6 +41,22 @@ impl Engine {
         }
     }
 
+    /// Shows a call of a script before its commands are shown.
+    pub(super) fn show_script_to_monitors(
+        &mut self,
+        spec: &Spec,
+        session: &Session,
+        args: &Args<'_>,
+    ) {
+        self.show(spec, session, args);
+    }
+
+    /// Whether anybody gets the lines.
+    #[inline]
+    pub(super) fn has_monitors(&self) -> bool {
+        !self.monitors.is_empty()
+    }
+
     #[cold]
     fn show(&mut self, spec: &Spec, session: &Session, args: &Args<'_>) {
         let us = self.env.clock.wall_us();
@@ -60,6 +76,9 @@ impl Engine {
 
     /// Who runs a command, as MONITOR shows it.
     fn caller_of(&self, session: &Session) -> String {
+        if matches!(session.origin, Origin::Script(_)) {
+            return "lua".to_owned();
+        }
         let peer = session.origin.client().and_then(|id| self.client(id)).map(|c| &c.peer);
         match peer {
             Some(peer) if peer.unix => format!("unix:{}", peer.addr.trim_end_matches(":0")),

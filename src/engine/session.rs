@@ -2,6 +2,7 @@
 //! replay and scripts have a session and no client.
 
 use super::client::ClientId;
+use super::cx::Caller;
 use super::spec::Spec;
 use crate::resp::request::Argv;
 
@@ -10,16 +11,36 @@ use crate::resp::request::Argv;
 pub enum Origin {
     /// A connected client.
     Client(ClientId),
+    /// A script, called by this client.
+    Script(Option<ClientId>),
     /// The append-only file, while it is loaded.
     AofLoad,
 }
 
 impl Origin {
+    /// What kind of caller it is.
+    pub fn caller(self) -> Caller {
+        match self {
+            Origin::Client(_) => Caller::Client,
+            Origin::Script(_) => Caller::Script,
+            Origin::AofLoad => Caller::Log,
+        }
+    }
+
+    /// The client whose doing it is, by itself or by a script of its.
+    pub fn behind(self) -> Option<ClientId> {
+        match self {
+            Origin::Client(id) => Some(id),
+            Origin::Script(id) => id,
+            Origin::AofLoad => None,
+        }
+    }
+
     /// The client, when there is one.
     pub fn client(self) -> Option<ClientId> {
         match self {
             Origin::Client(id) => Some(id),
-            Origin::AofLoad => None,
+            Origin::Script(_) | Origin::AofLoad => None,
         }
     }
 }
@@ -61,6 +82,17 @@ impl Session {
     /// A session on database 0.
     pub fn new(origin: Origin, authenticated: bool) -> Session {
         Session { db: 0, authenticated, origin, txn: None, at_once: false }
+    }
+
+    /// The session of a script that this one calls: its SELECT lasts no longer than the script.
+    pub fn of_script(caller: &Session) -> Session {
+        Session {
+            db: caller.db,
+            authenticated: true,
+            origin: Origin::Script(caller.origin.client()),
+            txn: None,
+            at_once: true,
+        }
     }
 
     /// A command was refused before it ran: the transaction it was meant for cannot succeed.

@@ -28,6 +28,10 @@ pub struct Stats {
     pub expiry_cut_short: u64,
     /// Microseconds spent on deleting due keys.
     pub expiry_us: u64,
+    /// Microseconds for which more memory was used than may be.
+    pub eviction_exceeded_us: u64,
+    /// Clients closed because all together took too much memory.
+    pub evicted_clients: u64,
     /// Failed attempts to authenticate.
     pub auth_denied: u64,
     /// Error replies.

@@ -6,7 +6,7 @@ const SLOTS: usize = 1024;
 
 /// The command table.
 pub struct Table {
-    slots: Vec<Option<&'static Spec>>,
+    slots: Vec<Option<(&'static str, &'static Spec)>>,
     specs: Vec<&'static Spec>,
     count: usize,
 }
@@ -43,23 +43,45 @@ impl Table {
         for spec in specs {
             check(spec);
             assert!(table.find(spec.name.as_bytes()).is_none(), "{} is declared twice", spec.name);
-            let mut at = slot(spec.name.as_bytes());
-            while table.slots[at].is_some() {
-                at = (at + 1) % SLOTS;
-            }
-            table.slots[at] = Some(spec);
+            table.put(spec.name, spec);
             table.specs.push(spec);
         }
         assert!(table.specs.len() < SLOTS / 2);
         table
     }
 
+    fn put(&mut self, name: &'static str, spec: &'static Spec) {
+        let mut at = slot(name.as_bytes());
+        while self.slots[at].is_some() {
+            at = (at + 1) % SLOTS;
+        }
+        self.slots[at] = Some((name, spec));
+    }
+
+    /// Gives a command another name, or takes its name away when the new one is empty. What it is
+    /// called in statistics and logs stays.
+    pub fn rename(&mut self, from: &[u8], to: &str) {
+        let Some(spec) = self.find(from) else { return };
+        let named: Vec<_> = self.slots.iter().flatten().copied().collect();
+        self.slots.fill(None);
+        for (name, spec) in named {
+            if !name.as_bytes().eq_ignore_ascii_case(from) {
+                self.put(name, spec);
+            }
+        }
+        if to.is_empty() {
+            self.specs.retain(|known| !std::ptr::eq(*known, spec));
+        } else {
+            self.put(String::leak(to.to_ascii_lowercase()), spec);
+        }
+    }
+
     /// The command of this name, any case.
     #[inline]
     pub fn find(&self, name: &[u8]) -> Option<&'static Spec> {
         let mut at = slot(name);
-        while let Some(spec) = self.slots[at] {
-            if spec.name.as_bytes().eq_ignore_ascii_case(name) {
+        while let Some((name_here, spec)) = self.slots[at] {
+            if name_here.as_bytes().eq_ignore_ascii_case(name) {
                 return Some(spec);
             }
             at = (at + 1) % SLOTS;

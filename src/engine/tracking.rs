@@ -11,7 +11,7 @@ use super::client::{Client, ClientId};
 use super::key_search::{Words, keys_of};
 use super::pubsub::Kind;
 use super::session::Session;
-use super::spec::{Spec, flag};
+use super::spec::{Spec, cat, flag};
 use crate::resp::reply::{Proto, Reply};
 use bytes::Bytes;
 use smallvec::SmallVec;
@@ -145,7 +145,11 @@ impl Engine {
 
     #[cold]
     fn remember(&mut self, spec: &Spec, session: &Session, args: &Args<'_>) {
-        let Some(id) = session.origin.client() else { return };
+        // Of a script it is what it reads that counts, not what it was told to read.
+        if spec.acl & cat::SCRIPTING != 0 {
+            return;
+        }
+        let Some(id) = session.origin.behind() else { return };
         let tracking = self.clients.get(&id).and_then(|c| c.tracking.as_deref());
         if !tracking.is_some_and(Tracking::remembers) {
             return;

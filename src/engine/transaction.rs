@@ -7,6 +7,7 @@ use super::session::{Queued, Session, Txn};
 use super::spec::Spec;
 use crate::base::error::Error;
 use crate::resp::reply::Reply;
+use std::collections::VecDeque;
 
 /// Commands that act on the transaction rather than becoming part of it.
 const NEVER_KEPT: &[&str] = &["exec", "discard", "multi", "watch", "quit", "reset"];
@@ -35,6 +36,26 @@ impl Engine {
         out.simple(b"QUEUED");
     }
 
+    /// A command was refused before it ran: the transaction it was meant for cannot succeed, and
+    /// one that was to be run is over.
+    #[cold]
+    pub(super) fn give_up_txn(
+        &mut self,
+        spec: &Spec,
+        session: &mut Session,
+        error: Error,
+    ) -> Error {
+        session.abort_txn();
+        if spec.name != "exec" || session.txn.take().is_none() {
+            return error;
+        }
+        if let Some(id) = session.origin.client() {
+            self.unwatch(id);
+        }
+        let text = error.text();
+        Error::Other(format!("EXECABORT Transaction discarded because of: {text}").into())
+    }
+
     /// Runs the kept commands.
     pub fn exec(&mut self, session: &mut Session, out: &mut Reply) -> CmdResult {
         let Some(txn) = session.txn.take() else {
@@ -58,11 +79,25 @@ impl Engine {
         let Txn { queue, .. } = *txn;
         out.array(queue.len());
         session.at_once = true;
-        for queued in queue {
+        self.exec_rest(queue.into(), session, out);
+        Ok(Outcome::Unchanged)
+    }
+
+    /// Runs what is left of a transaction. A script in it may be suspended: then the rest follows
+    /// when it has ended.
+    pub(super) fn exec_rest(
+        &mut self,
+        mut queue: VecDeque<Queued>,
+        session: &mut Session,
+        out: &mut Reply,
+    ) {
+        while let Some(queued) = queue.pop_front() {
             self.run_kept(queued, session, out);
+            if self.scripts.suspended() {
+                return self.after_script(queue);
+            }
         }
         session.at_once = false;
-        Ok(Outcome::Unchanged)
     }
 
     fn run_kept(&mut self, mut queued: Queued, session: &mut Session, out: &mut Reply) {

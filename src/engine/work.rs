@@ -6,7 +6,7 @@ use super::Engine;
 use super::args::Args;
 use super::budget::{Budget, SLICE_US};
 use super::client::{ClientId, Live};
-use super::cx::{DataCx, Outcome, Propagate};
+use super::cx::{Caller, DataCx, Outcome, Propagate};
 use super::key_search::{Words, keys_of};
 use super::keyspec::kflag;
 use super::session::Session;
@@ -52,6 +52,7 @@ pub struct Suspended {
     owner: ClientId,
     db: usize,
     now: i64,
+    caller: Caller,
     argv: Option<Argv>,
     work: Box<dyn Work>,
     /// What is being run, and how long it took so far, once the first slice is over.
@@ -70,8 +71,15 @@ impl Engine {
     ) -> Result<(), Error> {
         let owner = session.may_wait();
         let id = owner.unwrap_or(ClientId(0));
-        let mut held =
-            Suspended { owner: id, db: session.db, now: self.now_ms, argv, work, cost: None };
+        let mut held = Suspended {
+            owner: id,
+            db: session.db,
+            now: self.now_ms,
+            caller: session.origin.caller(),
+            argv,
+            work,
+            cost: None,
+        };
         let slice = owner.map(|_| SLICE_US);
         if self.slice(&mut held, out, slice)? {
             return Ok(());
@@ -87,7 +95,9 @@ impl Engine {
 
     /// The work that was suspended last is a call of `spec`, whose first slice took so long.
     pub(super) fn note_cost(&mut self, spec: &'static Spec, nanos: u64, call: Argv) {
-        if let Some(held) = self.works.back_mut() {
+        if self.scripts.suspended() {
+            self.note_script_cost(spec, nanos);
+        } else if let Some(held) = self.works.back_mut() {
             held.cost = Some(Cost { spec, nanos, call });
         }
     }
@@ -110,6 +120,7 @@ impl Engine {
             rng: &mut self.rng,
             limits: &self.limits,
             now: held.now,
+            caller: held.caller,
         };
         let progress = held.work.step(&mut cx, &mut budget);
         if matches!(progress, Ok(Progress::Pending)) {
@@ -193,7 +204,7 @@ impl Engine {
     }
 
     /// The answer of a client's long work is complete: what was held back follows it.
-    fn answered(&mut self, id: ClientId) {
+    pub(super) fn answered(&mut self, id: ClientId) {
         let Some(client) = self.clients.get_mut(&id) else { return };
         client.replying = false;
         if let (Some(mut late), Some(live)) = (client.held_back.take(), &mut client.live) {

@@ -16,6 +16,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use crate::env::{
     AllocatorPages, Clock, Disk, Done, Entropy, Env, Job, Jobs, Memory, NewFile, Ports, Process,
 };
+use crate::sys::cgroup;
 use crate::{alloc, sys};
 
 /// Called on the worker thread after a job has ended.
@@ -150,6 +151,18 @@ impl Jobs for Worker {
     fn finished(&mut self) -> Option<Done> {
         self.finished.pop()
     }
+
+    fn wait(&mut self, us: u64) -> Option<Done> {
+        let done = self.finished.pop();
+        if done.is_none() {
+            sys::sleep_us(us);
+        }
+        done
+    }
+
+    fn may_wait(&self) -> bool {
+        true
+    }
 }
 
 /// The counting allocator and the kernel's view of the process.
@@ -160,8 +173,26 @@ impl Memory for ProcessMemory {
         alloc::used()
     }
 
+    fn container_limit(&self) -> Option<usize> {
+        cgroup::memory_limit()
+    }
+
+    fn machine(&self) -> usize {
+        sys::physical_memory()
+    }
+
     fn rss(&self) -> usize {
         sys::resident_bytes()
+    }
+
+    fn purge(&mut self) {
+        if let Err(error) = alloc::purge() {
+            tracing::warn!("The allocator does not give memory back: {error}");
+        }
+    }
+
+    fn report(&self) -> String {
+        alloc::statistics()
     }
 
     fn pages(&self) -> AllocatorPages {

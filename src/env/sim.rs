@@ -40,6 +40,7 @@ struct World {
     mono_us: AtomicU64,
     used: AtomicUsize,
     rss: AtomicUsize,
+    container: AtomicUsize,
     state: Mutex<State>,
 }
 
@@ -54,6 +55,8 @@ struct State {
     taken_ports: Vec<u16>,
 }
 
+/// Physical memory of the simulated machine, bytes.
+const MACHINE_BYTES: usize = 8 << 30;
 /// Open files a simulated process may have until a test says otherwise.
 const OPEN_FILES_MAX: u64 = 100_000;
 
@@ -75,6 +78,7 @@ impl Sim {
             mono_us: AtomicU64::new(0),
             used: AtomicUsize::new(1 << 20),
             rss: AtomicUsize::new(2 << 20),
+            container: AtomicUsize::new(0),
             state: Mutex::new(state),
         };
         Sim { world: Arc::new(world) }
@@ -113,6 +117,11 @@ impl Sim {
     pub fn set_memory(&self, used: usize, rss: usize) {
         self.world.used.store(used, Ordering::Relaxed);
         self.world.rss.store(rss, Ordering::Relaxed);
+    }
+
+    /// Puts the process into a container with this memory limit, for engines made from now on.
+    pub fn set_container(&self, limit: usize) {
+        self.world.container.store(limit, Ordering::Relaxed);
     }
 
     /// Changes when jobs run; those already held stay held.
@@ -203,6 +212,18 @@ impl Jobs for Sim {
 impl Memory for Sim {
     fn used(&self) -> usize {
         self.world.used.load(Ordering::Relaxed)
+    }
+
+    fn used_with(&self, data: &dyn Fn() -> usize) -> usize {
+        self.used() + data()
+    }
+
+    fn container_limit(&self) -> Option<usize> {
+        Some(self.world.container.load(Ordering::Relaxed)).filter(|limit| *limit > 0)
+    }
+
+    fn machine(&self) -> usize {
+        MACHINE_BYTES
     }
 
     fn rss(&self) -> usize {

@@ -34,6 +34,11 @@ impl Db {
         Db { table, dict: Dict::new(seed), deadlines: Deadlines::new(), bytes: 0, deadline_sum: 0 }
     }
 
+    /// Bytes of the table and the index, which are not the data itself.
+    pub fn overhead(&self) -> usize {
+        self.dict.bytes() + self.deadlines.bytes()
+    }
+
     /// Looks without any effect.
     #[inline]
     pub fn peek(&self, hash: u64, key: &[u8]) -> Option<Ref<'_, Entry>> {

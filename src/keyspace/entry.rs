@@ -16,6 +16,7 @@
 //! Epoch and access stamp change under a shared reference: the object is never `Sync`.
 #![allow(unsafe_code)]
 
+use crate::alloc::size_class;
 use crate::ds::dict::{Ref, Thin};
 use crate::value::{PackedKind, Value};
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
@@ -405,9 +406,10 @@ impl Entry {
         }
     }
 
-    /// Bytes this key takes: the allocation and what its value holds.
+    /// Bytes this key takes: the allocation, as the allocator rounds it, and what its value holds.
+    #[inline]
     pub fn bytes(&self) -> usize {
-        self.size() + self.boxed_bytes()
+        size_class(self.size()) + self.boxed_bytes()
     }
 
     /// Bytes of the boxed value, when it has one.

@@ -40,6 +40,13 @@ impl Leases {
         self.held.is_empty()
     }
 
+    /// Whether long work holds on to this key's value.
+    #[inline]
+    pub(super) fn holds(&self, table: u64, key: &[u8]) -> bool {
+        let held = |h: &Held| h.entry.is_none() && h.table == table && *h.key == *key;
+        !self.held.is_empty() && self.held.iter().any(held)
+    }
+
     fn attached(&mut self, table: u64, key: &[u8]) -> Option<&mut Held> {
         self.held.iter_mut().find(|h| h.entry.is_none() && h.table == table && *h.key == *key)
     }

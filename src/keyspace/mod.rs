@@ -6,6 +6,7 @@ pub mod db;
 pub mod digest;
 pub mod effects;
 pub mod entry;
+pub mod evict;
 pub mod expire;
 pub mod image;
 #[cfg(test)]
@@ -46,6 +47,8 @@ pub struct Counters {
     pub misses: u64,
     /// Keys deleted because their time had come.
     pub expired: u64,
+    /// Keys deleted because memory was short.
+    pub evicted: u64,
 }
 
 /// All databases.
@@ -70,12 +73,15 @@ pub struct Keyspace {
     pub waiting: Register,
     /// Keys under WATCH.
     pub watched: Register,
+    /// Which key goes when memory is short.
+    pub eviction: evict::Eviction,
     /// Everything was emptied on purpose: no snapshot is to bring it back.
     pub flushed: bool,
-    /// A key was given a deadline that had passed already.
+    /// A key was given a deadline that had passed long before.
     pub late_deadline: bool,
     scratch: Vec<u8>,
     garbage: Vec<Box<dyn Garbage>>,
+    garbage_bytes: usize,
     hints: keys::Hints,
     next_table: u64,
     restamp: Option<(usize, u64, u8)>,
@@ -100,10 +106,12 @@ impl Keyspace {
             leases: lease::Leases::default(),
             waiting: Register::default(),
             watched: Register::default(),
+            eviction: evict::Eviction::default(),
             flushed: false,
             late_deadline: false,
             scratch: Vec::new(),
             garbage: Vec::new(),
+            garbage_bytes: 0,
             hints: keys::Hints::default(),
             next_table: databases as u64,
             restamp: None,
@@ -132,7 +140,7 @@ impl Keyspace {
         self.hand_over_table(db);
         let (table, contents) = self.dbs[db].take_all(self.next_table);
         if let Some(contents) = self.walks.adopt(table, contents) {
-            self.garbage.push(Box::new(contents));
+            self.waste(Box::new(contents));
         }
         self.effects.dirty += keys as u64;
         self.all_ready(db);
@@ -161,7 +169,24 @@ impl Keyspace {
 
     /// What waits to be freed off the loop.
     pub fn take_garbage(&mut self) -> Vec<Box<dyn Garbage>> {
+        self.garbage_bytes = 0;
         std::mem::take(&mut self.garbage)
+    }
+
+    /// Bytes of it.
+    #[inline]
+    pub fn garbage_bytes(&self) -> usize {
+        self.garbage_bytes
+    }
+
+    fn waste(&mut self, garbage: Box<dyn Garbage>) {
+        self.garbage_bytes += garbage.bytes();
+        self.garbage.push(garbage);
+    }
+
+    /// Bytes of all databases with their tables and indexes.
+    pub fn bytes(&self) -> usize {
+        self.dbs.iter().map(|db| db.bytes + db.overhead()).sum()
     }
 
     /// Whether anything waits to be freed.
@@ -211,7 +236,7 @@ impl Keyspace {
     /// Frees an entry, off the loop when it is large.
     fn free(&mut self, entry: entry::Entry) {
         if entry.bytes() >= FREE_ELSEWHERE {
-            self.garbage.push(Box::new(entry));
+            self.waste(Box::new(entry));
         }
     }
 
@@ -234,7 +259,7 @@ impl Keyspace {
     /// Ends a walk, finished or not.
     pub fn end_walk(&mut self, id: u64) {
         for contents in self.walks.end(id) {
-            self.garbage.push(Box::new(contents));
+            self.waste(Box::new(contents));
         }
     }
 

@@ -234,12 +234,14 @@ impl Server {
             for event in &events {
                 self.sort(event, engine, finished);
             }
-            self.accept_waiting(events.is_empty(), engine);
+            let idle = events.is_empty();
             self.release_held(engine);
             self.read_all(engine);
             engine.run_ready();
             deadline = engine.tick();
             self.write_all(engine);
+            // After those who go have gone: the place of one is free for who comes next.
+            self.accept_waiting(idle, engine);
             if let Some(NetRequest::Shutdown { exit_code }) = engine.requests().first() {
                 return *exit_code;
             }

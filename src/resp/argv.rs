@@ -126,6 +126,13 @@ impl Argv {
         Self::default()
     }
 
+    /// Drops the arguments and keeps the room for others.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.spans.clear();
+        self.big.clear();
+    }
+
     /// A copy of `arguments`.
     pub fn from_slices(arguments: &[&[u8]]) -> Self {
         let mut argv = Self::default();

@@ -35,6 +35,9 @@ pub struct Limits {
     pub stream_node_max_bytes: usize,
     /// Entries at which a stream begins a new node; 0 for no such limit.
     pub stream_node_max_entries: u64,
+    /// Whether Redis would hold small integers once for all keys: not where each key needs an
+    /// access stamp of its own to be evicted by.
+    pub shared_integers: bool,
 }
 
 impl Limits {
@@ -55,6 +58,7 @@ impl Limits {
         seed: Seed { k0: 0, k1: 0 },
         stream_node_max_bytes: 4096,
         stream_node_max_entries: 100,
+        shared_integers: true,
     };
 }
 

@@ -4,7 +4,7 @@
 //! quicklist goes back when what is left of it is one node of at most half the limit. Callers say
 //! what they are going to add (`expect`) and, after they took elements out, `shrink`.
 
-use crate::ds::listpack::{Item, Listpack, Packed};
+use crate::ds::listpack::{Item, Listpack, Packed, TwoEnded};
 use crate::ds::quicklist::{self, End, Fill, Quicklist};
 use crate::value::limits::Limits;
 use crate::value::{Collection, PackedKind, Value};
@@ -20,7 +20,7 @@ pub enum List {
     #[default]
     Nothing,
     /// A few elements.
-    Packed(Listpack),
+    Packed(TwoEnded),
     /// Many, or large ones.
     Quick(Box<Quicklist>),
 }
@@ -72,8 +72,10 @@ impl List {
         let fill = limits.list_fill();
         if fill.exceeded(now.saturating_add(bytes), len + count) {
             let mut list = Quicklist::new(fill, limits.list_compress_depth);
-            if let List::Packed(pack) = std::mem::take(self) {
-                list.append_packed(pack);
+            if let List::Packed(mut pack) = std::mem::take(self) {
+                // The buffer may be a borrowed one.
+                pack.fit();
+                list.append_packed(pack.into_listpack());
             }
             *self = List::Quick(Box::new(list));
         }
@@ -95,14 +97,15 @@ impl List {
         let List::Quick(list) = self else { return };
         if list.only_packed().is_some_and(fits) {
             if let List::Quick(list) = std::mem::take(self) {
-                *self = List::Packed(list.into_only_packed());
+                *self = List::Packed(list.into_only_packed().into());
             }
         }
     }
 
-    fn packed(&mut self) -> Result<&mut Listpack, &mut Quicklist> {
+    #[inline]
+    fn packed(&mut self) -> Result<&mut TwoEnded, &mut Quicklist> {
         if let List::Nothing = self {
-            *self = List::Packed(Listpack::new());
+            *self = List::Packed(TwoEnded::default());
         }
         match self {
             List::Packed(pack) => Ok(pack),
@@ -115,8 +118,8 @@ impl List {
     #[inline]
     pub fn push(&mut self, end: End, text: &[u8]) {
         match (self.packed(), end) {
-            (Ok(pack), End::Head) => pack.prepend(text),
-            (Ok(pack), End::Tail) => pack.push(text),
+            (Ok(pack), End::Head) => pack.push_front(text),
+            (Ok(pack), End::Tail) => pack.push_back(text),
             (Err(list), end) => list.push(end, text),
         }
     }
@@ -130,7 +133,10 @@ impl List {
                 let packed = pack.as_packed();
                 let pos = if end == End::Head { packed.first() } else { packed.last() }?;
                 let result = f(packed.get(pos));
-                pack.remove(pos);
+                match end {
+                    End::Head => pack.pop_front(),
+                    End::Tail => pack.pop_back(),
+                }
                 Some(result)
             }
             List::Quick(list) => list.pop(end, f),
@@ -141,8 +147,8 @@ impl List {
     pub fn insert(&mut self, index: usize, text: &[u8]) {
         match self.packed() {
             Ok(pack) => match pack.as_packed().seek(index as i64) {
-                Some(pos) => pack.insert_before(pos, text),
-                None => pack.push(text),
+                Some(pos) => pack.settled().insert_before(pos, text),
+                None => pack.push_back(text),
             },
             Err(list) => list.insert(index, text),
         }
@@ -156,7 +162,7 @@ impl List {
         match self.packed() {
             Ok(pack) => {
                 let pos = pack.as_packed().seek(index as i64).expect("it is below the length");
-                pack.replace(pos, text);
+                pack.settled().replace(pos, text);
             }
             Err(list) => list.set(index, text),
         }
@@ -169,7 +175,7 @@ impl List {
             List::Nothing => {}
             List::Packed(pack) => {
                 if let Some(pos) = pack.as_packed().seek(start as i64) {
-                    pack.remove_range(pos, n);
+                    pack.settled().remove_range(pos, n);
                 }
             }
             List::Quick(list) => list.remove_range(start, n),
@@ -186,7 +192,9 @@ impl List {
     pub fn remove_matching(&mut self, text: &[u8], from: End, limit: usize) -> usize {
         match self {
             List::Nothing => 0,
-            List::Packed(pack) => quicklist::remove_matching(pack, text, from == End::Head, limit),
+            List::Packed(pack) => {
+                quicklist::remove_matching(pack.settled(), text, from == End::Head, limit)
+            }
             List::Quick(list) => list.remove_matching(text, from, limit),
         }
     }
@@ -234,13 +242,17 @@ impl Collection for List {
         }
     }
 
-    fn into_value(self) -> Value {
+    fn into_value(mut self) -> Value {
+        if let List::Packed(pack) = &mut self {
+            // The buffer may be a borrowed one.
+            pack.fit();
+        }
         Value::List(self)
     }
 
     fn of_packed(kind: PackedKind, bytes: Vec<u8>) -> Result<Self, Vec<u8>> {
         match kind {
-            PackedKind::ListListpack => Ok(List::Packed(Listpack::from_trusted(bytes))),
+            PackedKind::ListListpack => Ok(List::Packed(Listpack::from_trusted(bytes).into())),
             _ => Err(bytes),
         }
     }
@@ -255,7 +267,7 @@ impl Collection for List {
 
     fn into_packed_bytes(self) -> Vec<u8> {
         match self {
-            List::Packed(pack) => pack.into_bytes(),
+            List::Packed(pack) => pack.into_listpack().into_bytes(),
             List::Nothing | List::Quick(_) => Vec::new(),
         }
     }

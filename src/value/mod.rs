@@ -8,6 +8,7 @@ pub mod stream;
 pub mod string;
 pub mod zset;
 
+use crate::alloc::size_class;
 use crate::ds::listpack::Item;
 use crate::resp::reply::Reply;
 use hash::Hash;
@@ -149,15 +150,15 @@ impl Value {
 
     /// Bytes held, the box included.
     pub fn bytes(&self) -> usize {
-        std::mem::size_of::<Value>()
-            + match self {
-                Value::Str(s) => s.heap_bytes(),
-                Value::List(list) => list.heap_bytes(),
-                Value::Hash(hash) => hash.heap_bytes(),
-                Value::Set(set) => set.heap_bytes(),
-                Value::Stream(s) => s.bytes(),
-                Value::ZSet(set) => set.heap_bytes(),
-            }
+        const BOX: usize = size_class(size_of::<Value>());
+        BOX + match self {
+            Value::Str(s) => s.heap_bytes(),
+            Value::List(list) => list.heap_bytes(),
+            Value::Hash(hash) => hash.heap_bytes(),
+            Value::Set(set) => set.heap_bytes(),
+            Value::Stream(s) => s.bytes(),
+            Value::ZSet(set) => set.heap_bytes(),
+        }
     }
 
     /// Asserts every invariant.

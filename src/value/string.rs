@@ -4,10 +4,14 @@
 //! `raw` beyond, and for whatever was changed in place.
 
 use super::Value;
+use crate::alloc::size_class;
 use crate::base::error::Error;
 use crate::base::num::parse_i64;
 use crate::resp::reply::Reply;
 use bytes::Bytes;
+
+/// What counts the owners of shared bytes, on the heap.
+const SHARED_PART: usize = size_class(24);
 
 /// Longest string that is called `embstr`.
 pub const EMBSTR_MAX: usize = 44;
@@ -50,8 +54,8 @@ impl BigStr {
     /// Bytes on the heap.
     pub fn heap_bytes(&self) -> usize {
         match self {
-            BigStr::Owned(v) => v.capacity(),
-            BigStr::Shared(b) => b.len(),
+            BigStr::Owned(v) => size_class(v.capacity()),
+            BigStr::Shared(b) => size_class(b.len()) + SHARED_PART,
         }
     }
 

@@ -135,3 +135,15 @@ fn listeners_follow_the_port() {
     let mut last = TcpLink::connect(server.addr()).expect("it accepts again");
     assert_eq!(ask(&mut last, &["PING"]), b"+PONG\r\n");
 }
+
+case!(
+    commands_can_be_renamed_and_taken_away,
+    ["--rename-command", "FLUSHALL", "", "--rename-command", "KEYS", "listkeys"],
+    |c| {
+        c.expect(&["SET", "a", "1"], "+OK\r\n");
+        let unknown = "-ERR unknown command 'FLUSHALL', with args beginning with: \r\n";
+        c.expect(&["FLUSHALL"], unknown);
+        c.expect(&["ListKeys", "*"], "*1\r\n$1\r\na\r\n");
+        c.expect(&["KEYS", "*"], "-ERR unknown command 'KEYS', with args beginning with: '*' \r\n");
+    }
+);

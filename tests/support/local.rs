@@ -36,6 +36,7 @@ pub fn config(options: &[&str]) -> Config {
         stdin: &mut || Err(ErrorKind::NotFound.into()),
         defaults: Vec::new(),
         directory: PathBuf::from("/"),
+        is_command: |name| table().find(name).is_some(),
     };
     match from_args(&words, &mut sources) {
         Ok(Startup::Run(config, _)) => *config,
@@ -61,7 +62,9 @@ struct Outlet {
 impl Inner {
     pub fn new(options: &[&str], seed: u64) -> Inner {
         let sim = Sim::new(seed);
-        let engine = Engine::new(config(options), sim.env(), table());
+        let config = config(options);
+        let table = redstart::commands::renamed_table(&config.renamed_commands);
+        let engine = Engine::new(config, sim.env(), table);
         Inner { engine, sim, exit_code: None, outlets: BTreeMap::new() }
     }
 

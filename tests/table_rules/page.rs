@@ -47,9 +47,7 @@ const MISSING: &[(&str, &str)] = &[
     ("acl", "there are no users beside the default one yet"),
     ("bgrewriteaof", "there is no append-only file yet"),
     ("latency", "latencies are not recorded yet"),
-    ("memory", "memory is not reported key by key yet"),
     ("migrate", "the server does not connect to others yet"),
-    ("scripting", "there are no scripts and functions yet"),
 ];
 
 /// Whether files of the source may be brought up to date.

@@ -120,8 +120,8 @@ fn line(text: &mut String, engine: &Engine, client: &Client, running: &Running<'
     let chunks = out.chunks();
     let seconds = |since_us: u64| engine.now_us().saturating_sub(since_us) / 1_000_000;
     let text_of = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let memory =
-        client.bytes() + argv + kept_bytes + if asks { input + out.capacity_bytes() } else { 0 };
+    let checked_out = if asks { input + out.capacity_bytes() + kept_bytes } else { 0 };
+    let memory = client.bytes() + argv + checked_out;
     // Writing to a string cannot fail.
     let _ = write!(
         text,

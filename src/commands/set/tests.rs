@@ -50,6 +50,7 @@ impl World {
             rng: &mut self.rng,
             limits: &self.limits,
             now: NOW,
+            caller: crate::engine::cx::Caller::Client,
         };
         let last = match handler(&mut cx, &mut args) {
             Ok(Outcome::Changed(Propagate::Verbatim)) => args.to_argv(),

@@ -330,6 +330,7 @@ mod tests {
                 rng: &mut self.rng,
                 limits: &self.limits,
                 now: 0,
+                caller: crate::engine::cx::Caller::Client,
             })
         }
 

@@ -11,7 +11,7 @@ use crate::base::error::Error;
 use crate::ds::listpack::Item;
 use crate::ds::quicklist::End;
 use crate::engine::args::Args;
-use crate::engine::cx::{CmdResult, DataCx, Outcome, Propagate};
+use crate::engine::cx::{Caller, CmdResult, DataCx, Outcome, Propagate};
 use crate::engine::key_search;
 use crate::engine::keyspec::{Begin, Find, KeySpec, kflag};
 use crate::engine::spec::{Spec, cat, flag};
@@ -72,6 +72,13 @@ fn run(cx: &mut DataCx<'_>, args: &Args<'_>, may_store: bool) -> CmdResult {
     let mut sorted = Sorted::default();
     let key = args.get(1);
     let kind = Kind::of(&mut cx.keys, key);
+    // A set has no order of its own: what is stored, or told to a script, must not depend on it.
+    let told = call.store.is_some() || cx.caller == Caller::Script;
+    if call.as_is && told && matches!(kind, Kind::Set) {
+        call.as_is = false;
+        call.alpha = true;
+        call.by = None;
+    }
     let most = if long::suits(&mut cx.keys, key, &call) { LONG } else { usize::MAX };
     if let Some(len) = sorted.load(&mut cx.keys, (key, kind), &mut call, most)? {
         return Ok(long::start(&mut cx.keys, (key, kind), call, len));
@@ -328,12 +335,6 @@ impl Sorted {
                     return Ok(Some(set.len()));
                 }
                 set.iter().for_each(|item| self.add(item));
-                // A set has no order of its own: what is stored must not depend on it.
-                if call.as_is && call.store.is_some() {
-                    call.as_is = false;
-                    call.alpha = true;
-                    call.by = None;
-                }
             }
             Kind::ZSet if call.as_is => {
                 let set = keys.read::<ZSet>(key)?.expect(THERE);

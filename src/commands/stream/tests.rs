@@ -45,6 +45,7 @@ impl World {
             rng: &mut self.rng,
             limits: &self.limits,
             now: NOW,
+            caller: crate::engine::cx::Caller::Client,
         };
         let own = match handler(&mut cx, &mut args) {
             Ok(Outcome::Changed(Propagate::Verbatim)) => Some(args.to_argv()),

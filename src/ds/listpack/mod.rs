@@ -17,10 +17,12 @@
 
 mod append;
 mod encode;
+mod ends;
 #[cfg(test)]
 mod tests;
 
 pub use append::Appender;
+pub use ends::TwoEnded;
 
 use crate::alloc::size_class;
 use crate::base::num::parse_i64;

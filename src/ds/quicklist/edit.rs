@@ -20,8 +20,8 @@ impl Quicklist {
             if !self.fill.exceeded(bytes, *count as usize + 1) {
                 let before = pack.heap_bytes();
                 match end {
-                    End::Head => pack.prepend(text),
-                    End::Tail => pack.push(text),
+                    End::Head => pack.push_front(text),
+                    End::Tail => pack.push_back(text),
                 }
                 self.heap = self.heap - before + pack.heap_bytes();
                 *count += 1;
@@ -46,7 +46,10 @@ impl Quicklist {
                 let result = f(packed.get(pos));
                 if node.count > 1 {
                     let before = pack.heap_bytes();
-                    pack.remove(pos);
+                    match end {
+                        End::Head => pack.pop_front(),
+                        End::Tail => pack.pop_back(),
+                    }
                     self.heap = self.heap - before + pack.heap_bytes();
                     node.count -= 1;
                     self.count -= 1;

@@ -178,7 +178,7 @@ impl Quicklist {
     /// Gives the only node away; the caller has seen that there is one.
     pub fn into_only_packed(mut self) -> Listpack {
         match self.nodes.pop_front().map(|node| node.body) {
-            Some(Body::Packed(pack)) => pack,
+            Some(Body::Packed(pack)) => pack.into_listpack(),
             _ => unreachable!("the caller has asked `only_packed`"),
         }
     }

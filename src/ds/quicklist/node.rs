@@ -3,7 +3,7 @@
 //! Invariant: a compressed body is what `squeeze` made of a listpack of `raw_len` bytes; a plain
 //! body is one element.
 
-use crate::ds::listpack::{Item, Listpack, Packed};
+use crate::ds::listpack::{Item, Listpack, Packed, TwoEnded};
 use crate::ds::lzf;
 use std::ops::ControlFlow;
 
@@ -16,7 +16,7 @@ const SOUND: &str = "a compressed node holds what was compressed";
 
 #[derive(Clone, Debug)]
 pub(super) enum Body {
-    Packed(Listpack),
+    Packed(TwoEnded),
     Plain(Box<[u8]>),
     Squeezed(Box<[u8]>),
 }
@@ -35,7 +35,7 @@ pub(super) struct Node {
 impl Node {
     pub(super) fn packed(pack: Listpack) -> Node {
         let count = u32::try_from(pack.as_packed().len()).expect("a listpack is below 4 GB");
-        Node { body: Body::Packed(pack), count, raw_len: 0, stubborn: false }
+        Node { body: Body::Packed(pack.into()), count, raw_len: 0, stubborn: false }
     }
 
     pub(super) fn plain(text: Box<[u8]>) -> Node {
@@ -100,11 +100,12 @@ impl Node {
     /// The listpack to be changed, decompressed; none when the node is plain.
     pub(super) fn open(&mut self) -> Option<&mut Listpack> {
         if let Body::Squeezed(lzf) = &self.body {
-            self.body = Body::Packed(Listpack::from_trusted(self.unsqueezed(lzf)));
+            let pack = Listpack::from_trusted(self.unsqueezed(lzf));
+            self.body = Body::Packed(pack.into());
         }
         self.stubborn = false;
         match &mut self.body {
-            Body::Packed(pack) => Some(pack),
+            Body::Packed(pack) => Some(pack.settled()),
             _ => None,
         }
     }

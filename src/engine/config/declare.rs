@@ -66,6 +66,8 @@ macro_rules! declare {
         #[derive(Clone, PartialEq)]
         pub struct Config {
             $($(#[doc = $doc])+ pub $field: $ty,)+
+            /// `rename-command`: names and what they become, empty for nothing, in order.
+            pub renamed_commands: Vec<(String, String)>,
         }
 
         /// The parameters in the order of their declaration.
@@ -83,7 +85,8 @@ macro_rules! declare {
 
         impl Default for Config {
             fn default() -> Self {
-                let mut config = Config { $($field: Default::default()),+ };
+                let mut config =
+                    Config { $($field: Default::default(),)+ renamed_commands: Vec::new() };
                 for param in PARAMS {
                     let words: Vec<&str> = if param.is(MULTI) {
                         param.default.split(' ').collect()

@@ -29,6 +29,8 @@ pub struct Sources<'a> {
     pub defaults: Vec<u8>,
     /// What relative paths start from.
     pub directory: PathBuf,
+    /// Whether there is a command of this name.
+    pub is_command: fn(&[u8]) -> bool,
 }
 
 /// Why the server does not start; `Display` is what goes to standard error.
@@ -101,7 +103,6 @@ const DROPPED: &[&str] =
 
 /// Directives that are not parameters and that this server cannot follow, with the reason.
 const REFUSED: &[(&str, &str)] = &[
-    ("rename-command", "renaming commands is not implemented yet"),
     ("user", "users and their rules are not implemented yet"),
     ("loadmodule", "modules are not supported"),
     ("sentinel", "sentinel mode is not supported"),
@@ -223,6 +224,9 @@ impl<'a, 's> Loader<'a, 's> {
         if let ("include", [path]) = (name, values) {
             return self.include(Path::new(path));
         }
+        if let ("rename-command", [from, to]) = (name, values) {
+            return self.rename(from, to);
+        }
         if name == "user" && is_default_user(values) {
             return Ok(());
         }
@@ -230,6 +234,31 @@ impl<'a, 's> Loader<'a, 's> {
             return Err(Fault::Here(format!("'{name}' is not supported: {reason}").into()));
         }
         Err("Bad directive or wrong number of arguments".into())
+    }
+
+    fn rename(&mut self, from: &str, to: &str) -> Result<(), Fault> {
+        if !self.is_command(from) {
+            return Err("No such command in rename-command".into());
+        }
+        if self.is_command(to) && !from.eq_ignore_ascii_case(to) {
+            return Err("Target command name already exists".into());
+        }
+        self.config.renamed_commands.push((from.to_owned(), to.to_owned()));
+        Ok(())
+    }
+
+    /// Whether a command has this name after the renames so far.
+    fn is_command(&self, name: &str) -> bool {
+        let renamed = &self.config.renamed_commands;
+        for (from, to) in renamed.iter().rev() {
+            if to.eq_ignore_ascii_case(name) {
+                return true;
+            }
+            if from.eq_ignore_ascii_case(name) {
+                return false;
+            }
+        }
+        (self.sources.is_command)(name.as_bytes())
     }
 
     fn include(&mut self, path: &Path) -> Result<(), Fault> {

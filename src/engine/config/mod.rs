@@ -38,7 +38,9 @@ pub use args::{Startup, USAGE, from_args};
 pub use declare::{Param, Standing};
 pub use file::{Sources, StartError};
 pub use params::{Config, PARAMS};
-pub use types::{Limit, LogLevel, MaxmemoryPolicy, event, event_flags, event_text, shutdown};
+pub use types::{
+    Limit, LogLevel, MaxMemory, MaxmemoryPolicy, event, event_flags, event_text, shutdown,
+};
 
 /// The release of Redis whose behaviour this server reproduces.
 pub const REDIS_VERSION: &str = "7.2.4";

@@ -31,8 +31,7 @@ const NO_AOF: Standing = NoEffect("there is no append-only file yet");
 const NO_REPL: Standing = NoEffect("there is no replication yet");
 const NO_CLUSTER: Standing = NoEffect("there is no cluster mode yet");
 const NO_TLS: Standing = NoEffect("there is no TLS yet");
-const NO_LIMIT: Standing = NoEffect("there is no memory limit yet");
-const NO_DEFRAG: Standing = NoEffect("active defragmentation is not needed");
+const NO_DEFRAG: Standing = NoEffect("values are not moved to pack memory more densely");
 const PINNING: Standing = NotYet("pinning threads to processors is not implemented yet");
 
 declare! {
@@ -180,23 +179,22 @@ declare! {
         BOOL, MUT, NoEffect("tables grow in small steps");
 
     // Memory.
-    /// Bytes the data may take; 0 is no limit.
-    "maxmemory", maxmemory: u64 = "0",
-        mem(0, ULONG), MUT, NotYet("memory limits are not implemented yet");
+    /// Bytes the data may take, or a percentage of the memory there is; 0 is no limit.
+    "maxmemory", maxmemory: MaxMemory = "0", mem(0, ULONG), MUT, Works;
     /// Which keys make room.
-    "maxmemory-policy", maxmemory_policy: MaxmemoryPolicy = "noeviction", ONE_OF, MUT, NO_LIMIT;
+    "maxmemory-policy", maxmemory_policy: MaxmemoryPolicy = "noeviction", ONE_OF, MUT, Works;
     /// Keys compared for each eviction.
-    "maxmemory-samples", maxmemory_samples: u32 = "5", int(1, INT), MUT, NO_LIMIT;
+    "maxmemory-samples", maxmemory_samples: u32 = "5", int(1, INT), MUT, Works;
     /// Time spent on eviction before the next command, 0 to 100.
     "maxmemory-eviction-tenacity", maxmemory_eviction_tenacity: u32 = "10",
-        int(0, 100), MUT, NO_LIMIT;
+        int(0, 100), MUT, Works;
     /// Bytes all clients together may take, or a percentage of `maxmemory` (negative in the field).
     "maxmemory-clients", maxmemory_clients: i64 = "0",
-        Kind::MemoryOrPercent, MUT, NotYet("memory limits are not implemented yet");
+        Kind::MemoryOrPercent, MUT, Works;
     /// How much the counter of an access grows more slowly the higher it is.
-    "lfu-log-factor", lfu_log_factor: u32 = "10", int(0, INT), MUT, NO_LIMIT;
+    "lfu-log-factor", lfu_log_factor: u32 = "10", int(0, INT), MUT, Works;
     /// Minutes until the counter of an access halves.
-    "lfu-decay-time", lfu_decay_time: u32 = "1", int(0, INT), MUT, NO_LIMIT;
+    "lfu-decay-time", lfu_decay_time: u32 = "1", int(0, INT), MUT, Works;
     /// Free evicted values beside the main thread.
     "lazyfree-lazy-eviction", lazyfree_lazy_eviction: bool = "no", BOOL, MUT, LAZY;
     /// Free expired values beside the main thread.
@@ -208,8 +206,7 @@ declare! {
     /// Let FLUSHALL behave like FLUSHALL ASYNC.
     "lazyfree-lazy-user-flush", lazyfree_lazy_user_flush: bool = "no", BOOL, MUT, LAZY;
     /// Move values to pack memory more densely.
-    "activedefrag", activedefrag: bool = "no",
-        BOOL, MUT, NotYet("active defragmentation is not implemented");
+    "activedefrag", activedefrag: bool = "no", BOOL, MUT, NO_DEFRAG;
     /// Wasted bytes below which nothing is moved.
     "active-defrag-ignore-bytes", active_defrag_ignore_bytes: u64 = "104857600",
         mem(1, LONG), MUT, NO_DEFRAG;
@@ -252,7 +249,9 @@ declare! {
         int(0, LONG), MUT, Works;
     /// Milliseconds after which a running script lets other clients be answered BUSY.
     "busy-reply-threshold" "lua-time-limit", busy_reply_threshold: u64 = "5000",
-        int(0, LONG), MUT, NoEffect("there are no scripts yet");
+        int(0, LONG), MUT, Works;
+    /// Memory that the interpreters of scripts may hold; 0 is no limit.
+    "lua-memory-limit", lua_memory_limit: u64 = "1gb", mem(0, LONG), MUT, Works;
 
     // Compact encodings.
     /// Fields of a compact hash.

@@ -4,6 +4,7 @@ use super::apply::Setter;
 use super::declare::{IMM, Param, Standing};
 use super::params::{Config, PARAMS};
 use super::tests::started;
+use super::types::MaxMemory;
 use super::values::Kind;
 
 /// Legal values that are not the default.
@@ -85,7 +86,9 @@ fn what_was_set_holds_after_a_restart() {
 
 #[test]
 fn every_parameter_can_be_written_out() {
-    let config = Config { dir: "/w".into(), hz: 20, ..Config::default() };
+    // Written out, the default is somebody's choice.
+    let maxmemory = MaxMemory::Bytes(0);
+    let config = Config { dir: "/w".into(), hz: 20, maxmemory, ..Config::default() };
     let file = config.rewrite_all("hz 10\n");
     let read = started(&[("/w/a", &file)], &["a"]);
     assert_eq!(read, config, "{file}");

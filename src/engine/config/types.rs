@@ -120,6 +120,22 @@ choices! {
     names: [("no", Self::No), ("yes", Self::Yes), ("optional", Self::Optional)];
 }
 
+/// How much memory the data may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MaxMemory {
+    /// Before the defaults are in place.
+    #[default]
+    Blank,
+    /// Nobody said anything: no limit, unless the container has one.
+    Unset,
+    /// Nobody said anything, and this is what the container leaves.
+    Derived(u64),
+    /// So many bytes; 0 is no limit.
+    Bytes(u64),
+    /// So many hundredths of the container's memory, or of the machine's.
+    Percent(u64),
+}
+
 /// Output buffer limits of one class of clients; 0 means no limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Limit {

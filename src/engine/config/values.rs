@@ -5,7 +5,7 @@
 
 use crate::base::{num, units};
 
-use super::types::{Choice, LIMIT_CLASSES, Limit, event_flags, event_text, shutdown};
+use super::types::{Choice, LIMIT_CLASSES, Limit, MaxMemory, event_flags, event_text, shutdown};
 
 /// What a parameter's value looks like.
 #[derive(Clone, Copy)]
@@ -188,6 +188,33 @@ macro_rules! integer_fields {
 }
 
 integer_fields!(u16, u32, i32, u64, i64, usize);
+
+/// The default is no choice of anybody, so the first assignment, which sets it, is told from a 0
+/// that somebody wrote.
+impl Field for MaxMemory {
+    fn assign(&mut self, kind: &Kind, words: &[&str]) -> Result<(), String> {
+        let percent =
+            only(words)?.strip_suffix('%').map(|digits| num::parse_u64(digits.as_bytes()));
+        *self = match (percent, *self) {
+            (Some(Some(percent @ 1..=100)), _) => MaxMemory::Percent(percent),
+            (Some(_), _) => return Err("argument must be a memory value".to_owned()),
+            (None, MaxMemory::Blank) => MaxMemory::Unset,
+            (None, _) => {
+                let bytes = u64::try_from(number(kind, words)?);
+                MaxMemory::Bytes(bytes.expect("a memory value is not negative"))
+            }
+        };
+        Ok(())
+    }
+
+    fn show(&self, _: &Kind) -> String {
+        match self {
+            MaxMemory::Blank | MaxMemory::Unset => "0".to_owned(),
+            MaxMemory::Derived(bytes) | MaxMemory::Bytes(bytes) => bytes.to_string(),
+            MaxMemory::Percent(percent) => format!("{percent}%"),
+        }
+    }
+}
 
 impl Field for String {
     fn assign(&mut self, kind: &Kind, words: &[&str]) -> Result<(), String> {

@@ -7,7 +7,7 @@ mod cluster;
 mod cpu;
 mod debug;
 mod keyspace;
-mod memory;
+pub mod memory;
 mod persistence;
 mod replication;
 mod server;
@@ -109,7 +109,7 @@ impl Display for Human {
 /// The sections that were asked for: by name (lower case), or `default`, `all`, `everything`.
 pub fn render(engine: &mut Engine, wanted: &[String]) -> String {
     engine.sample();
-    engine.gauges.note_peak(engine.env.memory.used());
+    engine.gauges.note_peak(engine.used_memory());
     let asked = |name: &str| wanted.iter().any(|w| w == name);
     let all = asked("all") || asked("everything");
     let default = wanted.is_empty() || asked("default");

@@ -80,10 +80,13 @@ fn keys(engine: &Engine, text: &mut Text) {
     text.line("expired_stale_perc", "0.00");
     text.line("expired_time_cap_reached_count", engine.stats.expiry_cut_short);
     text.line("expire_cycle_cpu_milliseconds", engine.stats.expiry_us / 1000);
-    text.line("evicted_keys", 0);
-    text.line("evicted_clients", 0);
-    text.line("total_eviction_exceeded_time", 0);
-    text.line("current_eviction_exceeded_time", 0);
+    text.line("evicted_keys", keys.evicted);
+    text.line("evicted_clients", engine.stats.evicted_clients);
+    let since = engine.memory.exceeded_since_us;
+    let exceeded_us = since.map_or(0, |since| engine.now_us().saturating_sub(since));
+    let total_us = engine.stats.eviction_exceeded_us + exceeded_us;
+    text.line("total_eviction_exceeded_time", total_us / 1000);
+    text.line("current_eviction_exceeded_time", exceeded_us / 1000);
     text.line("keyspace_hits", keys.hits);
     text.line("keyspace_misses", keys.misses);
     for (field, kind) in [

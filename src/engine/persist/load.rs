@@ -192,7 +192,7 @@ impl Engine {
     pub fn adopt(&mut self, snapshot: Snapshot) {
         self.persist.keys_loaded = snapshot.loaded;
         self.persist.keys_expired = snapshot.expired;
-        self.persist.libraries = snapshot.libraries;
+        self.replace_libraries(snapshot.libraries);
         self.keyspace.replace_all(snapshot.keyspace);
     }
 

@@ -32,8 +32,6 @@ pub struct Persist {
     pub keys_loaded: u64,
     /// Keys that were past their deadline when they were loaded, and left out.
     pub keys_expired: u64,
-    /// Libraries of functions that a file brought: they are kept and saved again.
-    pub libraries: Vec<Vec<u8>>,
     /// The counter of changes when the data set was last saved.
     saved_changes: u64,
     /// A save in the background.
@@ -52,7 +50,6 @@ impl Persist {
             last_took_s: -1,
             keys_loaded: 0,
             keys_expired: 0,
-            libraries: Vec::new(),
             saved_changes: 0,
             background: None,
             last_try_s: 0,

@@ -83,7 +83,7 @@ impl Engine {
     fn write_snapshot(&mut self, name: &Path, options: Options, aof_base: bool) -> io::Result<()> {
         let file = self.env.disk.create_file(name)?;
         let aux = self.snapshot_aux(aof_base);
-        let start = Start { aux: &aux, functions: &self.persist.libraries };
+        let start = Start { aux: &aux, functions: &self.library_texts() };
         let mut saver = Saver::new(file, options, &start)?;
         for number in 0..self.keyspace.dbs.len() {
             self.write_database(&mut saver, number)?;

@@ -51,7 +51,7 @@ impl Engine {
         self.persist.saves += 1;
         self.persist.last_try_s = self.now_ms / 1000;
         let aux = self.snapshot_aux(false);
-        let start = Start { aux: &aux, functions: &self.persist.libraries };
+        let start = Start { aux: &aux, functions: &self.library_texts() };
         let (hints, options) = (self.hint_kind(), self.keyspace.saving);
         if !self.keyspace.start_image(options, &start, hints, self.now_ms) {
             // Seldom: then everybody waits.

@@ -37,7 +37,8 @@ fn what_was_saved_comes_back() {
     set(&mut first, 0, b"a", None);
     set(&mut first, 3, b"late", Some(now + 1000));
     set(&mut first, 3, b"later", Some(now + 10_000));
-    first.persist.libraries.push(b"#!lua name=kept".to_vec());
+    let code = "#!lua name=kept\nredis.register_function('f', function() return 1 end)";
+    first.load_library(code.into(), false).expect("a sound library");
     assert_eq!(first.unsaved_changes(), 3);
     first.save_now().expect("the disk is healthy");
     assert_eq!(first.unsaved_changes(), 0);
@@ -45,7 +46,7 @@ fn what_was_saved_comes_back() {
     second.load_at_start().expect("the file is sound");
     assert_eq!(second.keyspace.digest(), first.keyspace.digest());
     assert_eq!((second.persist.keys_loaded, second.persist.keys_expired), (3, 0));
-    assert_eq!(second.persist.libraries, first.persist.libraries);
+    assert_eq!(second.library_texts(), first.library_texts());
     assert_eq!(second.unsaved_changes(), 0);
     second.check();
     sim.advance_ms(5000);

@@ -23,6 +23,9 @@ impl ValueType for Str {
     }
 }
 
+/// A deadline that lies further back than this, milliseconds, was never meant to come.
+const LONG_PAST_MS: i64 = 1000;
+
 /// A string to be stored.
 pub enum NewStr<'v> {
     /// These bytes, in the encoding Redis would choose.
@@ -67,7 +70,7 @@ impl Keys<'_> {
             None => (None, space.walks.epoch, space.access.born(self.now)),
         };
         if let Ttl::At(at) = ttl {
-            space.late_deadline |= at < self.now;
+            space.late_deadline |= at < self.now - LONG_PAST_MS;
         }
         let deadline = match ttl {
             Ttl::Clear => None,

@@ -1,0 +1,344 @@
+//! `maxmemory`: what counts against it, how room is made before a command, and who is refused.
+//!
+//! What counts is what the allocator has handed out, less what only waits to be freed. Room is
+//! made by deleting keys one by one, each deletion a unit of its own, for as long as
+//! `maxmemory-eviction-tenacity` allows in one pass of the loop; what is left to do goes on
+//! between requests. While that goes on nobody is refused: a write is only when nothing may be
+//! deleted, and then long works are brought to their end and garbage is waited for first.
+//!
+//! Where the process runs in a container with a memory limit and nobody chose a `maxmemory`, the
+//! container's limit less a reserve is the limit: an error for a write is better than the kernel's
+//! end of the process.
+
+use super::Engine;
+use super::args::Args;
+use super::budget::SLICE_US;
+use super::config::{Config, MaxMemory, MaxmemoryPolicy};
+use super::script::flags;
+use super::session::Session;
+use super::spec::{Spec, flag};
+use crate::env::Job;
+use crate::keyspace::evict::{Choice, Measure};
+
+/// Evictions between two looks at the clock.
+const LOOK_EVERY: u32 = 8;
+/// Garbage in flight from which on the loop helps to free it, bytes.
+const GARBAGE_MAX: usize = 64 << 20;
+/// The largest single piece the loop frees itself, bytes.
+const OWN_PIECE_MAX: usize = 1 << 20;
+/// Longest wait for garbage before a write is refused, microseconds.
+const WAIT_US: u64 = 1000;
+
+/// The limit, and how it is kept.
+#[derive(Debug, Default)]
+pub struct MemoryLimit {
+    /// Bytes that may be used; 0 is no limit.
+    pub bytes: usize,
+    /// The limit of the container the process runs in, bytes.
+    pub container: Option<usize>,
+    /// The running command finds memory short, and nothing could be done about it.
+    pub(super) tight: bool,
+    /// The running command is refused for it.
+    pub(super) refuses: bool,
+    /// Making room goes on between requests.
+    pub(super) busy: bool,
+    /// Microseconds spent on it in this pass.
+    spent_us: u64,
+    /// Since when more is used than may be, monotonic microseconds.
+    pub(super) exceeded_since_us: Option<u64>,
+    /// Bytes all clients together may take; 0 is no limit.
+    pub(super) clients_max: usize,
+    /// Bytes they take, counted while there is that limit.
+    pub(super) clients: usize,
+}
+
+/// How making room ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Room {
+    /// There is enough.
+    Enough,
+    /// There will be: it goes on between requests.
+    Soon,
+    /// Nothing can be deleted.
+    Never,
+}
+
+/// What a container's limit leaves for the data: the rest is for buffers, the allocator's own
+/// needs and the system's.
+pub fn container_share(limit: usize) -> usize {
+    const RESERVE_MIN: usize = 32 << 20;
+    limit - (limit / 5).max(RESERVE_MIN).min(limit / 2)
+}
+
+/// How long one pass may make room, microseconds.
+fn tenacity_us(tenacity: u32) -> u64 {
+    const STEP_US: u64 = 50;
+    match tenacity {
+        0..=10 => STEP_US * u64::from(tenacity),
+        // 15 % more with each point.
+        11..=99 => (500.0 * 1.15f64.powi(tenacity as i32 - 10)) as u64,
+        _ => u64::MAX,
+    }
+}
+
+fn choice(config: &Config) -> Choice {
+    use MaxmemoryPolicy as P;
+    let (measure, volatile) = match config.maxmemory_policy {
+        P::AllkeysLru | P::Noeviction => (Measure::Idle, false),
+        P::AllkeysLfu => (Measure::Uses, false),
+        P::AllkeysRandom => (Measure::Chance, false),
+        P::VolatileLru => (Measure::Idle, true),
+        P::VolatileLfu => (Measure::Uses, true),
+        P::VolatileRandom => (Measure::Chance, true),
+        P::VolatileTtl => (Measure::Due, true),
+    };
+    Choice { measure, volatile, samples: config.maxmemory_samples as usize }
+}
+
+impl MemoryLimit {
+    /// No limit yet, in a process whose container has this one.
+    pub(super) fn new(container: Option<usize>) -> MemoryLimit {
+        MemoryLimit { container, ..MemoryLimit::default() }
+    }
+}
+
+impl Engine {
+    /// Takes the limit and the policy over from the configuration.
+    pub(super) fn configure_memory(&mut self) {
+        let container = self.memory.container;
+        if let (MaxMemory::Unset, Some(limit)) = (self.config.maxmemory, container) {
+            let share = container_share(limit);
+            self.config.maxmemory = MaxMemory::Derived(share as u64);
+            tracing::info!(
+                "maxmemory is {share} bytes: the container's limit of {limit} bytes less a reserve"
+            );
+        }
+        let bytes = match self.config.maxmemory {
+            MaxMemory::Blank | MaxMemory::Unset => 0,
+            MaxMemory::Derived(bytes) | MaxMemory::Bytes(bytes) => bytes,
+            MaxMemory::Percent(percent) => {
+                let whole = container.unwrap_or_else(|| self.env.memory.machine());
+                (whole as u64 / 100).saturating_mul(percent).max(1)
+            }
+        };
+        let before = std::mem::replace(&mut self.memory.bytes, bytes as usize);
+        self.keyspace.eviction.choose(choice(&self.config));
+        let by_stamp = matches!(choice(&self.config).measure, Measure::Idle | Measure::Uses)
+            && self.config.maxmemory_policy != MaxmemoryPolicy::Noeviction;
+        self.limits.shared_integers = bytes == 0 || !by_stamp;
+        if self.memory.bytes == before {
+            return;
+        }
+        if let (true, Some(limit)) = (self.is_above_container(), container) {
+            tracing::warn!(
+                "WARNING: maxmemory ({bytes}) leaves too little of the container's memory limit \
+                 ({limit}) for buffers and the system; the kernel may end the process."
+            );
+        }
+        self.memory.tight = false;
+        self.memory.refuses = false;
+        if self.memory.bytes == 0 {
+            self.end_of_excess();
+        } else if self.excess().is_some() {
+            tracing::warn!(
+                "WARNING: the new maxmemory value ({bytes}) is smaller than the memory in use \
+                 ({}). Keys will be evicted or writes refused, as maxmemory-policy says.",
+                self.used_memory()
+            );
+            self.memory.busy = true;
+        }
+    }
+
+    /// Whether the limit is more than the container's limit leaves.
+    pub(crate) fn is_above_container(&self) -> bool {
+        let share = self.memory.container.map(container_share);
+        share.is_some_and(|share| self.memory.bytes == 0 || self.memory.bytes > share)
+    }
+
+    /// Bytes in use, whatever for.
+    pub fn used_memory(&self) -> usize {
+        let data = || self.keyspace.bytes() + self.keyspace.garbage_bytes() + self.freeing;
+        self.env.memory.used_with(&data)
+    }
+
+    /// Bytes in use that do not count against the limit.
+    pub(crate) fn not_counted(&self) -> usize {
+        self.freeing + self.keyspace.garbage_bytes()
+    }
+
+    /// How many bytes more than the limit allows are in use.
+    #[inline]
+    fn excess(&self) -> Option<usize> {
+        let used = self.used_memory();
+        if used <= self.memory.bytes {
+            return None;
+        }
+        let counted = used.saturating_sub(self.not_counted());
+        counted.checked_sub(self.memory.bytes).filter(|over| *over > 0)
+    }
+
+    /// Makes room before a command of a client. `MemoryLimit::tight` is set when there is none.
+    #[inline]
+    pub(super) fn room_for(&mut self, session: &Session, spec: &Spec, args: &Args<'_>) {
+        if self.memory.bytes != 0 {
+            self.memory.refuses = false;
+            // A suspended script sees nothing change.
+            let counts = session.authenticated && session.origin.client().is_some();
+            if counts && !self.scripts.suspended() {
+                self.room_for_it(session, spec, args);
+            }
+        }
+    }
+
+    fn room_for_it(&mut self, session: &Session, spec: &Spec, args: &Args<'_>) {
+        if self.excess().is_none() {
+            self.memory.tight = false;
+            self.end_of_excess();
+            return;
+        }
+        let mut room = self.evict();
+        let needed = room == Room::Never && self.needs_room(session, spec, args);
+        if needed {
+            if !self.works.is_empty() {
+                self.finish_works();
+                room = self.evict();
+            }
+            if room == Room::Never && self.wait_for_garbage() {
+                room = self.evict();
+            }
+        }
+        self.memory.tight = room == Room::Never;
+        self.memory.refuses = self.memory.tight && needed;
+    }
+
+    /// Whether a command is refused when there is no room: those that would take more of it, what
+    /// a transaction keeps, and scripts that declare what they do but not that they may run then.
+    fn needs_room(&self, session: &Session, spec: &Spec, args: &Args<'_>) -> bool {
+        const MAY_RUN: u32 = flags::UNDECLARED | flags::NO_WRITES | flags::ALLOW_OOM;
+        let queued = session.txn.as_ref().filter(|_| spec.name == "exec");
+        spec.has(flag::DENYOOM)
+            || Engine::is_kept(session, spec)
+            || queued.is_some_and(|txn| txn.queue.iter().any(|q| q.spec.has(flag::DENYOOM)))
+            || self.declared(spec, args).is_some_and(|flags| flags & MAY_RUN == 0)
+    }
+
+    /// Deletes keys until there is room or this pass has spent enough time on it.
+    fn evict(&mut self) -> Room {
+        let evicts = self.config.maxmemory_policy != MaxmemoryPolicy::Noeviction;
+        if self.pausing.is_on() || self.excess().is_none() {
+            return self.ended(Room::Enough);
+        }
+        if !evicts {
+            return self.ended(Room::Never);
+        }
+        let began_us = self.env.clock.mono_us();
+        let allowed_us = tenacity_us(self.config.maxmemory_eviction_tenacity);
+        let left_us = allowed_us.saturating_sub(self.memory.spent_us);
+        let mut room = Room::Enough;
+        for n in 1u32.. {
+            if !self.keyspace.evict_next(self.now_ms) {
+                room = Room::Never;
+                break;
+            }
+            self.unit_end();
+            if self.excess().is_none() {
+                break;
+            }
+            if n.is_multiple_of(LOOK_EVERY) && self.env.clock.mono_us() - began_us >= left_us {
+                room = Room::Soon;
+                break;
+            }
+        }
+        let spent = self.env.clock.mono_us() - began_us;
+        self.memory.spent_us = self.memory.spent_us.saturating_add(spent);
+        self.ended(room)
+    }
+
+    fn ended(&mut self, room: Room) -> Room {
+        self.memory.busy = room == Room::Soon;
+        if room == Room::Enough {
+            self.end_of_excess();
+        } else if self.memory.exceeded_since_us.is_none() {
+            self.memory.exceeded_since_us = Some(self.now_us);
+        }
+        room
+    }
+
+    fn end_of_excess(&mut self) {
+        self.memory.busy = false;
+        if let Some(since) = self.memory.exceeded_since_us.take() {
+            self.stats.eviction_exceeded_us += self.now_us.saturating_sub(since);
+        }
+    }
+
+    /// A pass of the loop begins: time may be spent on making room again.
+    #[inline]
+    pub(super) fn room_pass(&mut self) {
+        self.memory.spent_us = 0;
+    }
+
+    /// Goes on making room between requests; true when there is more to do.
+    pub(super) fn go_on_making_room(&mut self) -> bool {
+        if self.memory.busy && !self.rounds_paused && !self.scripts.suspended() {
+            self.room_pass();
+            self.evict();
+        }
+        self.memory.busy && !self.rounds_paused && !self.scripts.suspended()
+    }
+
+    /// Waits a moment for what is being freed; false when nothing is.
+    fn wait_for_garbage(&mut self) -> bool {
+        self.free_garbage();
+        let end_us = self.env.clock.mono_us() + WAIT_US;
+        let mut any = false;
+        while self.freeing > 0 {
+            let Some(done) = self.env.jobs.wait(WAIT_US / 10) else {
+                if self.env.clock.mono_us() >= end_us || !self.env.jobs.may_wait() {
+                    break;
+                }
+                continue;
+            };
+            self.job_done(done);
+            any = true;
+        }
+        any
+    }
+
+    /// Hands what is to be freed to the job thread. When that cannot keep up, the loop frees
+    /// smaller pieces itself, for a moment.
+    pub(super) fn free_garbage(&mut self) {
+        let end_us = self.env.clock.mono_us() + SLICE_US;
+        for garbage in self.keyspace.take_garbage() {
+            let bytes = garbage.bytes();
+            let own = self.freeing > GARBAGE_MAX && bytes <= OWN_PIECE_MAX;
+            if own && self.env.clock.mono_us() < end_us {
+                drop(garbage);
+                self.stats.lazyfreed += 1;
+                continue;
+            }
+            self.freeing += bytes;
+            self.freeing_objects += 1;
+            self.env.jobs.submit(Job::Free(garbage));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tenacity_grows_as_in_redis() {
+        assert_eq!([0, 1, 10].map(tenacity_us), [0, 50, 500]);
+        assert_eq!(tenacity_us(11), 575);
+        assert_eq!(tenacity_us(99) / 1_000_000, 126);
+        assert_eq!(tenacity_us(100), u64::MAX);
+    }
+
+    #[test]
+    fn a_container_keeps_a_reserve() {
+        assert_eq!(container_share(1000 << 20), 800 << 20);
+        assert_eq!(container_share(128 << 20), 96 << 20);
+        assert_eq!(container_share(40 << 20), 20 << 20);
+    }
+}

@@ -1,0 +1,106 @@
+//! What scripts and the engine tell each other while one of them waits for the other.
+
+use super::functions::Registered;
+use super::random::Random;
+use crate::resp::reply::{Proto, Reply};
+use crate::resp::request::Argv;
+
+/// What a script wants of the engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wish {
+    /// That the command is run.
+    Run,
+    /// To know whether its user may run the command.
+    MayRun,
+}
+
+/// Why a command of a script did not answer.
+pub struct Failure {
+    /// The whole text, code first.
+    pub text: Vec<u8>,
+    /// It has been counted as an error already.
+    pub counted: bool,
+}
+
+/// A command of a script, and the engine's answer. Its buffers serve one command after the other.
+pub struct Call {
+    /// What is wanted.
+    pub wish: Wish,
+    /// The command.
+    pub argv: Argv,
+    /// Its answer, unless it failed.
+    pub reply: Reply,
+    /// Why it failed.
+    pub failure: Option<Failure>,
+}
+
+/// Both sides' common ground.
+pub struct Shared {
+    /// Bytes the interpreters hold.
+    pub used_bytes: usize,
+    /// Bytes they may hold while scripts run; 0 is no limit.
+    pub limit_bytes: usize,
+    /// How deep native code is nested; none while a script's own code runs.
+    pub native: u32,
+    /// The way off the script's stack.
+    pub door: *const (),
+    /// Why the script is to stop, when it is.
+    pub stop: Option<&'static str>,
+    /// The command at hand.
+    pub call: Call,
+    /// The protocol that answers come to the script in: RESP3 after `setresp(3)`.
+    pub resp3: bool,
+    /// What `set_repl` said: whom the script's changes are told to.
+    pub repl: i32,
+    /// The numbers of `math.random`.
+    pub random: Random,
+    /// The least important level that is logged.
+    pub log_level: i32,
+    /// The functions that the library being loaded has registered.
+    pub registered: Option<Vec<Registered>>,
+}
+
+/// `set_repl`: append-only file and replicas.
+pub const REPL_ALL: i32 = 3;
+
+impl Shared {
+    /// At the start, with this limit on memory.
+    pub fn new(limit_bytes: usize) -> Shared {
+        Shared {
+            used_bytes: 0,
+            limit_bytes,
+            native: 1,
+            door: std::ptr::null(),
+            stop: None,
+            call: Call {
+                wish: Wish::Run,
+                argv: Argv::new(),
+                reply: Reply::new(Proto::V2),
+                failure: None,
+            },
+            resp3: false,
+            repl: REPL_ALL,
+            random: Random::default(),
+            log_level: 0,
+            registered: None,
+        }
+    }
+
+    /// Before a script starts.
+    pub fn start(&mut self) {
+        self.stop = None;
+        self.resp3 = false;
+        self.repl = REPL_ALL;
+    }
+
+    /// Whether so many bytes more are too many for a script.
+    #[inline]
+    pub fn refuses(&self, more: usize) -> bool {
+        self.native == 0 && self.exceeds(more)
+    }
+
+    /// Whether so many bytes more exceed the limit.
+    pub fn exceeds(&self, more: usize) -> bool {
+        self.limit_bytes > 0 && self.used_bytes.saturating_add(more) > self.limit_bytes
+    }
+}

@@ -1,0 +1,287 @@
+//! Which key goes when memory is short.
+//!
+//! Looking at every key would be dear, so a few are looked at each time: whole buckets of the
+//! table from a random place in hash order, which is a fair sample because hashes are random, and
+//! cheap because neighbours share cache lines. The best candidates seen so far stay in a pool
+//! between calls, ordered by how well they could be spared; so the sample grows with every call.
+//! A candidate is judged anew when its turn comes: one that was used meanwhile is not taken.
+//!
+//! | policy             | candidates are found                                               |
+//! |--------------------|--------------------------------------------------------------------|
+//! | `allkeys-*`        | in the table                                                       |
+//! | `volatile-*`       | in the table while one key in eight has a deadline, or else in the |
+//! |                    | deadline index, one from each of some leaves in turn               |
+//! | `volatile-ttl`     | at the front of the deadline index: exactly the one that is next   |
+//! | `*-random`         | as above, but one slot at a time, and the first one goes            |
+
+use super::access::{AccessPolicy, idle_ms};
+use super::db::Db;
+use super::effects::{Event, class};
+use super::entry::Entry;
+use super::{ExpiryPolicy, Keyspace};
+use crate::base::rng::Rng;
+use crate::ds::dict::Thin;
+use crate::resp::request::Argv;
+
+/// Candidates that are remembered.
+const POOL_MAX: usize = 16;
+/// Buckets looked at for one sample before it is left at what was found.
+const BUCKETS_MAX: usize = 64;
+/// Keys with a deadline are looked for in the table when at least one in so many has one.
+const DENSE: usize = 8;
+
+/// By what a key is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Measure {
+    /// How long it was not used.
+    #[default]
+    Idle,
+    /// How seldom it was used.
+    Uses,
+    /// By chance.
+    Chance,
+    /// How soon it would expire.
+    Due,
+}
+
+/// How a victim is chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Choice {
+    /// By what.
+    pub measure: Measure,
+    /// Only among keys with a deadline.
+    pub volatile: bool,
+    /// Keys looked at for each victim, at least.
+    pub samples: usize,
+}
+
+/// A key that could be spared.
+#[derive(Debug)]
+struct Candidate {
+    score: u64,
+    table: u64,
+    key: Vec<u8>,
+}
+
+/// The choice in force and the candidates.
+#[derive(Debug, Default)]
+pub struct Eviction {
+    choice: Choice,
+    /// Ordered by score; the last one goes first.
+    pool: Vec<Candidate>,
+    /// Where the deadline index was looked at last.
+    leaf: Option<(i64, u32)>,
+    /// The database a random victim came from.
+    last_db: usize,
+}
+
+impl Eviction {
+    /// From now on victims are chosen like this. What was remembered under another measure means
+    /// nothing.
+    pub fn choose(&mut self, choice: Choice) {
+        if self.choice != choice {
+            self.choice = choice;
+            self.pool.clear();
+        }
+    }
+
+    fn offer(&mut self, score: u64, table: u64, key: &[u8]) {
+        let full = self.pool.len() == POOL_MAX;
+        if full && self.pool[0].score >= score {
+            return;
+        }
+        if self.pool.iter().any(|known| known.table == table && known.key == key) {
+            return;
+        }
+        let mut place = self.pool.partition_point(|known| known.score < score);
+        let mut name = Vec::new();
+        if full {
+            name = self.pool.remove(0).key;
+            name.clear();
+            place -= 1;
+        }
+        name.extend_from_slice(key);
+        self.pool.insert(place, Candidate { score, table, key: name });
+    }
+}
+
+/// How well a key can be spared.
+fn score(measure: Measure, access: &AccessPolicy, entry: &Entry, now: i64) -> u64 {
+    match measure {
+        Measure::Idle => idle_ms(entry.access(), now) as u64,
+        Measure::Uses => 255 - u64::from(access.decayed(entry.access(), now)),
+        Measure::Chance | Measure::Due => 0,
+    }
+}
+
+/// Shows `f` keys of a database until it has accepted `wanted` of them, if so many are found soon,
+/// or else a few.
+fn sample(
+    db: &Db,
+    (volatile, wanted): (bool, usize),
+    leaf: &mut Option<(i64, u32)>,
+    rng: &mut Rng,
+    f: &mut dyn FnMut(&Entry) -> bool,
+) {
+    let mut seen = 0;
+    if is_dense(db, volatile) {
+        let mut cursor = rng.next_u64() >> 16;
+        for _ in 0..BUCKETS_MAX {
+            // All of a bucket: its slots fill from the front, so a part of it would be the young.
+            cursor = db.dict.scan(cursor, &mut |entry: &Entry| {
+                let fits = !volatile || entry.deadline().is_some();
+                seen += usize::from(fits && f(entry));
+            });
+            if seen >= wanted {
+                return;
+            }
+        }
+    }
+    if seen > 0 {
+        return;
+    }
+    if !volatile {
+        // A table that is nearly empty.
+        if let Some(entry) = db.dict.random(rng) {
+            f(&entry);
+        }
+        return;
+    }
+    for _ in 0..BUCKETS_MAX.min(db.deadlines.len()) {
+        let Some((place, (at, bits))) = db.deadlines.pick_after(*leaf, rng) else { return };
+        *leaf = Some(place);
+        let due = db.dict.find_position(bits, &mut |e: &Entry| e.deadline() == Some(at));
+        seen += usize::from(due.is_some_and(|entry| f(&entry)));
+        if seen >= wanted {
+            return;
+        }
+    }
+}
+
+/// Whether candidates are found in the table without a long search.
+fn is_dense(db: &Db, volatile: bool) -> bool {
+    !volatile || db.deadlines.len() * DENSE >= db.dict.len()
+}
+
+impl Keyspace {
+    /// Deletes the key that can be spared best, with its event and its DEL; false when there is
+    /// none to choose.
+    pub fn evict_next(&mut self, now: i64) -> bool {
+        if self.expiry != ExpiryPolicy::Delete {
+            return false;
+        }
+        let Some((db, key)) = self.victim(now) else { return false };
+        let hash = self.dbs[db].dict.hash(&key);
+        self.remove(db, hash, &key);
+        self.counters.evicted += 1;
+        self.effects.propagate_alone(db, || Argv::from_slices(&[b"DEL", &key]));
+        self.effects.touched_n(db, &key, Event::new(class::EVICTED, "evicted"), 0);
+        true
+    }
+
+    fn victim(&mut self, now: i64) -> Option<(usize, Vec<u8>)> {
+        match self.eviction.choice.measure {
+            Measure::Due => self.next_due(),
+            Measure::Chance => self.random_victim(),
+            Measure::Idle | Measure::Uses => {
+                self.fill_pool(now);
+                self.best_of_pool(now)
+            }
+        }
+    }
+
+    /// The key with the earliest deadline of all.
+    fn next_due(&self) -> Option<(usize, Vec<u8>)> {
+        let first_free = |db: &Db| {
+            db.deadlines.iter().find_map(|(at, bits)| {
+                let found = db.dict.find_position(bits, &mut |e: &Entry| e.deadline() == Some(at));
+                let found = found.filter(|entry| !self.leases.holds(db.table, entry.key()));
+                found.map(|entry| (at, entry.key().to_vec()))
+            })
+        };
+        let each = self.dbs.iter().enumerate();
+        let firsts = each.filter_map(|(n, db)| first_free(db).map(|(at, key)| (at, n, key)));
+        firsts.min_by_key(|(at, ..)| *at).map(|(_, n, key)| (n, key))
+    }
+
+    /// Some key of the databases in turn.
+    fn random_victim(&mut self) -> Option<(usize, Vec<u8>)> {
+        let Keyspace { dbs, eviction, leases, rng, .. } = self;
+        let volatile = eviction.choice.volatile;
+        for _ in 0..dbs.len() {
+            eviction.last_db = (eviction.last_db + 1) % dbs.len();
+            let db = &dbs[eviction.last_db];
+            let absent = if volatile { db.deadlines.is_empty() } else { db.dict.is_empty() };
+            if absent {
+                continue;
+            }
+            let fits = |entry: &Entry| {
+                (!volatile || entry.deadline().is_some()) && !leases.holds(db.table, entry.key())
+            };
+            let tries = if is_dense(db, volatile) { BUCKETS_MAX } else { 0 };
+            let mut draws = (0..tries).filter_map(|_| db.dict.random(rng));
+            let mut picked = draws.find(|entry| fits(entry)).map(|entry| entry.key().to_vec());
+            if picked.is_none() {
+                sample(db, (volatile, 1), &mut eviction.leaf, rng, &mut |entry| {
+                    let fits = picked.is_none() && fits(entry);
+                    if fits {
+                        picked = Some(entry.key().to_vec());
+                    }
+                    fits
+                });
+            }
+            if let Some(key) = picked {
+                return Some((eviction.last_db, key));
+            }
+        }
+        None
+    }
+
+    /// Looks at some keys of each database.
+    fn fill_pool(&mut self, now: i64) {
+        let Keyspace { dbs, eviction, leases, rng, access, .. } = self;
+        let Choice { measure, volatile, samples } = eviction.choice;
+        for db in dbs.iter() {
+            let absent = if volatile { db.deadlines.is_empty() } else { db.dict.is_empty() };
+            if absent {
+                continue;
+            }
+            let mut leaf = eviction.leaf;
+            sample(db, (volatile, samples), &mut leaf, rng, &mut |entry| {
+                let free = !leases.holds(db.table, entry.key());
+                if free {
+                    eviction.offer(score(measure, access, entry, now), db.table, entry.key());
+                }
+                free
+            });
+            eviction.leaf = leaf;
+        }
+    }
+
+    /// Takes the best candidate that is still there and still what it was.
+    fn best_of_pool(&mut self, now: i64) -> Option<(usize, Vec<u8>)> {
+        let Choice { measure, volatile, .. } = self.eviction.choice;
+        while let Some(best) = self.eviction.pool.pop() {
+            let Some(n) = self.dbs.iter().position(|db| db.table == best.table) else { continue };
+            let db = &self.dbs[n];
+            let Some(entry) = db.peek(db.dict.hash(&best.key), &best.key) else { continue };
+            let fits = !volatile || entry.deadline().is_some();
+            if !fits || self.leases.holds(db.table, &best.key) {
+                continue;
+            }
+            let is = score(measure, &self.access, &entry, now);
+            let next = self.eviction.pool.last().map_or(0, |next| next.score);
+            if is < best.score && is < next {
+                // It was used since: others can be spared better.
+                self.eviction.offer(is, best.table, &best.key);
+                continue;
+            }
+            return Some((n, best.key));
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+#[path = "evict_tests.rs"]
+mod tests;
