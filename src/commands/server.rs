@@ -62,6 +62,11 @@ fn bgsave(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
     if args.len() > 2 || args.len() == 2 && !args.is(1, "schedule") {
         return Err(Error::Syntax);
     }
+    if cx.session.at_once {
+        cx.engine.save_later()?;
+        cx.out.simple(b"Background saving scheduled");
+        return Ok(Outcome::Unchanged);
+    }
     cx.engine.save_soon()?;
     cx.out.simple(b"Background saving started");
     Ok(Outcome::Unchanged)

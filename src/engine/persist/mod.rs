@@ -34,6 +34,8 @@ pub struct Persist {
     pub keys_expired: u64,
     /// The counter of changes when the data set was last saved.
     saved_changes: u64,
+    /// A save in the background is to begin once the running unit is over.
+    scheduled: bool,
     /// A save in the background.
     background: Option<slices::Background>,
     /// When a save in the background was last begun, seconds since 1970.
@@ -51,6 +53,7 @@ impl Persist {
             keys_loaded: 0,
             keys_expired: 0,
             saved_changes: 0,
+            scheduled: false,
             background: None,
             last_try_s: 0,
         }

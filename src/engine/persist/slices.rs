@@ -73,8 +73,21 @@ impl Engine {
         Ok(())
     }
 
+    /// The same from the end of the running transaction on, of which a snapshot has all or nothing.
+    pub fn save_later(&mut self) -> Result<(), Error> {
+        if self.persist.is_saving() {
+            return Err(Error::err("Background save already in progress"));
+        }
+        self.persist.scheduled = true;
+        Ok(())
+    }
+
     /// Goes on with a save in the background, and begins one when a save point is reached.
     pub(in crate::engine) fn save_in_background(&mut self) {
+        if self.persist.background.is_none() && self.scripts.suspended() {
+            // What it has done so far is no state of its own.
+            return;
+        }
         if std::mem::take(&mut self.keyspace.flushed) {
             self.save_emptiness();
         }
@@ -87,11 +100,11 @@ impl Engine {
             if let Err(error) = self.save_slice(background) {
                 self.background_failed(&temporary, &sys::error_text(&error));
             }
+        } else if std::mem::take(&mut self.persist.scheduled) {
+            self.persist.failed |= self.save_soon().is_err();
         } else if let Some((seconds, changes)) = self.save_point() {
             tracing::info!("{changes} changes in {seconds} seconds. Saving...");
-            if self.save_soon().is_err() {
-                self.persist.failed = true;
-            }
+            self.persist.failed |= self.save_soon().is_err();
         }
     }
 
@@ -209,6 +222,9 @@ impl Engine {
         if let Some(background) = &self.persist.background {
             let rest = background.rest_until_us.saturating_sub(self.now_us);
             return (!background.writing).then_some(rest);
+        }
+        if self.persist.scheduled {
+            return Some(0);
         }
         if self.keyspace.effects.dirty == self.persist.saved_changes {
             return None;
