@@ -23,6 +23,10 @@ impl ValueType for Str {
     }
 }
 
+/// Strings of up to this size stay inside their entry also when they were made to be changed, bytes:
+/// most of them never grow.
+const RAW_INSIDE_MAX: usize = 512;
+
 /// A string to be stored.
 pub enum NewStr<'v> {
     /// These bytes, in the encoding Redis would choose.
@@ -73,6 +77,7 @@ impl Keys<'_> {
             Ttl::Keep => deadline,
             Ttl::At(at) => Some(at),
         };
+        let raw;
         let new = match value {
             NewStr::Int(n) => New::Int(n),
             NewStr::Bytes(b) => match parse_i64(b) {
@@ -82,6 +87,10 @@ impl Keys<'_> {
             NewStr::Text(b) => text(b),
             NewStr::Taken(b) if b.len() >= SHARED_MIN => boxed(BigStr::Shared(b)),
             NewStr::Taken(b) => boxed(BigStr::Owned(b.to_vec())),
+            NewStr::Raw(v) if v.len() <= RAW_INSIDE_MAX => {
+                raw = v;
+                New::Short(&raw, true)
+            }
             NewStr::Raw(v) => boxed(BigStr::Owned(v)),
         };
         let entry = Entry::new(key, new, deadline, epoch, stamp);
@@ -119,7 +128,12 @@ impl Keys<'_> {
 
     /// Changes the bytes of a string without moving it, after it grew to `end` bytes by zeros if it
     /// was shorter. The caller made sure that the key holds a string or nothing.
-    pub fn patch_string(&mut self, key: &[u8], end: usize, f: impl FnOnce(&mut [u8])) {
+    pub fn patch_string<R>(
+        &mut self,
+        key: &[u8],
+        end: usize,
+        f: impl FnOnce(&mut [u8]) -> R,
+    ) -> R {
         let hash = self.hash(key);
         let absent = self.gone(hash, key);
         let dict = &mut self.space.dbs[self.db].dict;
@@ -140,8 +154,8 @@ impl Keys<'_> {
                 make_room(bytes, end);
                 bytes.resize(end, 0);
             }
-            f(bytes);
-        });
+            f(bytes)
+        })
     }
 
     /// Changes the bytes of a string, which starts empty when the key is missing. The caller made
@@ -152,7 +166,13 @@ impl Keys<'_> {
         if self.space.dbs[self.db].peek(hash, key).is_none() {
             let mut bytes = Vec::new();
             let result = f(&mut bytes);
-            self.set_string(key, NewStr::Raw(bytes), Ttl::Clear);
+            let new = match bytes.len() {
+                0..=RAW_INSIDE_MAX => New::Short(&bytes, true),
+                _ => boxed(BigStr::Owned(bytes)),
+            };
+            let space = &mut *self.space;
+            let (epoch, stamp) = (space.walks.epoch, space.access.born(self.now));
+            space.place(self.db, hash, Entry::new(key, new, None, epoch, stamp));
             return result;
         }
         let mut result = None;
