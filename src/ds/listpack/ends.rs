@@ -248,7 +248,11 @@ mod tests {
         for at_front in [true, false] {
             let (mut ends, mut moves, mut at) = (TwoEnded::default(), 0, 0);
             for _ in 0..200 {
-                if at_front { ends.push_front(&[b'x'; 32]) } else { ends.push_back(&[b'x'; 32]) }
+                if at_front {
+                    ends.push_front(&[b'x'; 32])
+                } else {
+                    ends.push_back(&[b'x'; 32])
+                }
                 let packed = ends.as_packed();
                 let pos = if at_front { packed.last() } else { packed.first() };
                 let now = packed.0.as_ptr().addr() + pos.expect("not empty").at();
@@ -267,7 +271,11 @@ mod tests {
         }
         assert_eq!(ends.as_packed().len(), 70_000);
         for left in (0..70_000).rev() {
-            if left % 2 == 0 { ends.pop_front() } else { ends.pop_back() }
+            if left % 2 == 0 {
+                ends.pop_front()
+            } else {
+                ends.pop_back()
+            }
             if left % 5000 == 0 {
                 assert_eq!(ends.as_packed().len(), left);
             }

@@ -128,12 +128,7 @@ impl Keys<'_> {
 
     /// Changes the bytes of a string without moving it, after it grew to `end` bytes by zeros if it
     /// was shorter. The caller made sure that the key holds a string or nothing.
-    pub fn patch_string<R>(
-        &mut self,
-        key: &[u8],
-        end: usize,
-        f: impl FnOnce(&mut [u8]) -> R,
-    ) -> R {
+    pub fn patch_string<R>(&mut self, key: &[u8], end: usize, f: impl FnOnce(&mut [u8]) -> R) -> R {
         let hash = self.hash(key);
         let absent = self.gone(hash, key);
         let dict = &mut self.space.dbs[self.db].dict;
