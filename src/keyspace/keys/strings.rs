@@ -23,8 +23,8 @@ impl ValueType for Str {
     }
 }
 
-/// Strings of up to this size stay inside their entry also when they were made to be changed, bytes:
-/// most of them never grow.
+/// Strings of up to this size, bytes, stay inside their entry also when they were made to be
+/// changed: most of them never grow.
 const RAW_INSIDE_MAX: usize = 512;
 
 /// A string to be stored.
