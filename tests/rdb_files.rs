@@ -4,15 +4,14 @@
 mod support;
 
 use redstart::base::rng::Rng;
-use redstart::engine::Engine;
 use redstart::rdb::{Loader, Options, Part, payload};
 use redstart::value::limits::Limits;
 use serde_json::{Map, Value as Json, json};
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use support::frames::{Node, encode, parse, show};
-use support::local::Inner;
+use support::contents::{Session, assert_holds, bytes_of, encoding_now, words};
+use support::frames::show;
 
 const FILES: &[(&str, &[u8])] = &[
     ("redis-6.2", include_bytes!("files/rdb/redis-6.2.rdb")),
@@ -46,140 +45,10 @@ fn payloads() -> Vec<(String, Vec<u8>)> {
     all.iter().map(|(key, hex)| (key.clone(), bytes(hex))).collect()
 }
 
-fn latin(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| char::from(*byte)).collect()
-}
-
-fn bytes_of(text: &str) -> Vec<u8> {
-    text.chars().map(|c| u8::try_from(c).expect("a character of Latin-1")).collect()
-}
-
-fn as_json(node: &Node) -> Json {
-    match (node.list(), node.kind) {
-        (Some(items), _) => items.iter().map(as_json).collect(),
-        (None, b':') => json!(latin(&node.text()).parse::<i64>().expect("an integer")),
-        (None, _) => json!(latin(&node.text())),
-    }
-}
-
-/// A server in this process, and one connection to it.
-struct Session {
-    inner: Inner,
-    id: redstart::engine::client::ClientId,
-}
-
-impl Session {
-    fn new(options: &[&str]) -> Session {
-        let mut inner = Inner::new(options, 1);
-        let id = inner.connect();
-        Session { inner, id }
-    }
-
-    /// One that finds this snapshot when it starts.
-    fn of_file(bytes: &[u8]) -> Session {
-        let mut session = Session::new(&[]);
-        session.inner.sim.put_file("dump.rdb", bytes);
-        session.engine().load_at_start().expect("the file is sound");
-        session.engine().check();
-        session
-    }
-
-    fn engine(&mut self) -> &mut Engine {
-        &mut self.inner.engine
-    }
-
-    fn ask<A: AsRef<[u8]>>(&mut self, words: &[A]) -> Json {
-        self.inner.feed(self.id, &encode(words));
-        let reply = self.inner.take_output(self.id);
-        let (node, len) = parse(&reply).unwrap_or_else(|e| panic!("{e}: {}", show(&reply)));
-        assert_eq!(len, reply.len(), "one reply: {}", show(&reply));
-        as_json(&node)
-    }
-
-    fn ask_key(&mut self, before: &[&str], key: &[u8], after: &[&str]) -> Json {
-        let mut words: Vec<&[u8]> = before.iter().map(|word| word.as_bytes()).collect();
-        words.push(key);
-        words.extend(after.iter().map(|word| word.as_bytes()));
-        self.ask(&words)
-    }
-
-    /// What a key holds, in the form of the expectations.
-    fn value(&mut self, kind: &str, key: &[u8]) -> Json {
-        match kind {
-            "string" => self.ask_key(&["GET"], key, &[]),
-            "list" => self.ask_key(&["LRANGE"], key, &["0", "-1"]),
-            "set" => {
-                let mut members = words(&self.ask_key(&["SMEMBERS"], key, &[]));
-                members.sort();
-                json!(members)
-            }
-            "hash" => {
-                let words = words(&self.ask_key(&["HGETALL"], key, &[]));
-                let pairs = words.chunks(2).map(|pair| (pair[0].clone(), json!(pair[1])));
-                Json::Object(pairs.collect())
-            }
-            "zset" => {
-                let words = words(&self.ask_key(&["ZRANGE"], key, &["0", "-1", "WITHSCORES"]));
-                words.chunks(2).map(|pair| json!([pair[0], pair[1]])).collect()
-            }
-            "stream" => self.stream(key),
-            other => panic!("a value of type {other}"),
-        }
-    }
-
-    fn stream(&mut self, key: &[u8]) -> Json {
-        let entries = self.ask_key(&["XRANGE"], key, &["-", "+"]);
-        let groups = self.ask_key(&["XINFO", "GROUPS"], key, &[]);
-        let field = |row: &Json, name: &str| {
-            let row = row.as_array().expect("a row of fields");
-            let at = row.iter().position(|word| word == name).expect("the field is there");
-            row[at + 1].clone()
-        };
-        let mut shown = Vec::new();
-        for group in groups.as_array().expect("a list of groups") {
-            let name = field(group, "name");
-            let name = name.as_str().expect("a name");
-            let rows = self.ask_key(&["XPENDING"], key, &[name, "-", "+", "1000"]);
-            let rows = rows.as_array().expect("rows").iter();
-            let pending: Vec<Json> = rows.map(|row| json!([row[0], row[1], row[3]])).collect();
-            let last = field(group, "last-delivered-id");
-            shown.push(json!({"last-delivered-id": last, "name": name, "pending": pending}));
-        }
-        json!({"entries": entries, "groups": shown})
-    }
-}
-
-fn words(list: &Json) -> Vec<String> {
-    let list = list.as_array().expect("a list").iter();
-    list.map(|word| word.as_str().expect("text").to_owned()).collect()
-}
-
-/// The encoding after loading: short strings were made anew.
-fn encoding_now<'a>(told: &'a Json, value: &Json) -> &'a str {
-    match told["encoding"].as_str().expect("a name") {
-        "raw" if value.as_str().is_some_and(|text| text.chars().count() <= 44) => "embstr",
-        told => told,
-    }
-}
-
 #[test]
 fn every_file_holds_what_its_server_held() {
     for (name, bytes) in FILES {
-        let mut server = Session::of_file(bytes);
-        for (db, keys) in &expected() {
-            server.ask(&["SELECT", db]);
-            let keys = keys.as_object().expect("keys");
-            assert_eq!(server.ask(&["DBSIZE"]), json!(keys.len()), "{name}");
-            for (key, told) in keys {
-                let (bytes, kind) = (bytes_of(key), told["type"].as_str().expect("a type"));
-                let value = server.value(kind, &bytes);
-                assert_eq!(value, told["value"], "{name}: {key}");
-                let encoding = server.ask_key(&["OBJECT", "ENCODING"], &bytes, &[]);
-                assert_eq!(encoding, encoding_now(told, &value), "{name}: {key}");
-                let left = server.ask_key(&["TTL"], &bytes, &[]).as_i64().expect("a time");
-                assert_eq!(left > 0, told["expiry"] == "volatile", "{name}: {key}");
-            }
-        }
+        assert_holds(name, &mut Session::of_file(bytes), &expected());
     }
 }
 

@@ -280,7 +280,6 @@ impl Engine {
     /// Goes on making room between requests; true when there is more to do.
     pub(super) fn go_on_making_room(&mut self) -> bool {
         if self.memory.busy && !self.rounds_paused && !self.scripts.suspended() {
-            self.room_pass();
             self.evict();
         }
         self.memory.busy && !self.rounds_paused && !self.scripts.suspended()
@@ -309,15 +308,15 @@ impl Engine {
     pub(super) fn free_garbage(&mut self) {
         let end_us = self.env.clock.mono_us() + SLICE_US;
         for garbage in self.keyspace.take_garbage() {
-            let bytes = garbage.bytes();
+            let (bytes, objects) = (garbage.bytes(), garbage.objects());
             let own = self.freeing > GARBAGE_MAX && bytes <= OWN_PIECE_MAX;
             if own && self.env.clock.mono_us() < end_us {
                 drop(garbage);
-                self.stats.lazyfreed += 1;
+                self.stats.lazyfreed += objects as u64;
                 continue;
             }
             self.freeing += bytes;
-            self.freeing_objects += 1;
+            self.freeing_objects += objects;
             self.env.jobs.submit(Job::Free(garbage));
         }
     }

@@ -45,7 +45,7 @@ pub mod work;
 use crate::base::error::Error;
 use crate::base::hash::Seed;
 use crate::base::rng::Rng;
-use crate::env::{Done, Env};
+use crate::env::{Done, Env, Synced};
 use crate::keyspace::Keyspace;
 use crate::resp::outbuf::OutBuf;
 use crate::resp::reply::{Proto, Reply};
@@ -153,6 +153,8 @@ pub struct Engine {
     freeing_objects: usize,
     refused: usize,
     cron: cron::Cron,
+    /// The append-only file.
+    pub aof: persist::aof::Aof,
     tap: Option<Vec<u8>>,
     stream_db: Option<usize>,
 }
@@ -214,6 +216,7 @@ impl Engine {
             freeing_objects: 0,
             refused: 0,
             cron: cron::Cron::default(),
+            aof: persist::aof::Aof::default(),
             tap: None,
             stream_db: None,
             env,
@@ -328,7 +331,10 @@ impl Engine {
         client.active_us = now;
         self.stats.net_input += n as u64;
         self.stats.reads += 1;
-        self.make_ready(id);
+        if client.may_queue() {
+            client.queued = true;
+            self.ready.push_back(id);
+        }
     }
 
     /// The peer will send nothing more: what came is run and answered, then the client is closed.
@@ -346,7 +352,7 @@ impl Engine {
 
     fn make_ready(&mut self, id: ClientId) {
         if let Some(client) = self.clients.get_mut(&id) {
-            if !client.queued && !client.parked && client.close == CloseWish::No {
+            if client.may_queue() {
                 client.queued = true;
                 self.ready.push_back(id);
             }
@@ -373,6 +379,7 @@ impl Engine {
         let now = self.now_us;
         if let Some(client) = self.clients.get_mut(&id) {
             client.active_us = now;
+            client.stamps.sent(n);
         }
     }
 
@@ -428,13 +435,19 @@ impl Engine {
 
     /// A job off the loop ended.
     pub fn job_done(&mut self, done: Done) {
-        let bytes = match done {
-            Done::Freed { bytes } => bytes,
+        let (bytes, objects) = match done {
+            Done::Freed { bytes, objects } => (bytes, objects),
             Done::Written { fault } => return self.snapshot_written(fault),
+            Done::Synced { what: Synced::Log, upto, error } => {
+                return self.log_synced(upto, error);
+            }
+            Done::Synced { what: Synced::Base, upto, error } => {
+                return self.base_synced(upto, error);
+            }
         };
-        self.freeing_objects = self.freeing_objects.saturating_sub(1);
+        self.freeing_objects = self.freeing_objects.saturating_sub(objects);
         self.freeing = self.freeing.saturating_sub(bytes);
-        self.stats.lazyfreed += 1;
+        self.stats.lazyfreed += objects as u64;
     }
 
     /// What the engine wants of the network.
@@ -483,7 +496,7 @@ impl Engine {
     /// From now on keeps the propagation stream for `take_stream`: a log without a disk.
     pub fn keep_stream(&mut self) {
         self.tap = Some(Vec::new());
-        self.keyspace.effects.interest.propagate = true;
+        self.stream_wanted();
     }
 
     /// The propagation stream since the last call.

@@ -115,9 +115,10 @@ impl Engine {
             Some(us) => Budget::slice(clock, held.now, us),
             None => Budget::endless(clock, held.now),
         };
+        let now_for_keys = if held.caller == Caller::Log { i64::MIN } else { held.now };
         let mut cx = DataCx {
             // Many slices are still one access to the key.
-            keys: self.keyspace.keys(held.db, held.now, held.cost.is_none()),
+            keys: self.keyspace.keys(held.db, now_for_keys, held.cost.is_none()),
             out,
             rng: &mut self.rng,
             limits: &self.limits,

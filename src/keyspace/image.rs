@@ -1,5 +1,5 @@
-//! An image of all databases as of one moment, in the RDB format, made in slices while commands
-//! go on.
+//! An image of all databases as of one moment, in the RDB format or as commands, made in slices
+//! while commands go on.
 //!
 //! One walk follows the table of each database (see `walk.rs`). Whatever is about to change or go
 //! and belongs to a walk that has not come to it yet is written first; that is why every path that
@@ -8,6 +8,8 @@
 
 use super::Keyspace;
 use super::access::AccessPolicy;
+use super::as_commands;
+use super::db::Db;
 use super::entry::Entry;
 use super::saved::{HintKind, record_of};
 use crate::ds::dict::Thin;
@@ -15,9 +17,42 @@ use crate::rdb::{Options, Saver, Start};
 
 const SAFE: &str = "a vector takes everything";
 
+/// Bytes after which a slice ends, however many steps it might still take.
+const FULL: usize = 256 * 1024;
+
+/// What an image is written as.
+pub enum Form {
+    /// A file in the RDB format.
+    Rdb(Box<Saver<Vec<u8>>>),
+    /// Commands that make the same keys, behind what is there already.
+    Commands(Vec<u8>),
+}
+
+impl Form {
+    /// A file in the RDB format.
+    pub fn rdb(options: Options, start: &Start<'_>) -> Form {
+        Form::Rdb(Box::new(Saver::new(Vec::new(), options, start).expect(SAFE)))
+    }
+
+    /// What is ready.
+    fn made(&mut self) -> &mut Vec<u8> {
+        match self {
+            Form::Rdb(saver) => saver.target(),
+            Form::Commands(out) => out,
+        }
+    }
+
+    fn finish(self) -> Vec<u8> {
+        match self {
+            Form::Rdb(saver) => saver.finish().expect(SAFE),
+            Form::Commands(out) => out,
+        }
+    }
+}
+
 /// An image under way.
 pub struct Image {
-    saver: Saver<Vec<u8>>,
+    form: Form,
     /// Walks that have not come to their end.
     walks: Vec<u64>,
     /// The database of the last record.
@@ -37,43 +72,80 @@ impl Image {
         if self.selected != Some(db) {
             self.selected = Some(db);
             let sizes = self.sizes.get_mut(db as usize).and_then(Option::take);
-            self.saver.database(db, sizes).expect(SAFE);
+            match &mut self.form {
+                Form::Rdb(saver) => saver.database(db, sizes).expect(SAFE),
+                Form::Commands(out) => {
+                    as_commands::command(out, &[b"SELECT", db.to_string().as_bytes()]);
+                }
+            }
         }
-        let record = record_of(entry, &self.access, self.hints, self.now);
-        self.saver.record(&record).expect(SAFE);
+        match &mut self.form {
+            Form::Rdb(saver) => {
+                let record = record_of(entry, &self.access, self.hints, self.now);
+                saver.record(&record).expect(SAFE);
+            }
+            Form::Commands(out) => as_commands::entry(out, entry),
+        }
         self.done += 1;
+    }
+
+    /// Whether so much is ready that it should be taken before more is made.
+    pub(super) fn is_full(&mut self) -> bool {
+        self.form.made().len() >= FULL
     }
 }
 
 impl Keyspace {
+    /// Whether an image can be made in slices now: there is no other one, and walks may last.
+    pub fn may_start_image(&self) -> bool {
+        self.walks.image.is_none() && self.walks.has_room()
+    }
+
     /// Begins an image; false when it would have to be made at once.
-    pub fn start_image(
-        &mut self,
-        options: Options,
-        start: &Start<'_>,
-        hints: HintKind,
-        now: i64,
-    ) -> bool {
-        if self.walks.image.is_some() || !self.walks.has_room() {
+    pub fn start_image(&mut self, form: Form, hints: HintKind, now: i64) -> bool {
+        if !self.may_start_image() {
             return false;
         }
-        let mut walks = Vec::new();
-        let mut sizes = Vec::new();
-        let mut total = 0;
+        let mut image = self.image(form, hints, now);
         for (number, db) in self.dbs.iter().enumerate() {
-            sizes.push(Some((db.dict.len() as u64, db.deadlines.len() as u64)));
             if !db.dict.is_empty() {
-                total += db.dict.len() as u64;
-                walks.push(self.walks.start_image_of(db.table, number as u64, now));
+                image.walks.push(self.walks.start_image_of(db.table, number as u64, now));
             }
         }
         self.walks.next_epoch();
-        let saver = Saver::new(Vec::new(), options, start).expect(SAFE);
-        let access = self.access;
-        let image =
-            Image { saver, walks, selected: None, sizes, access, hints, now, done: 0, total };
         self.walks.image = Some(Box::new(image));
         true
+    }
+
+    /// An image of what there is, made at once.
+    pub fn whole_image(&self, form: Form, hints: HintKind, now: i64) -> Vec<u8> {
+        let mut image = self.image(form, hints, now);
+        for (number, db) in self.dbs.iter().enumerate() {
+            let mut cursor = 0;
+            loop {
+                cursor = db.dict.scan(cursor, &mut |entry: &Entry| image.add(number as u64, entry));
+                if cursor == 0 {
+                    break;
+                }
+            }
+        }
+        image.form.finish()
+    }
+
+    /// An image in which nothing is yet.
+    fn image(&self, form: Form, hints: HintKind, now: i64) -> Image {
+        let size = |db: &Db| Some((db.dict.len() as u64, db.deadlines.len() as u64));
+        Image {
+            form,
+            walks: Vec::new(),
+            selected: None,
+            sizes: self.dbs.iter().map(size).collect(),
+            access: self.access,
+            hints,
+            now,
+            done: 0,
+            total: self.dbs.iter().map(|db| db.dict.len() as u64).sum(),
+        }
     }
 
     /// Goes on with the image until `more` says stop. Gives the bytes that were made, and whether
@@ -90,9 +162,9 @@ impl Keyspace {
             }
         }
         match self.walks.image.take() {
-            Some(image) if image.walks.is_empty() => (image.saver.finish().expect(SAFE), true),
+            Some(image) if image.walks.is_empty() => (image.form.finish(), true),
             Some(mut image) => {
-                let bytes = std::mem::take(image.saver.target());
+                let bytes = std::mem::take(image.form.made());
                 self.walks.image = Some(image);
                 (bytes, false)
             }

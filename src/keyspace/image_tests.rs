@@ -1,6 +1,7 @@
 //! Images against the digest of the moment they were begun at, whatever happens meanwhile.
 
 use super::Keyspace;
+use super::image::Form;
 use super::saved::HintKind;
 use crate::base::hash::Seed;
 use crate::base::rng::Rng;
@@ -96,7 +97,7 @@ fn an_image_is_of_the_moment_it_was_begun_at() {
         }
         let before = space.digest();
         let start = Start::default();
-        assert!(space.start_image(Options::default(), &start, HintKind::Idle, NOW));
+        assert!(space.start_image(Form::rdb(Options::default(), &start), HintKind::Idle, NOW));
         let mut bytes = Vec::new();
         loop {
             let (more, done) = space.step_image(&mut || false);
@@ -126,7 +127,8 @@ fn names_are_collected_as_before_while_an_image_is_made() {
         let key = format!("0:{n}");
         space.keys(0, NOW, true).set_string(key.as_bytes(), NewStr::Int(n), Ttl::Clear);
     }
-    assert!(space.start_image(Options::default(), &Start::default(), HintKind::None, NOW));
+    let form = Form::rdb(Options::default(), &Start::default());
+    assert!(space.start_image(form, HintKind::None, NOW));
     let walk = space.start_walk(0, b"*".to_vec(), NOW);
     let mut names = Vec::new();
     loop {

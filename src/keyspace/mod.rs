@@ -2,6 +2,7 @@
 //! work. Nothing here names a client, a socket or a reply.
 
 pub mod access;
+pub mod as_commands;
 pub mod db;
 pub mod digest;
 pub mod effects;

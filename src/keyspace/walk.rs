@@ -104,7 +104,8 @@ impl Walk {
             self.found = batch;
             self.cursor = next;
             self.finished = next == 0;
-            if !self.finished && !more() {
+            let full = image.as_deref_mut().is_some_and(|i| self.image_of.is_some() && i.is_full());
+            if !self.finished && (full || !more()) {
                 return false;
             }
         }

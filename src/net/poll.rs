@@ -434,17 +434,22 @@ impl Server {
         if conn.blocked {
             return;
         }
+        let limit = engine.may_leave(id);
         let Some(out) = engine.output(id) else { return };
-        let (flushed, count) = flush(&mut conn.socket, out, WRITE_MAX);
+        let (flushed, count) = flush(&mut conn.socket, out, WRITE_MAX, limit);
+        let watches_room = conn.watches_room;
         if count > 0 {
             engine.written(id, count);
         }
         match flushed {
             Flushed::All => match engine.close_wish(id) {
-                CloseWish::No => self.drop_watch(id),
+                CloseWish::No if watches_room => self.drop_watch(id),
+                CloseWish::No => {}
                 CloseWish::AfterReply | CloseWish::Now => self.close(id, engine),
             },
             Flushed::More => self.unwritten.push(id),
+            // The engine marks it anew when more may leave.
+            Flushed::Withheld => {}
             Flushed::Blocked => self.watch_room(id, engine),
             Flushed::Broken => self.close(id, engine),
         }

@@ -224,7 +224,7 @@ fn values(kind: &str) -> Vec<Vec<String>> {
         }
     };
     let element = |n: usize| match kind {
-        "list" | "longlist" if n % 7 == 0 => vec!["7".to_owned()],
+        "list" | "longlist" if n.is_multiple_of(7) => vec!["7".to_owned()],
         "list" | "longlist" => vec![format!("{n}x")],
         "set" => vec![format!("member{n}")],
         "hash" => vec![format!("field{n}"), n.to_string()],

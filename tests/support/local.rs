@@ -61,7 +61,11 @@ struct Outlet {
 
 impl Inner {
     pub fn new(options: &[&str], seed: u64) -> Inner {
-        let sim = Sim::new(seed);
+        Inner::in_world(options, Sim::new(seed))
+    }
+
+    /// An engine in a world that may have a history.
+    pub fn in_world(options: &[&str], sim: Sim) -> Inner {
         let config = config(options);
         let table = redstart::commands::renamed_table(&config.renamed_commands);
         let engine = Engine::new(config, sim.env(), table);
@@ -144,7 +148,8 @@ impl Inner {
         for id in dirty {
             self.collect(id);
         }
-        more
+        // Jobs that ended at once were not looked at yet.
+        more || self.sim.has_finished()
     }
 
     /// Hands bytes to a client's buffer, which has room for them, and runs nothing.
@@ -160,13 +165,22 @@ impl Inner {
             return self.close(id);
         }
         let outlet = self.outlets.entry(id).or_default();
-        while let Some(output) = self.engine.output(id).filter(|output| !output.is_empty()) {
+        loop {
+            let limit = self.engine.may_leave(id);
+            let Some(output) = self.engine.output(id).filter(|output| !output.is_empty()) else {
+                break;
+            };
+            if limit == 0 {
+                // It is marked anew when it may leave.
+                return;
+            }
             let mut slices = [IoSlice::new(&[]); 16];
             let count = output.slices(&mut slices);
             let before = outlet.bytes.len();
             for slice in &slices[..count] {
                 outlet.bytes.extend_from_slice(slice);
             }
+            outlet.bytes.truncate(outlet.bytes.len().min(before.saturating_add(limit)));
             let taken = outlet.bytes.len() - before;
             output.consume(taken);
             self.engine.written(id, taken);

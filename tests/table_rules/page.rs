@@ -45,7 +45,6 @@ const REFUSED_PARTS: &[(&str, &str)] =
 /// Why commands of a group, or a command, are not there yet.
 const MISSING: &[(&str, &str)] = &[
     ("acl", "there are no users beside the default one yet"),
-    ("bgrewriteaof", "there is no append-only file yet"),
     ("latency", "latencies are not recorded yet"),
     ("migrate", "the server does not connect to others yet"),
 ];

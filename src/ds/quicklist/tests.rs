@@ -90,7 +90,7 @@ fn step(rng: &mut Rng, list: &mut Quicklist, model: &mut Model) {
             list.remove_range(start, n);
             model.drain(start..(start + n).min(model.len()));
         }
-        14 if len % 2 == 0 => {
+        14 if len.is_multiple_of(2) => {
             let n = rng.below(len / 2 + 2) as usize;
             let part = list.detach(end, n);
             let gone: Model = match end {
@@ -99,7 +99,7 @@ fn step(rng: &mut Rng, list: &mut Quicklist, model: &mut Model) {
             };
             same(&part, &gone);
         }
-        15 if len % 2 == 0 => {
+        15 if len.is_multiple_of(2) => {
             let limit = [1, 3, 20, usize::MAX][rng.below(4) as usize];
             let mut pruned = Pruned::default();
             while !list.prune(&mut pruned, &text, end, limit) {}

@@ -27,7 +27,6 @@ const TEXT: Kind = Kind::Text(any);
 
 use Standing::{NoEffect, NotYet, Works};
 const LAZY: Standing = NoEffect("memory is always freed beside the main thread");
-const NO_AOF: Standing = NoEffect("there is no append-only file yet");
 const NO_REPL: Standing = NoEffect("there is no replication yet");
 const NO_CLUSTER: Standing = NoEffect("there is no cluster mode yet");
 const NO_TLS: Standing = NoEffect("there is no TLS yet");
@@ -251,7 +250,7 @@ declare! {
     "busy-reply-threshold" "lua-time-limit", busy_reply_threshold: u64 = "5000",
         int(0, LONG), MUT, Works;
     /// Memory that the interpreters of scripts may hold; 0 is no limit.
-    "lua-memory-limit", lua_memory_limit: u64 = "1gb", mem(0, LONG), MUT, Works;
+    "lua-memory-limit", lua_memory_limit: u64 = "1073741824", mem(0, LONG), MUT, Works;
 
     // Compact encodings.
     /// Fields of a compact hash.
@@ -316,33 +315,33 @@ declare! {
     // Append-only file.
     /// Log each write to disk.
     "appendonly", appendonly: bool = "no",
-        BOOL, MUT, NotYet("the append-only file is not implemented yet");
+        BOOL, MUT, Works;
     /// First part of the names of its files.
     "appendfilename", appendfilename: String = "appendonly.aof",
-        Kind::Text(append_name), IMM, NO_AOF;
+        Kind::Text(append_name), IMM, Works;
     /// Directory of its files, in `dir`.
     "appenddirname", appenddirname: String = "appendonlydir",
-        Kind::Text(append_directory), IMM, NO_AOF;
+        Kind::Text(append_directory), IMM, Works;
     /// When it is forced to disk.
-    "appendfsync", appendfsync: Appendfsync = "everysec", ONE_OF, MUT, NO_AOF;
+    "appendfsync", appendfsync: Appendfsync = "everysec", ONE_OF, MUT, Works;
     /// Do not force it to disk while it is rewritten.
-    "no-appendfsync-on-rewrite", no_appendfsync_on_rewrite: bool = "no", BOOL, MUT, NO_AOF;
+    "no-appendfsync-on-rewrite", no_appendfsync_on_rewrite: bool = "no", BOOL, MUT, Works;
     /// Growth in percent at which it is rewritten.
     "auto-aof-rewrite-percentage", auto_aof_rewrite_percentage: u32 = "100",
-        int(0, INT), MUT, NO_AOF;
+        int(0, INT), MUT, Works;
     /// Size below which it is not rewritten.
     "auto-aof-rewrite-min-size", auto_aof_rewrite_min_size: u64 = "67108864",
-        mem(0, LONG), MUT, NO_AOF;
+        mem(0, LONG), MUT, Works;
     /// Flush a rewritten file to disk piece by piece.
-    "aof-rewrite-incremental-fsync", aof_rewrite_incremental_fsync: bool = "yes", BOOL, MUT, NO_AOF;
+    "aof-rewrite-incremental-fsync", aof_rewrite_incremental_fsync: bool = "yes", BOOL, MUT, Works;
     /// Start although the end of the file is missing.
-    "aof-load-truncated", aof_load_truncated: bool = "yes", BOOL, MUT, NO_AOF;
+    "aof-load-truncated", aof_load_truncated: bool = "yes", BOOL, MUT, Works;
     /// Begin a rewritten file with a snapshot.
-    "aof-use-rdb-preamble", aof_use_rdb_preamble: bool = "yes", BOOL, MUT, NO_AOF;
+    "aof-use-rdb-preamble", aof_use_rdb_preamble: bool = "yes", BOOL, MUT, Works;
     /// Note the time in the file.
-    "aof-timestamp-enabled", aof_timestamp_enabled: bool = "no", BOOL, MUT, NO_AOF;
+    "aof-timestamp-enabled", aof_timestamp_enabled: bool = "no", BOOL, MUT, Works;
     /// Keep files that are no longer needed, for tests.
-    "aof-disable-auto-gc", aof_disable_auto_gc: bool = "no", BOOL, MUT | HIDDEN, NO_AOF;
+    "aof-disable-auto-gc", aof_disable_auto_gc: bool = "no", BOOL, MUT | HIDDEN, Works;
 
     // Replication.
     /// Host and port of the primary.

@@ -6,13 +6,19 @@
 //! | `save.rs`   | the data set into a file while everybody waits: SAVE, the last save    |
 //! | `slices.rs` | the same while commands go on: BGSAVE, save points                     |
 //! | `load.rs`   | a file into a fresh keyspace: the start, DEBUG RELOAD                  |
+//! | `aof.rs`, `stamps.rs`, `manifest.rs`, `aof_load.rs`, `aof_rewrite.rs` | the append-only file |
 //!
 //! Invariant: a file under the name of the snapshot is whole. It is written under another name,
 //! synced, and renamed.
 
+pub mod aof;
+mod aof_load;
+mod aof_rewrite;
 mod load;
+pub mod manifest;
 mod save;
 mod slices;
+pub mod stamps;
 #[cfg(test)]
 mod tests;
 
@@ -24,6 +30,8 @@ pub struct Persist {
     pub last_save_s: i64,
     /// Whether the last save failed.
     pub failed: bool,
+    /// A save begins when the rewrite of the log is over.
+    pub scheduled: bool,
     /// Saves begun since the start.
     pub saves: u64,
     /// How long the last save in the background took, seconds; -1 when there was none.
@@ -46,6 +54,7 @@ impl Persist {
         Persist {
             last_save_s: now_s,
             failed: false,
+            scheduled: false,
             saves: 0,
             last_took_s: -1,
             keys_loaded: 0,

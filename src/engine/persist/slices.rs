@@ -9,6 +9,7 @@ use crate::base::error::Error;
 use crate::engine::Engine;
 use crate::engine::budget::{Budget, SLICE_US};
 use crate::env::{Job, SharedFile};
+use crate::keyspace::image::Form;
 use crate::rdb::Start;
 use crate::sys;
 use std::io;
@@ -47,13 +48,20 @@ impl Engine {
         if self.persist.is_saving() {
             return Err(Error::err("Background save already in progress"));
         }
+        if self.aof.rewriting.is_running() {
+            return Err(Error::err(
+                "Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE \
+                 SCHEDULE in order to schedule a BGSAVE whenever possible.",
+            ));
+        }
+        self.persist.scheduled = false;
         self.finish_works();
         self.persist.saves += 1;
         self.persist.last_try_s = self.now_ms / 1000;
         let aux = self.snapshot_aux(false);
         let start = Start { aux: &aux, functions: &self.library_texts() };
-        let (hints, options) = (self.hint_kind(), self.keyspace.saving);
-        if !self.keyspace.start_image(options, &start, hints, self.now_ms) {
+        let form = Form::rdb(self.keyspace.saving, &start);
+        if !self.keyspace.start_image(form, self.hint_kind(), self.now_ms) {
             // Seldom: then everybody waits.
             return self.save_snapshot().map_err(|_| Error::fixed("ERR"));
         }
@@ -73,8 +81,21 @@ impl Engine {
         Ok(())
     }
 
+    /// The same from the end of the running transaction on, of which a snapshot has all or nothing.
+    pub fn save_later(&mut self) -> Result<(), Error> {
+        if self.persist.is_saving() {
+            return Err(Error::err("Background save already in progress"));
+        }
+        self.persist.scheduled = true;
+        Ok(())
+    }
+
     /// Goes on with a save in the background, and begins one when a save point is reached.
     pub(in crate::engine) fn save_in_background(&mut self) {
+        if self.persist.background.is_none() && self.scripts.suspended() {
+            // What it has done so far is no state of its own.
+            return;
+        }
         if std::mem::take(&mut self.keyspace.flushed) {
             self.save_emptiness();
         }
@@ -87,11 +108,13 @@ impl Engine {
             if let Err(error) = self.save_slice(background) {
                 self.background_failed(&temporary, &sys::error_text(&error));
             }
+        } else if self.aof.rewriting.is_running() {
+            // Two images at a time would double what is in memory.
+        } else if std::mem::take(&mut self.persist.scheduled) {
+            self.persist.failed |= self.save_soon().is_err();
         } else if let Some((seconds, changes)) = self.save_point() {
             tracing::info!("{changes} changes in {seconds} seconds. Saving...");
-            if self.save_soon().is_err() {
-                self.persist.failed = true;
-            }
+            self.persist.failed |= self.save_soon().is_err();
         }
     }
 
@@ -209,6 +232,12 @@ impl Engine {
         if let Some(background) = &self.persist.background {
             let rest = background.rest_until_us.saturating_sub(self.now_us);
             return (!background.writing).then_some(rest);
+        }
+        if self.aof.rewriting.is_running() {
+            return None;
+        }
+        if self.persist.scheduled {
+            return Some(0);
         }
         if self.keyspace.effects.dirty == self.persist.saved_changes {
             return None;
