@@ -138,7 +138,7 @@ fn a_rewrite_holds_the_same_in_either_form() {
 #[test]
 fn a_rewrite_is_of_one_moment_whatever_comes_meanwhile() {
     for (seed, preamble) in [(1, "yes"), (2, "no")] {
-        let options = ["--aof-use-rdb-preamble", preamble];
+        let options = ["--aof-use-rdb-preamble", preamble, "--rdbcompression", "no"];
         let mut session = Session::of_log(&options, &[]);
         let mut rng = redstart::base::rng::Rng::seeded(seed);
         // More keys than one slice visits.

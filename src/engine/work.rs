@@ -12,7 +12,7 @@ use super::keyspec::kflag;
 use super::session::Session;
 use super::spec::{Run, Spec, flag};
 use crate::base::error::Error;
-use crate::keyspace::Keyspace;
+use crate::keyspace::{BEFORE_ALL_DEADLINES, Keyspace};
 use crate::resp::reply::Reply;
 use crate::resp::request::Argv;
 use std::collections::VecDeque;
@@ -114,7 +114,7 @@ impl Engine {
             Some(us) => Budget::slice(clock, held.now, us),
             None => Budget::endless(clock, held.now),
         };
-        let now_for_keys = if held.caller == Caller::Log { i64::MIN } else { held.now };
+        let now_for_keys = if held.caller == Caller::Log { BEFORE_ALL_DEADLINES } else { held.now };
         let mut cx = DataCx {
             keys: self.keyspace.keys(held.db, now_for_keys, true),
             out,
