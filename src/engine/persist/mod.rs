@@ -23,6 +23,14 @@ pub mod stamps;
 mod tests;
 
 use super::Engine;
+use crate::base::error::Error;
+
+/// Why writes are refused after a save failed.
+const SAVE_FAILED: &str = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to \
+     disk. Commands that may modify the data set are disabled, because this instance is \
+     configured to report errors during writes if RDB snapshotting fails \
+     (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB \
+     error.";
 
 /// What was saved and loaded.
 pub struct Persist {
@@ -83,5 +91,10 @@ impl Engine {
         self.persist.failed
             && self.config.stop_writes_on_bgsave_error
             && !self.config.save.is_empty()
+    }
+
+    /// Why writes are refused, if they are; a failed save is told of first.
+    pub fn write_refusal(&self) -> Option<Error> {
+        if self.refuses_writes() { Some(Error::fixed(SAVE_FAILED)) } else { self.log_refusal() }
     }
 }
