@@ -174,6 +174,9 @@ fn a_rewrite_is_of_one_moment_whatever_comes_meanwhile() {
             if rng.below(40) == 0 {
                 session.send(&["SWAPDB", "0", "2"]);
             }
+            if rng.below(30) == 0 {
+                session.send(&["FLUSHDB"]);
+            }
             session.inner.pass();
         }
         session.inner.settle();
@@ -184,6 +187,18 @@ fn a_rewrite_is_of_one_moment_whatever_comes_meanwhile() {
         assert!(manifest(&sim).base.expect("a base").seq == 2, "the rewrite is in force");
         assert_eq!(restarted(&sim, &[]).engine().keyspace.digest(), digest, "seed {seed}");
     }
+}
+
+#[test]
+fn a_rewrite_within_a_transaction_holds_it_once() {
+    let mut session = Session::of_log(&[], &[]);
+    for call in [&["MULTI"][..], &["INCR", "a"], &["BGREWRITEAOF"], &["INCR", "a"], &["EXEC"]] {
+        session.ask(call);
+    }
+    session.inner.settle();
+    let sim = session.inner.sim.clone();
+    assert_eq!(manifest(&sim).base.expect("a base").seq, 2, "it was rewritten");
+    assert_eq!(restarted(&sim, &[]).ask(&["GET", "a"]), "2");
 }
 
 #[test]

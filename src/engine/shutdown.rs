@@ -30,6 +30,7 @@ impl Engine {
             return false;
         }
         self.settle_log();
+        self.drop_rewrite();
         self.abandon_background();
         let saves = !self.config.save.is_empty() && how & NOSAVE == 0 || how & SAVE != 0;
         if saves {
