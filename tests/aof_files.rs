@@ -252,6 +252,8 @@ fn what_is_not_explained_by_a_crash_ends_the_start() {
     assert!(why.contains("Unexpected end of file") && why.contains("a.2.incr.aof"), "{why}");
     let why = start(&[], set, b"*1\r\n$6\r\nNOTHIS\r\n");
     assert!(why.contains("unknown command 'NOTHIS'"), "{why}");
+    let why = start(&[], set, b"*1\r\n$3\r\nSET\r\n");
+    assert!(why.contains("wrong number of arguments for 'set' command"), "{why}");
     let why = refused(&[], &[MANIFEST, ("appendonlydir/a.1.incr.aof", set)]);
     assert!(why.contains("a.2.incr.aof of the manifest doesn't exist"), "{why}");
     let why = refused(&[], &[("appendonlydir/appendonly.aof.manifest", b"nonsense\n")]);

@@ -117,6 +117,11 @@ impl Aof {
         self.buffer.len()
     }
 
+    /// What they take in memory.
+    pub fn buffer_bytes(&self) -> usize {
+        self.buffer.capacity()
+    }
+
     /// Whether a sync is under way.
     pub fn is_syncing(&self) -> bool {
         self.syncs > 0
