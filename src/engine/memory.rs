@@ -163,7 +163,7 @@ impl Engine {
 
     /// Bytes in use that do not count against the limit.
     pub(crate) fn not_counted(&self) -> usize {
-        self.freeing + self.keyspace.garbage_bytes()
+        self.freeing + self.keyspace.garbage_bytes() + self.aof.buffer_bytes()
     }
 
     /// How many bytes more than the limit allows are in use.
