@@ -6,6 +6,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 pub mod real;
 pub mod sim;
@@ -32,10 +33,40 @@ pub trait Garbage: Send {
     }
 }
 
+/// A file that jobs write to, one after the other.
+pub type SharedFile = Arc<Mutex<Box<dyn NewFile>>>;
+
 /// Work that owns its data and never touches the keyspace.
 pub enum Job {
     /// Drop a large value.
     Free(Box<dyn Garbage>),
+    /// Make what was written to a file last.
+    Sync {
+        /// The file.
+        file: Box<dyn Syncer>,
+        /// Which of the submitter's files it is.
+        what: Synced,
+        /// How far the file was written when this was asked for, in the submitter's own count.
+        upto: u64,
+    },
+    /// Add to a file.
+    Write {
+        /// The file.
+        file: SharedFile,
+        /// What to add.
+        bytes: Vec<u8>,
+        /// Whether to wait until it lasts.
+        sync: bool,
+    },
+}
+
+/// What a [`Job::Sync`] was for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Synced {
+    /// The log that grows.
+    Log,
+    /// The base a rewrite makes.
+    Base,
 }
 
 /// The end of a [`Job`].
@@ -48,6 +79,20 @@ pub enum Done {
         /// What [`Garbage::objects`] said.
         objects: usize,
     },
+    /// A file was synced, or could not be.
+    Synced {
+        /// As in the job.
+        what: Synced,
+        /// As in the job.
+        upto: u64,
+        /// The system's error number, when it failed.
+        error: Option<i32>,
+    },
+    /// A file was written to.
+    Written {
+        /// Why that failed.
+        fault: Option<io::ErrorKind>,
+    },
 }
 
 impl Job {
@@ -58,6 +103,16 @@ impl Job {
                 let (bytes, objects) = (garbage.bytes(), garbage.objects());
                 drop(garbage);
                 Done::Freed { bytes, objects }
+            }
+            Job::Sync { mut file, what, upto } => {
+                let error = file.sync().err().map(|e| e.raw_os_error().unwrap_or(libc::EIO));
+                Done::Synced { what, upto, error }
+            }
+            Job::Write { file, bytes, sync } => {
+                let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+                let written = file.write_all(&bytes);
+                let written = if sync { written.and_then(|()| file.sync()) } else { written };
+                Done::Written { fault: written.err().map(|error| error.kind()) }
             }
         }
     }
@@ -125,6 +180,22 @@ pub trait Entropy: Send {
     fn fill(&mut self, bytes: &mut [u8]);
 }
 
+/// A file that is open for writing at its end.
+pub trait Appender: Send {
+    /// Writes bytes at the end, perhaps only the first of them; tells how many.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
+    /// Cuts the file to this length.
+    fn cut(&mut self, len: u64) -> io::Result<()>;
+    /// Another hand on the same file, to sync it elsewhere.
+    fn syncer(&self) -> io::Result<Box<dyn Syncer>>;
+}
+
+/// A hand on an open file that can only make it last.
+pub trait Syncer: Send {
+    /// Waits until all that was written is on the disk.
+    fn sync(&mut self) -> io::Result<()>;
+}
+
 /// A file that is being written.
 pub trait NewFile: io::Write + Send {
     /// Waits until all that was written lasts.
@@ -143,6 +214,12 @@ pub trait Disk: Send {
     fn write(&mut self, path: &Path, bytes: &[u8]) -> io::Result<()>;
     /// Adds to the end of a file, creating it when it is missing.
     fn append(&mut self, path: &Path, bytes: &[u8]) -> io::Result<()>;
+    /// Opens a file for writing at its end, creating it when it is missing; a `fresh` one is empty.
+    fn open(&mut self, path: &Path, fresh: bool) -> io::Result<Box<dyn Appender>>;
+    /// How long a file is.
+    fn size(&self, path: &Path) -> io::Result<u64>;
+    /// Creates a directory, if there is none yet.
+    fn make_dir(&mut self, path: &Path) -> io::Result<()>;
     /// Puts `from` in the place of `to` in one step.
     fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()>;
     /// Removes a file.

@@ -11,7 +11,7 @@
 //! ```
 //!
 //! Layers, an arrow may only point down: `main, net` → `commands` → `engine` → `keyspace` →
-//! `value` → `ds` → `base, resp, env`. `tests/tidy.rs` checks it.
+//! `rdb` → `value` → `ds` → `base, resp, env`. `tests/tidy.rs` checks it.
 //!
 //! Where to start reading: this picture, [`commands::string`] (a family), [`engine::exec`] (how it
 //! runs), [`keyspace::keys`] (what a lookup does).

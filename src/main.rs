@@ -1,5 +1,6 @@
 //! The binary `redis-server`: command line, configuration, then the loop until it ends. Under the
-//! name `redis-cli` it is the client, under `docker-entrypoint` what a container starts.
+//! name `redis-cli` it is the client, under `redis-check-rdb` and `redis-check-aof` the checkers of
+//! files, under `docker-entrypoint` what a container starts.
 
 // The one place that may look at the process it runs in.
 #![allow(clippy::disallowed_methods)]
@@ -22,6 +23,12 @@ fn main() {
     let name = args.first().and_then(|program| Path::new(program).file_name());
     if name.is_some_and(|name| name == "redis-cli") {
         exit(cli::run(args));
+    }
+    if name.is_some_and(|name| name == "redis-check-aof") {
+        exit(cli::check_aof::run(&args));
+    }
+    if name.is_some_and(|name| name == "redis-check-rdb") {
+        exit(cli::check_rdb::run(&args));
     }
     if name.is_some_and(entrypoint::is_named) {
         exit(entrypoint::run(&args));

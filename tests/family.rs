@@ -12,6 +12,7 @@ mod family {
     mod config;
     mod connection;
     mod debug;
+    mod dump;
     mod eviction;
     mod expire;
     mod function;
@@ -21,6 +22,8 @@ mod family {
     mod hll;
     mod info;
     mod list;
+    mod long;
+    mod long_order;
     mod memory;
     mod object;
     mod protocol;

@@ -9,12 +9,16 @@
 //! | file         | holds                                                     |
 //! |--------------|-----------------------------------------------------------|
 //! | `args.rs`    | what the command line asks for                            |
+//! | `check_aof.rs` | redis-check-aof                                           |
+//! | `check_rdb.rs` | redis-check-rdb, another program under another name    |
 //! | `help.rs`    | texts for people                                          |
 //! | `link.rs`    | the connection: requests out, replies in                  |
 //! | `session.rs` | one command after the other over a connection             |
 //! | `format.rs`  | replies as text: for a terminal, raw, CSV, JSON           |
 
 pub mod args;
+pub mod check_aof;
+pub mod check_rdb;
 pub mod format;
 pub mod help;
 pub mod link;

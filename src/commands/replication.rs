@@ -141,21 +141,34 @@ fn waitaof(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
     let replicas = parse_i64(args.get(2)).filter(|n| *n >= 0);
     let replicas = replicas.ok_or(Error::fixed("ERR value is out of range, must be positive"))?;
     let patience = patience_millis(args.get(3))?;
-    if local > 0 {
+    if local > 0 && !cx.engine.config.appendonly {
         return Err(Error::err(
             "WAITAOF cannot be used when numlocal is set but appendonly is disabled.",
         ));
     }
-    let answer = |out: &mut Reply| {
-        out.array(2);
-        out.int(0);
-        out.int(0);
-    };
-    if replicas > 0 {
-        return Ok(Outcome::Block(in_vain(patience, answer)));
+    let client = cx.session.origin.client();
+    let safe =
+        cx.engine.config.appendonly && client.is_some_and(|id| cx.engine.writes_are_safe(id));
+    let answer = if safe { safe_here } else { safe_nowhere };
+    if replicas > 0 || local > 0 && !safe {
+        let waits = if replicas > 0 { Waits::List } else { Waits::Log };
+        return Ok(Outcome::Block(Block { waits, ..in_vain(patience, answer) }));
     }
     answer(cx.out);
     Ok(Outcome::Unchanged)
+}
+
+/// The writes are in this server's log, and in nobody else's.
+fn safe_here(out: &mut Reply) {
+    out.array(2);
+    out.int(1);
+    out.int(0);
+}
+
+fn safe_nowhere(out: &mut Reply) {
+    out.array(2);
+    out.int(0);
+    out.int(0);
 }
 
 /// Waiting for what only time can end.

@@ -28,6 +28,11 @@ pub const SPECS: &[Spec] = &[
         .group("server")
         .since("1.0.0")
         .summary("Saves the data set while everybody waits."),
+    Spec::engine("bgrewriteaof", 1, bgrewriteaof)
+        .flags(ADMIN | NOSCRIPT | NO_ASYNC_LOADING)
+        .group("server")
+        .since("1.0.0")
+        .summary("Writes the append-only file anew in the background."),
     Spec::engine("bgsave", -1, bgsave)
         .flags(ADMIN | NOSCRIPT | NO_ASYNC_LOADING)
         .group("server")
@@ -62,8 +67,22 @@ fn bgsave(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
     if args.len() > 2 || args.len() == 2 && !args.is(1, "schedule") {
         return Err(Error::Syntax);
     }
+    if args.len() == 2 && cx.engine.aof.rewriting.is_running() && !cx.engine.persist.is_saving() {
+        cx.engine.persist.scheduled = true;
+        cx.out.simple(b"Background saving scheduled");
+        return Ok(Outcome::Unchanged);
+    }
     cx.engine.save_soon()?;
     cx.out.simple(b"Background saving started");
+    Ok(Outcome::Unchanged)
+}
+
+fn bgrewriteaof(cx: &mut EngineCx<'_>, _: &mut Args<'_>) -> CmdResult {
+    let begun = cx.engine.rewrite_log()?;
+    cx.out.simple(match begun {
+        true => b"Background append only file rewriting started",
+        false => b"Background append only file rewriting scheduled",
+    });
     Ok(Outcome::Unchanged)
 }
 

@@ -29,6 +29,8 @@ pub enum Waits {
     ZSet,
     /// A stream.
     Stream,
+    /// The log on the disk.
+    Log,
     /// A consumer group: that it went, or its key did, is an answer too.
     Group,
 }
@@ -196,6 +198,9 @@ impl Engine {
             self.blocking.deadlines.insert((at, id));
         }
         self.blocking.clients += 1;
+        if blocked.waits == Waits::Log {
+            self.aof.remember_waiter(id);
+        }
         client.parked = true;
         client.blocked = Some(Box::new(blocked));
     }
@@ -237,7 +242,7 @@ impl Engine {
             let waits = self.clients.get(&id).and_then(|c| c.blocked.as_ref()).map(|b| b.waits);
             let found = self.keyspace.type_of(db, &key, self.now_ms);
             let suits = match (waits, found) {
-                (None, _) => false,
+                (None | Some(Waits::Log), _) => false,
                 (Some(Waits::Group), _) => true,
                 (Some(Waits::List | Waits::Move), found) => found == Some("list"),
                 (Some(Waits::ZSet), found) => found == Some("zset"),
@@ -250,7 +255,7 @@ impl Engine {
     }
 
     /// Runs a blocked client's command again; it stays in its place when that finds nothing.
-    fn run_again(&mut self, id: ClientId) {
+    pub(super) fn run_again(&mut self, id: ClientId) {
         let Some(client) = self.clients.get_mut(&id) else { return };
         let (Some(mut blocked), Some(mut live)) = (client.blocked.take(), client.live.take())
         else {
@@ -338,6 +343,11 @@ impl Engine {
 }
 
 impl Blocked {
+    /// Whether it is the log that it waits for.
+    pub(super) fn waits_for_log(&self) -> bool {
+        self.waits == Waits::Log
+    }
+
     /// Monotonic microseconds since when it waits.
     pub fn since_us(&self) -> u64 {
         self.since_us

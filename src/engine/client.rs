@@ -123,6 +123,10 @@ pub struct Client {
     pub watch_failed: bool,
     /// Since when its output is over the soft limit, monotonic microseconds.
     pub soft_since_us: Option<u64>,
+    /// How much of its output may leave.
+    pub stamps: super::persist::stamps::Stamps,
+    /// The end of the log after its last write.
+    pub log_mark: u64,
     /// Bytes it was counted with last.
     pub(super) counted_bytes: usize,
     pub(super) queued: bool,
@@ -162,6 +166,8 @@ impl Client {
             watched: Vec::new(),
             watch_failed: false,
             soft_since_us: None,
+            stamps: Default::default(),
+            log_mark: 0,
             counted_bytes: 0,
             queued: false,
             dirty: false,

@@ -50,6 +50,7 @@ impl Engine {
         if self.keyspace.has_garbage() {
             self.free_garbage();
         }
+        let log = self.tick_log();
         let now_ns = self.refresh_clock();
         self.cycle.cron_us += (now_ns - began_ns) / 1000;
         if more || restamping || self.has_ready() {
@@ -67,7 +68,7 @@ impl Engine {
         let timed = [self.blocking.first_deadline_us(), self.pausing.deadline_us(), rest];
         let timed = timed.into_iter().flatten().min();
         let timed = timed.map(|at| at.saturating_sub(self.now_us));
-        [expiry, round, timed, self.next_save_us()].into_iter().flatten().min()
+        [expiry, round, timed, log, self.next_save_us()].into_iter().flatten().min()
     }
 
     fn active_expiry(&self) -> bool {
@@ -103,6 +104,9 @@ impl Engine {
     fn expire_slice(&mut self, end: u64) -> bool {
         let mut steps = 0;
         for db in 0..self.keyspace.dbs.len() {
+            if self.keyspace.is_due_but_held(db, self.now_ms) {
+                self.finish_works();
+            }
             while self.keyspace.expire_next(db, self.now_ms) {
                 self.unit_end();
                 steps += 1;

@@ -1,6 +1,7 @@
 //! The end of a unit: the effect log becomes the propagation stream and notifications, in order.
 
 use super::Engine;
+use super::persist::aof::{encode, encoded_len};
 use super::pubsub::Kind;
 use crate::keyspace::effects::{Effect, Event, class};
 use crate::resp::request::Argv;
@@ -59,43 +60,58 @@ impl Engine {
         let own = |e: &&Effect| matches!(e, Effect::Propagate { alone: false, .. });
         let wrap = log.iter().filter(own).count() > 1;
         let mut first = true;
+        if self.aof.is_logging() && self.config.aof_timestamp_enabled {
+            self.aof.note_time(self.now_ms);
+        }
         for effect in log {
             match effect {
-                Effect::Propagate { db, mut argv, alone } => {
+                Effect::Propagate { db, argv, alone } => {
                     self.select_stream(db);
                     if wrap && !alone && std::mem::take(&mut first) {
-                        self.write_stream(&mut Argv::from_slices(&[b"MULTI"]));
+                        self.write_stream(&Argv::from_slices(&[b"MULTI"]));
                     }
-                    self.write_stream(&mut argv);
+                    self.write_stream(&argv);
                 }
                 effect => self.tell_of(effect),
             }
         }
         if wrap {
-            self.write_stream(&mut Argv::from_slices(&[b"EXEC"]));
+            self.write_stream(&Argv::from_slices(&[b"EXEC"]));
+        }
+        if let Some(client) = self.running.and_then(|(id, _)| self.clients.get_mut(&id)) {
+            client.log_mark = self.aof.end();
         }
     }
 
+    /// The log has selected its own database: each of its files begins anew.
     fn select_stream(&mut self, db: usize) {
+        if self.aof.is_logging() {
+            self.aof.select(db);
+        }
         if self.stream_db != Some(db) {
             self.stream_db = Some(db);
             let number = db.to_string();
-            self.write_stream(&mut Argv::from_slices(&[b"SELECT", number.as_bytes()]));
+            self.pass_on(&Argv::from_slices(&[b"SELECT", number.as_bytes()]));
         }
     }
 
-    /// Appends one command to the propagation stream and counts its bytes.
-    fn write_stream(&mut self, argv: &mut Argv) {
-        let mut bytes = format!("*{}\r\n", argv.len()).into_bytes();
-        for word in argv.iter() {
-            bytes.extend_from_slice(format!("${}\r\n", word.len()).as_bytes());
-            bytes.extend_from_slice(word);
-            bytes.extend_from_slice(b"\r\n");
+    /// Appends one command to the propagation stream and to the log.
+    fn write_stream(&mut self, argv: &Argv) {
+        if self.aof.is_logging() {
+            self.aof.feed(argv);
         }
-        self.repl_offset += bytes.len() as u64;
-        if let Some(tap) = &mut self.tap {
-            tap.extend_from_slice(&bytes);
-        }
+        self.pass_on(argv);
+    }
+
+    /// Counts the bytes of one command and hands them to whoever reads the stream.
+    fn pass_on(&mut self, argv: &Argv) {
+        let Some(tap) = &mut self.tap else {
+            self.repl_offset += encoded_len(argv);
+            return;
+        };
+        let before = tap.len();
+        encode(argv, tap);
+        self.repl_offset += (tap.len() - before) as u64;
     }
 
     fn notify(&mut self, db: usize, key: &[u8], event: Event) {

@@ -6,7 +6,7 @@ use super::client::{Client, ClientId, CloseWish, Live, ReplyMode};
 use super::cx::{Called, CmdResult, DataCx, EngineCx, Outcome, Propagate};
 use super::gate;
 use super::limits;
-use super::session::Session;
+use super::session::{Origin, Session};
 use super::spec::{Run, Spec};
 use crate::base::error::Error;
 use crate::resp::reply::{Proto, Reply};
@@ -320,8 +320,11 @@ impl Engine {
         let client = session.origin.client().and_then(|id| self.clients.get(&id));
         // Who asks by name that a key be touched means it.
         let stamp = !client.is_some_and(|c| c.no_touch) || spec.name == "touch";
+        let from_log = session.origin == Origin::AofLoad;
+        // To what comes from a log no key is past its deadline: the log itself deletes it.
+        let now_for_keys = if from_log { i64::MIN } else { self.now_ms };
         let mut cx = DataCx {
-            keys: self.keyspace.keys(session.db, self.now_ms, stamp),
+            keys: self.keyspace.keys(session.db, now_for_keys, stamp),
             out,
             rng: &mut self.rng,
             limits: &self.limits,

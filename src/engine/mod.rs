@@ -45,7 +45,7 @@ pub mod work;
 use crate::base::error::Error;
 use crate::base::hash::Seed;
 use crate::base::rng::Rng;
-use crate::env::{Done, Env};
+use crate::env::{Done, Env, Synced};
 use crate::keyspace::Keyspace;
 use crate::resp::outbuf::OutBuf;
 use crate::resp::reply::{Proto, Reply};
@@ -153,6 +153,8 @@ pub struct Engine {
     freeing_objects: usize,
     refused: usize,
     cron: cron::Cron,
+    /// The append-only file.
+    pub aof: persist::aof::Aof,
     tap: Option<Vec<u8>>,
     stream_db: Option<usize>,
 }
@@ -214,6 +216,7 @@ impl Engine {
             freeing_objects: 0,
             refused: 0,
             cron: cron::Cron::default(),
+            aof: persist::aof::Aof::default(),
             tap: None,
             stream_db: None,
             env,
@@ -256,6 +259,7 @@ impl Engine {
         access.decay_minutes = config.lfu_decay_time;
         self.keyspace.saving.compress = config.rdbcompression;
         self.keyspace.saving.checksum = config.rdbchecksum;
+        self.keyspace.saving.version = config.rdb_write_version as u16;
         self.keyspace.effects.interest.notify = notify_interest(config.notify_keyspace_events);
         self.configure_memory();
         self.configure_client_room();
@@ -372,6 +376,7 @@ impl Engine {
         let now = self.now_us;
         if let Some(client) = self.clients.get_mut(&id) {
             client.active_us = now;
+            client.stamps.sent(n);
         }
     }
 
@@ -427,7 +432,16 @@ impl Engine {
 
     /// A job off the loop ended.
     pub fn job_done(&mut self, done: Done) {
-        let Done::Freed { bytes, objects } = done;
+        let (bytes, objects) = match done {
+            Done::Freed { bytes, objects } => (bytes, objects),
+            Done::Written { fault } => return self.snapshot_written(fault),
+            Done::Synced { what: Synced::Log, upto, error } => {
+                return self.log_synced(upto, error);
+            }
+            Done::Synced { what: Synced::Base, upto, error } => {
+                return self.base_synced(upto, error);
+            }
+        };
         self.freeing_objects = self.freeing_objects.saturating_sub(objects);
         self.freeing = self.freeing.saturating_sub(bytes);
         self.stats.lazyfreed += objects as u64;
@@ -479,7 +493,7 @@ impl Engine {
     /// From now on keeps the propagation stream for `take_stream`: a log without a disk.
     pub fn keep_stream(&mut self) {
         self.tap = Some(Vec::new());
-        self.keyspace.effects.interest.propagate = true;
+        self.stream_wanted();
     }
 
     /// The propagation stream since the last call.

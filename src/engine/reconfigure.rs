@@ -50,6 +50,13 @@ impl Engine {
             Some(name) => self.listen(name),
             None => Ok(()),
         });
+        let result = result.and_then(|()| match wants(Effect::AppendOnly) {
+            Some(name) => self.switch_log(name),
+            None => Ok(()),
+        });
+        if wants(Effect::Appendfsync).is_some() {
+            self.log_is_moot();
+        }
         if result.is_err() && self.config.dir != before.dir {
             // It was the working directory a moment ago.
             let _ = self.env.process.change_directory(Path::new(&before.dir));
@@ -85,6 +92,15 @@ impl Engine {
             "port" => ("port", "Unable to listen on this port. Check server logs.".to_owned()),
             name => (name, "Failed to bind to specified addresses.".to_owned()),
         })
+    }
+
+    fn switch_log(&mut self, name: &'static str) -> Result<(), Refused> {
+        if !self.config.appendonly {
+            self.stop_log();
+        } else if !self.start_log() {
+            return Err((name, "Unable to turn on AOF. Check server logs.".to_owned()));
+        }
+        Ok(())
     }
 
     /// Writes the values in force into the configuration file, those that have their default only

@@ -1,6 +1,7 @@
 //! The end of the process.
 
 use super::config::types::shutdown::{FORCE, NOSAVE, SAVE};
+use super::persist::aof::State;
 use super::{Engine, NetRequest, Signal};
 
 impl Engine {
@@ -24,6 +25,13 @@ impl Engine {
     /// saved and that is no reason to lose it.
     pub fn shut_down(&mut self, how: u32) -> bool {
         tracing::warn!("User requested shutdown...");
+        if self.aof.state == State::Waiting && how & FORCE == 0 {
+            tracing::warn!("Writing initial AOF. Can't exit.");
+            return false;
+        }
+        self.finish_writes();
+        self.settle_log();
+        self.abandon_background();
         let saves = !self.config.save.is_empty() && how & NOSAVE == 0 || how & SAVE != 0;
         if saves {
             tracing::info!("Saving the final RDB snapshot before exiting.");

@@ -1,7 +1,7 @@
 //! The operating system behind the traits of [`crate::env`].
 //!
-//! Invariant: nothing here blocks the caller but file operations; jobs run on one thread of their
-//! own, which starts with the first job so that an idle start costs nothing.
+//! Invariant: nothing here blocks the caller but file operations; jobs run on threads of their
+//! own, one for each kind, which start with the first job so that an idle start costs nothing.
 // This is the door itself.
 #![allow(clippy::disallowed_methods)]
 
@@ -14,7 +14,8 @@ use std::thread;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::env::{
-    AllocatorPages, Clock, Disk, Done, Entropy, Env, Job, Jobs, Memory, NewFile, Ports, Process,
+    AllocatorPages, Appender, Clock, Disk, Done, Entropy, Env, Job, Jobs, Memory, NewFile, Ports,
+    Process, Synced, Syncer,
 };
 use crate::sys::cgroup;
 use crate::{alloc, sys};
@@ -29,7 +30,7 @@ pub fn environment(wake: Wake, ports: Box<dyn Ports>) -> (Env, Finished) {
     let env = Env {
         clock: Box::new(SystemClock::new()),
         disk: Box::new(RealDisk),
-        jobs: Box::new(Worker::new(wake, finished.clone())),
+        jobs: Box::new(Workers::new(wake, finished.clone())),
         memory: Box::new(ProcessMemory),
         entropy: Box::new(KernelEntropy),
         process: Box::new(ThisProcess),
@@ -101,22 +102,32 @@ impl Finished {
     }
 }
 
-/// One thread that works off jobs in the order they come.
-struct Worker {
+/// Threads that work off jobs in the order they come, one for each kind of work: what waits for a
+/// log to be synced does not wait for anything else.
+struct Workers {
     wake: Wake,
     finished: Finished,
-    queue: Option<mpsc::Sender<Job>>,
+    queues: [Option<mpsc::Sender<Job>>; 3],
 }
 
-impl Worker {
+/// Which thread does a job, and the thread's name.
+fn worker_for(job: &Job) -> (usize, &'static str) {
+    match job {
+        Job::Free(_) => (0, "jobs"),
+        Job::Sync { what: Synced::Log, .. } => (1, "sync log"),
+        Job::Sync { what: Synced::Base, .. } | Job::Write { .. } => (2, "files"),
+    }
+}
+
+impl Workers {
     fn new(wake: Wake, finished: Finished) -> Self {
-        Worker { wake, finished, queue: None }
+        Workers { wake, finished, queues: [None, None, None] }
     }
 
-    fn start(&self) -> io::Result<mpsc::Sender<Job>> {
+    fn start(&self, name: &str) -> io::Result<mpsc::Sender<Job>> {
         let (sender, receiver) = mpsc::channel::<Job>();
         let (wake, finished) = (self.wake.clone(), self.finished.clone());
-        thread::Builder::new().name("jobs".into()).spawn(move || {
+        thread::Builder::new().name(name.into()).spawn(move || {
             while let Ok(job) = receiver.recv() {
                 let done = job.run();
                 alloc::flush();
@@ -128,21 +139,22 @@ impl Worker {
     }
 }
 
-impl Jobs for Worker {
+impl Jobs for Workers {
     fn submit(&mut self, job: Job) {
-        if self.queue.is_none() {
-            match self.start() {
-                Ok(queue) => self.queue = Some(queue),
-                Err(error) => tracing::warn!("Can't start the job thread: {error}"),
+        let (worker, name) = worker_for(&job);
+        if self.queues[worker].is_none() {
+            match self.start(name) {
+                Ok(queue) => self.queues[worker] = Some(queue),
+                Err(error) => tracing::warn!("Can't start the thread for {name}: {error}"),
             }
         }
-        let refused = match &self.queue {
+        let refused = match &self.queues[worker] {
             Some(queue) => queue.send(job).err().map(|back| back.0),
             None => Some(job),
         };
         // Without a thread the work is done here: slower, but nothing waits for ever.
         if let Some(job) = refused {
-            self.queue = None;
+            self.queues[worker] = None;
             self.finished.push(job.run());
             (self.wake)();
         }
@@ -289,6 +301,25 @@ impl Disk for RealDisk {
         OpenOptions::new().append(true).create(true).open(path)?.write_all(bytes)
     }
 
+    fn open(&mut self, path: &Path, fresh: bool) -> io::Result<Box<dyn Appender>> {
+        let file = OpenOptions::new().append(true).create(true).open(path)?;
+        if fresh {
+            file.set_len(0)?;
+        }
+        Ok(Box::new(OpenFile(file)))
+    }
+
+    fn size(&self, path: &Path) -> io::Result<u64> {
+        Ok(fs::metadata(path)?.len())
+    }
+
+    fn make_dir(&mut self, path: &Path) -> io::Result<()> {
+        match fs::create_dir(path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+            other => other,
+        }
+    }
+
     fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
         fs::rename(from, to)
     }
@@ -303,6 +334,34 @@ impl Disk for RealDisk {
 
     fn sync_dir(&mut self, dir: &Path) -> io::Result<()> {
         File::open(dir)?.sync_all()
+    }
+}
+
+/// A file open for appending.
+struct OpenFile(File);
+
+impl Appender for OpenFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        loop {
+            match self.0.write(bytes) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                other => return other,
+            }
+        }
+    }
+
+    fn cut(&mut self, len: u64) -> io::Result<()> {
+        self.0.set_len(len)
+    }
+
+    fn syncer(&self) -> io::Result<Box<dyn Syncer>> {
+        Ok(Box::new(OpenFile(self.0.try_clone()?)))
+    }
+}
+
+impl Syncer for OpenFile {
+    fn sync(&mut self) -> io::Result<()> {
+        self.0.sync_data()
     }
 }
 

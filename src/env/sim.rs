@@ -11,7 +11,9 @@ use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::base::rng::Rng;
-use crate::env::{Clock, Disk, Done, Entropy, Env, Job, Jobs, Memory, NewFile, Ports, Process};
+use crate::env::{
+    Appender, Clock, Disk, Done, Entropy, Env, Job, Jobs, Memory, NewFile, Ports, Process, Syncer,
+};
 
 /// Where wall time starts: some day that is not zero, so that a forgotten unit shows.
 const START_WALL_US: i64 = 1_700_000_000_000_000;
@@ -38,6 +40,8 @@ pub struct Sim {
 struct World {
     wall_us: AtomicI64,
     mono_us: AtomicU64,
+    /// What each look at the monotonic clock adds to it.
+    haste_us: AtomicU64,
     used: AtomicUsize,
     rss: AtomicUsize,
     container: AtomicUsize,
@@ -49,10 +53,71 @@ struct State {
     mode: JobMode,
     pending: Vec<Job>,
     finished: VecDeque<Done>,
-    files: BTreeMap<PathBuf, Vec<u8>>,
+    files: Files,
     disk_fault: Option<io::ErrorKind>,
+    disk_room: Option<u64>,
     open_files_max: u64,
     taken_ports: Vec<u16>,
+}
+
+/// What lies on the disk, and what of it would survive a power cut.
+#[derive(Default)]
+struct Files {
+    /// Contents, by the number that names and open files share.
+    bodies: Vec<Body>,
+    /// The names now.
+    names: BTreeMap<PathBuf, usize>,
+    /// The names after each change since the directory was synced, oldest first: a power cut goes
+    /// back to one of them.
+    past: Vec<BTreeMap<PathBuf, usize>>,
+}
+
+#[derive(Default)]
+struct Body {
+    bytes: Vec<u8>,
+    /// So many of them are sure to survive.
+    synced: usize,
+}
+
+impl Files {
+    fn get(&self, path: &Path) -> Option<&Vec<u8>> {
+        self.names.get(path).map(|body| &self.bodies[*body].bytes)
+    }
+
+    /// The names are about to change.
+    fn note(&mut self) {
+        self.past.push(self.names.clone());
+    }
+
+    /// A new empty file, in the place of whatever has the name.
+    fn create(&mut self, path: &Path) -> usize {
+        self.note();
+        self.bodies.push(Body::default());
+        self.names.insert(path.to_path_buf(), self.bodies.len() - 1);
+        self.bodies.len() - 1
+    }
+
+    fn open(&mut self, path: &Path) -> usize {
+        match self.names.get(path) {
+            Some(body) => *body,
+            None => self.create(path),
+        }
+    }
+
+    /// A power cut: names go back to one of their states since the last sync of the directory, and
+    /// of what was not synced to a file only a part is left.
+    fn crash(&mut self, rng: &mut Rng) {
+        self.past.push(std::mem::take(&mut self.names));
+        let pick = rng.below(self.past.len() as u64) as usize;
+        self.names = self.past.swap_remove(pick);
+        self.past.clear();
+        for body in &mut self.bodies {
+            let loose = body.bytes.len() - body.synced;
+            let kept = body.synced + rng.below(loose as u64 + 1) as usize;
+            body.bytes.truncate(kept);
+            body.synced = kept;
+        }
+    }
 }
 
 /// Physical memory of the simulated machine, bytes.
@@ -68,14 +133,16 @@ impl Sim {
             mode: JobMode::Prompt,
             pending: Vec::new(),
             finished: VecDeque::new(),
-            files: BTreeMap::new(),
+            files: Files::default(),
             disk_fault: None,
+            disk_room: None,
             open_files_max: OPEN_FILES_MAX,
             taken_ports: vec![TAKEN_PORT],
         };
         let world = World {
             wall_us: AtomicI64::new(START_WALL_US),
             mono_us: AtomicU64::new(0),
+            haste_us: AtomicU64::new(0),
             used: AtomicUsize::new(1 << 20),
             rss: AtomicUsize::new(2 << 20),
             container: AtomicUsize::new(0),
@@ -106,6 +173,11 @@ impl Sim {
     /// Lets milliseconds pass on both clocks.
     pub fn advance_ms(&self, by: u64) {
         self.advance_us(by * 1000);
+    }
+
+    /// From now on each look at the monotonic clock moves it on: slices of work become short.
+    pub fn set_haste_us(&self, by: u64) {
+        self.world.haste_us.store(by, Ordering::Relaxed);
     }
 
     /// Steps the wall clock alone, as an administrator would.
@@ -154,9 +226,38 @@ impl Sim {
         self.state().finished.pop_front()
     }
 
+    /// Whether the end of a prompt job waits to be taken.
+    pub fn has_finished(&self) -> bool {
+        !self.state().finished.is_empty()
+    }
+
     /// Puts a file on the disk.
     pub fn put_file(&self, path: impl AsRef<Path>, bytes: impl Into<Vec<u8>>) {
-        self.state().files.insert(path.as_ref().to_path_buf(), bytes.into());
+        let mut state = self.state();
+        let body = state.files.create(path.as_ref());
+        let bytes = bytes.into();
+        state.files.bodies[body] = Body { synced: bytes.len(), bytes };
+        state.files.past.clear();
+    }
+
+    /// Names of the files on the disk.
+    pub fn file_names(&self) -> Vec<PathBuf> {
+        self.state().files.names.keys().cloned().collect()
+    }
+
+    /// Cuts the power: what was not synced may be gone, in part or whole, as the seed draws. Jobs
+    /// that were held never run.
+    pub fn cut_power(&self) {
+        let mut state = self.state();
+        let state = &mut *state;
+        state.files.crash(&mut state.rng);
+        state.pending.clear();
+        state.finished.clear();
+    }
+
+    /// So many more bytes fit on the disk; `None` for any number.
+    pub fn set_disk_room(&self, room: Option<u64>) {
+        self.state().disk_room = room;
     }
 
     /// The contents of a file.
@@ -189,7 +290,8 @@ impl Clock for Sim {
     }
 
     fn mono_us(&self) -> u64 {
-        self.world.mono_us.load(Ordering::Relaxed)
+        let haste_us = self.world.haste_us.load(Ordering::Relaxed);
+        self.world.mono_us.fetch_add(haste_us, Ordering::Relaxed)
     }
 }
 
@@ -236,7 +338,7 @@ impl Process for Sim {
     fn change_directory(&mut self, path: &Path) -> io::Result<PathBuf> {
         let path = Path::new("/").join(path);
         let known = path == Path::new("/")
-            || self.state().files.keys().any(|file| file != &path && file.starts_with(&path));
+            || self.state().files.names.keys().any(|file| file != &path && file.starts_with(&path));
         if known { Ok(path) } else { Err(io::Error::from_raw_os_error(libc::ENOENT)) }
     }
 
@@ -261,17 +363,112 @@ impl Entropy for Sim {
     }
 }
 
-/// A file of a simulated disk that is being written.
+impl Disk for Sim {
+    fn open_file(&self, path: &Path) -> io::Result<Box<dyn io::Read + Send>> {
+        Ok(Box::new(io::Cursor::new(self.read(path)?)))
+    }
+
+    fn create_file(&mut self, path: &Path) -> io::Result<Box<dyn NewFile>> {
+        let body = self.writable()?.files.create(path);
+        Ok(Box::new(SimFile { sim: self.clone(), body }))
+    }
+
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        self.file(path).ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn write(&mut self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let mut state = self.writable()?;
+        let body = state.files.create(path);
+        state.files.bodies[body] = Body { bytes: bytes.to_vec(), synced: bytes.len() };
+        Ok(())
+    }
+
+    fn append(&mut self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let mut state = self.writable()?;
+        let body = state.files.open(path);
+        state.files.bodies[body].bytes.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn open(&mut self, path: &Path, fresh: bool) -> io::Result<Box<dyn Appender>> {
+        let mut state = self.writable()?;
+        let body = if fresh { state.files.create(path) } else { state.files.open(path) };
+        Ok(Box::new(SimFile { sim: self.clone(), body }))
+    }
+
+    fn size(&self, path: &Path) -> io::Result<u64> {
+        let len = self.state().files.get(path).map(|bytes| bytes.len() as u64);
+        len.ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn make_dir(&mut self, _: &Path) -> io::Result<()> {
+        self.writable().map(drop)
+    }
+
+    fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
+        let mut state = self.writable()?;
+        let body = *state.files.names.get(from).ok_or(io::ErrorKind::NotFound)?;
+        state.files.note();
+        state.files.names.remove(from);
+        state.files.names.insert(to.to_path_buf(), body);
+        Ok(())
+    }
+
+    fn remove(&mut self, path: &Path) -> io::Result<()> {
+        let mut state = self.writable()?;
+        state.files.note();
+        match state.files.names.remove(path) {
+            Some(_) => Ok(()),
+            None => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        self.state().files.names.contains_key(path)
+    }
+
+    fn sync_dir(&mut self, _dir: &Path) -> io::Result<()> {
+        self.writable()?.files.past.clear();
+        Ok(())
+    }
+}
+
+/// An open file of a simulated disk.
 struct SimFile {
     sim: Sim,
-    path: PathBuf,
+    body: usize,
+}
+
+impl Appender for SimFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut state = self.sim.writable()?;
+        let fits = match state.disk_room {
+            Some(0) => return Err(io::Error::from_raw_os_error(libc::ENOSPC)),
+            Some(room) => bytes.len().min(room as usize),
+            None => bytes.len(),
+        };
+        state.disk_room = state.disk_room.map(|room| room - fits as u64);
+        state.files.bodies[self.body].bytes.extend_from_slice(&bytes[..fits]);
+        Ok(fits)
+    }
+
+    fn cut(&mut self, len: u64) -> io::Result<()> {
+        let mut state = self.sim.writable()?;
+        let body = &mut state.files.bodies[self.body];
+        body.bytes.truncate(len as usize);
+        body.synced = body.synced.min(body.bytes.len());
+        Ok(())
+    }
+
+    fn syncer(&self) -> io::Result<Box<dyn Syncer>> {
+        Ok(Box::new(SimFile { sim: self.sim.clone(), body: self.body }))
+    }
 }
 
 impl io::Write for SimFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut state = self.sim.writable()?;
-        state.files.entry(self.path.clone()).or_default().extend_from_slice(bytes);
-        Ok(bytes.len())
+        Appender::write(self, bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -281,54 +478,16 @@ impl io::Write for SimFile {
 
 impl NewFile for SimFile {
     fn sync(&mut self) -> io::Result<()> {
-        self.sim.writable().map(drop)
+        Syncer::sync(self)
     }
 }
 
-impl Disk for Sim {
-    fn open_file(&self, path: &Path) -> io::Result<Box<dyn io::Read + Send>> {
-        Ok(Box::new(io::Cursor::new(self.read(path)?)))
-    }
-
-    fn create_file(&mut self, path: &Path) -> io::Result<Box<dyn NewFile>> {
-        self.write(path, b"")?;
-        Ok(Box::new(SimFile { sim: self.clone(), path: path.to_path_buf() }))
-    }
-
-    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        self.file(path).ok_or_else(|| io::ErrorKind::NotFound.into())
-    }
-
-    fn write(&mut self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        self.writable()?.files.insert(path.to_path_buf(), bytes.to_vec());
+impl Syncer for SimFile {
+    fn sync(&mut self) -> io::Result<()> {
+        let mut state = self.sim.writable()?;
+        let body = &mut state.files.bodies[self.body];
+        body.synced = body.bytes.len();
         Ok(())
-    }
-
-    fn append(&mut self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        self.writable()?.files.entry(path.to_path_buf()).or_default().extend_from_slice(bytes);
-        Ok(())
-    }
-
-    fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
-        let mut state = self.writable()?;
-        let bytes = state.files.remove(from).ok_or(io::ErrorKind::NotFound)?;
-        state.files.insert(to.to_path_buf(), bytes);
-        Ok(())
-    }
-
-    fn remove(&mut self, path: &Path) -> io::Result<()> {
-        match self.writable()?.files.remove(path) {
-            Some(_) => Ok(()),
-            None => Err(io::ErrorKind::NotFound.into()),
-        }
-    }
-
-    fn exists(&self, path: &Path) -> bool {
-        self.state().files.contains_key(path)
-    }
-
-    fn sync_dir(&mut self, _dir: &Path) -> io::Result<()> {
-        self.writable().map(drop)
     }
 }
 

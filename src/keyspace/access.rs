@@ -17,11 +17,13 @@ pub struct AccessPolicy {
     pub log_factor: u32,
     /// `lfu-decay-time`, minutes a point.
     pub decay_minutes: u32,
+    /// The time that counts, where commands run as of another one: while a log is replayed.
+    pub fixed_ms: Option<i64>,
 }
 
 impl Default for AccessPolicy {
     fn default() -> Self {
-        AccessPolicy { lfu: false, log_factor: 10, decay_minutes: 1 }
+        AccessPolicy { lfu: false, log_factor: 10, decay_minutes: 1, fixed_ms: None }
     }
 }
 
@@ -37,11 +39,13 @@ fn minutes(now_ms: i64) -> u32 {
 impl AccessPolicy {
     /// The stamp of a key that is created now.
     pub fn born(&self, now_ms: i64) -> u32 {
+        let now_ms = self.fixed_ms.unwrap_or(now_ms);
         if self.lfu { minutes(now_ms) << 8 | u32::from(LFU_INIT) } else { lru_clock(now_ms) }
     }
 
     /// The stamp after one more access.
     pub fn accessed(&self, stamp: u32, now_ms: i64, rng: &mut Rng) -> u32 {
+        let now_ms = self.fixed_ms.unwrap_or(now_ms);
         if !self.lfu {
             return lru_clock(now_ms);
         }

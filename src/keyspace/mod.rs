@@ -2,12 +2,16 @@
 //! work. Nothing here names a client, a socket or a reply.
 
 pub mod access;
+pub mod as_commands;
 pub mod db;
 pub mod digest;
 pub mod effects;
 pub mod entry;
 pub mod evict;
 pub mod expire;
+pub mod image;
+#[cfg(test)]
+mod image_tests;
 pub mod keys;
 pub mod lease;
 pub mod register;
@@ -72,6 +76,8 @@ pub struct Keyspace {
     pub watched: Register,
     /// Which key goes when memory is short.
     pub eviction: evict::Eviction,
+    /// Everything was emptied on purpose: no snapshot is to bring it back.
+    pub flushed: bool,
     /// A key was given a deadline that had passed long before.
     pub late_deadline: bool,
     scratch: Vec<u8>,
@@ -102,6 +108,7 @@ impl Keyspace {
             waiting: Register::default(),
             watched: Register::default(),
             eviction: evict::Eviction::default(),
+            flushed: false,
             late_deadline: false,
             scratch: Vec::new(),
             garbage: Vec::new(),
@@ -143,6 +150,7 @@ impl Keyspace {
 
     /// Empties all databases; returns how many keys there were.
     pub fn flush_all(&mut self) -> usize {
+        self.flushed = true;
         (0..self.dbs.len()).map(|db| self.flush_db(db)).sum()
     }
 
@@ -193,6 +201,7 @@ impl Keyspace {
         let announce = self.effects.interest.notify & class::NEW != 0;
         let awaited = !self.waiting.is_empty();
         let name = if announce || awaited { entry.key().to_vec() } else { Vec::new() };
+        self.before_overwrite(db, hash, &entry);
         match self.dbs[db].put(hash, entry) {
             Some(old) => self.discard(db, old),
             None if announce => self.effects.announce(db, &name, Event::new(class::NEW, "new")),

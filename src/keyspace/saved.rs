@@ -97,23 +97,22 @@ impl AccessPolicy {
     }
 }
 
-impl Keyspace {
-    /// Shows an entry in the form it is saved in.
-    pub fn with_record<R>(
-        &self,
-        entry: &Entry,
-        hints: HintKind,
-        now: i64,
-        f: impl FnOnce(&Record<'_>) -> R,
-    ) -> R {
-        f(&Record {
-            key: entry.key(),
-            deadline: entry.deadline(),
-            hint: self.access.hint_of(hints, entry.access(), now),
-            value: source_of(entry.view()),
-        })
+/// An entry in the form it is saved in.
+pub fn record_of<'e>(
+    entry: &'e Entry,
+    access: &AccessPolicy,
+    hints: HintKind,
+    now: i64,
+) -> Record<'e> {
+    Record {
+        key: entry.key(),
+        deadline: entry.deadline(),
+        hint: access.hint_of(hints, entry.access(), now),
+        value: source_of(entry.view()),
     }
+}
 
+impl Keyspace {
     /// Adds a key that was loaded; false, and nothing is changed, when its name is taken. Nobody is
     /// told: a keyspace that is being filled has no audience.
     pub fn load_key(&mut self, db: usize, loaded: Loaded, now: i64) -> bool {

@@ -11,6 +11,7 @@
 
 use super::db::Contents;
 use super::entry::Entry;
+use super::image::Image;
 use crate::base::glob;
 use crate::ds::dict::{Dict, Thin};
 
@@ -44,7 +45,7 @@ impl Names {
     }
 }
 
-/// A walk that collects the names that match a pattern.
+/// A walk that collects the names that match a pattern, or whole entries for an image.
 pub struct Walk {
     /// Its handle.
     pub id: u64,
@@ -55,6 +56,8 @@ pub struct Walk {
     now: i64,
     pattern: Vec<u8>,
     found: Names,
+    /// The number of the database whose entries go to the image.
+    image_of: Option<u64>,
 }
 
 impl Walk {
@@ -62,7 +65,10 @@ impl Walk {
         !self.finished && position >= self.cursor && not_later(entry.epoch(), self.epoch)
     }
 
-    fn collect(&mut self, entry: &Entry) {
+    fn collect(&mut self, entry: &Entry, image: Option<&mut Image>) {
+        if let (Some(db), Some(image)) = (self.image_of, image) {
+            return image.add(db, entry);
+        }
         let key = entry.key();
         let all = self.pattern == b"*";
         if !entry.expired(self.now) && (all || glob::matches(&self.pattern, key, false)) {
@@ -71,14 +77,26 @@ impl Walk {
     }
 
     /// Visits home buckets of `dict` until `more` says stop; true at the end.
-    fn advance(&mut self, dict: &Dict<Entry>, more: &mut dyn FnMut() -> bool) -> bool {
+    fn advance(
+        &mut self,
+        dict: &Dict<Entry>,
+        image: &mut Option<Box<Image>>,
+        more: &mut dyn FnMut() -> bool,
+    ) -> bool {
         while !self.finished {
             let epoch = self.epoch;
             let from = self.cursor;
             let mut batch = std::mem::take(&mut self.found);
             let (pattern, now) = (&self.pattern, self.now);
             let next = dict.scan(from, &mut |e: &Entry| {
-                let wanted = not_later(e.epoch(), epoch) && !e.expired(now);
+                let belongs = not_later(e.epoch(), epoch);
+                if let (Some(db), Some(image)) = (self.image_of, image.as_deref_mut()) {
+                    if belongs {
+                        image.add(db, e);
+                    }
+                    return;
+                }
+                let wanted = belongs && !e.expired(now);
                 if wanted && (pattern == b"*" || glob::matches(pattern, e.key(), false)) {
                     batch.push(e.key());
                 }
@@ -86,7 +104,8 @@ impl Walk {
             self.found = batch;
             self.cursor = next;
             self.finished = next == 0;
-            if !self.finished && !more() {
+            let full = image.as_deref_mut().is_some_and(|i| self.image_of.is_some() && i.is_full());
+            if !self.finished && (full || !more()) {
                 return false;
             }
         }
@@ -105,6 +124,8 @@ pub struct Walks {
     walks: Vec<Walk>,
     orphans: Vec<(u64, Contents)>,
     next_id: u64,
+    /// The image that some of the walks work for.
+    pub(super) image: Option<Box<Image>>,
     /// The epoch new entries are born in.
     pub epoch: u8,
     stamped: u8,
@@ -124,6 +145,15 @@ impl Walks {
 
     /// Starts a walk over the table.
     pub fn start(&mut self, table: u64, pattern: Vec<u8>, now: i64) -> u64 {
+        self.begin(table, pattern, None, now)
+    }
+
+    /// Starts a walk that writes the entries of the table into the image.
+    pub(super) fn start_image_of(&mut self, table: u64, db: u64, now: i64) -> u64 {
+        self.begin(table, Vec::new(), Some(db), now)
+    }
+
+    fn begin(&mut self, table: u64, pattern: Vec<u8>, image_of: Option<u64>, now: i64) -> u64 {
         self.next_id += 1;
         self.walks.push(Walk {
             id: self.next_id,
@@ -134,8 +164,19 @@ impl Walks {
             now,
             pattern,
             found: Names::default(),
+            image_of,
         });
         self.next_id
+    }
+
+    /// Whether a walk may outlive a slice.
+    pub(super) fn has_room(&self) -> bool {
+        self.epoch.wrapping_sub(self.stamped) < EPOCH_ROOM
+    }
+
+    /// What is born or handed over from now on belongs to no walk that has begun.
+    pub(super) fn next_epoch(&mut self) {
+        self.epoch = self.epoch.wrapping_add(1);
     }
 
     /// Goes on with a walk; `live` finds the table it follows among the databases. Returns what
@@ -152,19 +193,20 @@ impl Walks {
         let walk = &mut self.walks[i];
         let first_slice = walk.cursor == 0;
         let exhausted = self.epoch.wrapping_sub(self.stamped) >= EPOCH_ROOM;
+        let image = &mut self.image;
         let orphan = self.orphans.iter().find(|(table, _)| *table == walk.table);
         let dict = match orphan {
             Some((_, contents)) => Some(&contents.dict),
             None => live(walk.table),
         };
         let done = match dict {
-            Some(dict) if exhausted && first_slice => walk.advance(dict, &mut || true),
-            Some(dict) => walk.advance(dict, more),
+            Some(dict) if exhausted && first_slice => walk.advance(dict, image, &mut || true),
+            Some(dict) => walk.advance(dict, image, more),
             None => true,
         };
         let found = std::mem::take(&mut walk.found);
         if first_slice && !done && walk.epoch == self.epoch {
-            self.epoch = self.epoch.wrapping_add(1);
+            self.next_epoch();
         }
         (found, done)
     }
@@ -185,8 +227,25 @@ impl Walks {
     pub fn before_removal(&mut self, table: u64, position: u64, entry: &Entry) {
         for walk in &mut self.walks {
             if walk.table == table && walk.belongs(entry, position) {
-                walk.collect(entry);
+                walk.collect(entry, self.image.as_deref_mut());
             }
+        }
+    }
+
+    /// An entry is about to be changed where it is: it is handed over, and belongs to nobody then.
+    pub(super) fn before_change(&mut self, table: u64, position: u64, entry: &Entry) {
+        let mut latest = None;
+        for walk in &mut self.walks {
+            if walk.table == table && walk.belongs(entry, position) {
+                walk.collect(entry, self.image.as_deref_mut());
+                latest = Some(walk.epoch == self.epoch).max(latest);
+            }
+        }
+        if latest == Some(true) && self.has_room() {
+            self.next_epoch();
+        }
+        if latest.is_some() {
+            entry.set_epoch(self.epoch);
         }
     }
 

@@ -186,18 +186,26 @@ pub enum Flushed {
     More,
     /// The socket is full; an event tells when it is not.
     Blocked,
+    /// All has left that may for now.
+    Withheld,
     /// The connection is dead.
     Broken,
 }
 
-/// Writes output until it is gone, the socket is full or `budget` bytes have left. The second
-/// result is how many did.
-pub fn flush(socket: &mut impl Write, out: &mut OutBuf, budget: usize) -> (Flushed, usize) {
+/// Writes output until it is gone, the socket is full or `budget` bytes have left, but not more than
+/// `limit` bytes. The second result is how many did.
+pub fn flush(
+    socket: &mut impl Write,
+    out: &mut OutBuf,
+    budget: usize,
+    limit: usize,
+) -> (Flushed, usize) {
     let mut total = 0;
     loop {
-        let (result, offered) = write_once(socket, out);
+        let (result, offered) = write_once(socket, out, limit - total);
         if offered == 0 {
-            return (Flushed::All, total);
+            let flushed = if out.is_empty() { Flushed::All } else { Flushed::Withheld };
+            return (flushed, total);
         }
         match result {
             Ok(0) => return (Flushed::Broken, total),
@@ -224,11 +232,15 @@ pub fn flush(socket: &mut impl Write, out: &mut OutBuf, budget: usize) -> (Flush
 }
 
 /// One system call; also tells how many bytes it was given.
-fn write_once(socket: &mut impl Write, out: &OutBuf) -> (io::Result<usize>, usize) {
+fn write_once(socket: &mut impl Write, out: &OutBuf, limit: usize) -> (io::Result<usize>, usize) {
     let mut slices = [IoSlice::new(&[]); SLICES_MAX];
     let count = out.slices(&mut slices);
     let slices = &slices[..count];
-    let offered = slices.iter().map(|slice| slice.len()).sum();
+    let offered: usize = slices.iter().map(|slice| slice.len()).sum();
+    if offered > limit {
+        let first = &slices[0][..limit.min(slices[0].len())];
+        return (if first.is_empty() { Ok(0) } else { socket.write(first) }, first.len());
+    }
     let result = match slices {
         [] => Ok(0),
         // A plain send is cheaper in the kernel than one with a list of pieces.

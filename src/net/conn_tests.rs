@@ -90,9 +90,9 @@ fn output() -> (OutBuf, Vec<u8>) {
 fn a_whole_write_is_one_call() {
     let (mut out, flat) = output();
     let mut socket = script(&[ALL]);
-    assert_eq!(flush(&mut socket, &mut out, 1 << 20), (Flushed::All, flat.len()));
+    assert_eq!(flush(&mut socket, &mut out, 1 << 20, usize::MAX), (Flushed::All, flat.len()));
     assert_eq!((socket.bytes, socket.calls), (flat, 1));
-    assert_eq!(flush(&mut script(&[]), &mut out, 1 << 20), (Flushed::All, 0));
+    assert_eq!(flush(&mut script(&[]), &mut out, 1 << 20, usize::MAX), (Flushed::All, 0));
 }
 
 #[test]
@@ -100,12 +100,15 @@ fn a_short_write_stops_and_goes_on_where_it_stopped() {
     for cut in [1, 5, 12, 13, 14, 40_012, 40_013, 40_018] {
         let (mut out, flat) = output();
         let mut socket = script(&[Ok(cut)]);
-        assert_eq!(flush(&mut socket, &mut out, 1 << 20), (Flushed::Blocked, cut));
+        assert_eq!(flush(&mut socket, &mut out, 1 << 20, usize::MAX), (Flushed::Blocked, cut));
         assert_eq!(out.len(), flat.len() - cut);
         socket.steps.extend([WAIT]);
-        assert_eq!(flush(&mut socket, &mut out, 1 << 20), (Flushed::Blocked, 0));
+        assert_eq!(flush(&mut socket, &mut out, 1 << 20, usize::MAX), (Flushed::Blocked, 0));
         socket.steps.extend([AGAIN, ALL]);
-        assert_eq!(flush(&mut socket, &mut out, 1 << 20), (Flushed::All, flat.len() - cut));
+        assert_eq!(
+            flush(&mut socket, &mut out, 1 << 20, usize::MAX),
+            (Flushed::All, flat.len() - cut)
+        );
         assert_eq!(socket.bytes, flat);
     }
 }
@@ -116,7 +119,7 @@ fn one_byte_at_a_time_arrives_whole() {
     let mut socket = script(&[]);
     while !out.is_empty() {
         socket.steps.push_back(Ok(1));
-        flush(&mut socket, &mut out, 1 << 20);
+        flush(&mut socket, &mut out, 1 << 20, usize::MAX);
     }
     assert_eq!(socket.bytes, flat);
 }
@@ -130,10 +133,10 @@ fn more_pieces_than_one_call_takes_go_in_several_calls_within_the_budget() {
     }
     let flat = out.to_vec();
     let mut socket = script(&[ALL; 10]);
-    let (flushed, first) = flush(&mut socket, &mut out, 1 << 20);
+    let (flushed, first) = flush(&mut socket, &mut out, 1 << 20, usize::MAX);
     assert_eq!(flushed, Flushed::More);
     assert_eq!(socket.calls, 1);
-    let (flushed, rest) = flush(&mut socket, &mut out, usize::MAX);
+    let (flushed, rest) = flush(&mut socket, &mut out, usize::MAX, usize::MAX);
     assert_eq!((flushed, first + rest), (Flushed::All, flat.len()));
     assert_eq!(socket.bytes, flat);
 }
@@ -142,7 +145,10 @@ fn more_pieces_than_one_call_takes_go_in_several_calls_within_the_budget() {
 fn a_dead_peer_is_noticed_when_writing() {
     for step in [RESET, Ok(0), Err(io::ErrorKind::BrokenPipe)] {
         let (mut out, _) = output();
-        assert_eq!(flush(&mut script(&[step]), &mut out, 1 << 20), (Flushed::Broken, 0));
+        assert_eq!(
+            flush(&mut script(&[step]), &mut out, 1 << 20, usize::MAX),
+            (Flushed::Broken, 0)
+        );
     }
 }
 
@@ -172,4 +178,15 @@ fn near_the_end_only_nothing_ends_it() {
     assert_eq!(sink.got, 5);
     assert_eq!(fill(&mut script(&[Ok(3), RESET]), &mut sink, true, 1000), Filled::Broken);
     assert_eq!(fill(&mut script(&[]), &mut room(0), true, 1000), Filled::Broken);
+}
+
+#[test]
+fn what_may_not_leave_stays() {
+    let mut out = OutBuf::new();
+    out.push_bytes(b"0123456789");
+    let mut socket = script(&[Ok(100), Ok(100)]);
+    assert_eq!(flush(&mut socket, &mut out, 1 << 20, 0), (Flushed::Withheld, 0));
+    assert_eq!(flush(&mut socket, &mut out, 1 << 20, 4), (Flushed::Withheld, 4));
+    assert_eq!(out.to_vec(), b"456789");
+    assert_eq!(flush(&mut socket, &mut out, 1 << 20, 6), (Flushed::All, 6));
 }

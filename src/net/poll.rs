@@ -434,8 +434,9 @@ impl Server {
         if conn.blocked {
             return;
         }
+        let limit = engine.may_leave(id);
         let Some(out) = engine.output(id) else { return };
-        let (flushed, count) = flush(&mut conn.socket, out, WRITE_MAX);
+        let (flushed, count) = flush(&mut conn.socket, out, WRITE_MAX, limit);
         if count > 0 {
             engine.written(id, count);
         }
@@ -445,6 +446,8 @@ impl Server {
                 CloseWish::AfterReply | CloseWish::Now => self.close(id, engine),
             },
             Flushed::More => self.unwritten.push(id),
+            // The engine marks it anew when more may leave.
+            Flushed::Withheld => {}
             Flushed::Blocked => self.watch_room(id, engine),
             Flushed::Broken => self.close(id, engine),
         }

@@ -43,6 +43,7 @@ pub struct Loader<R> {
     /// The key that is being read, for whoever reports an error.
     key: Option<Vec<u8>>,
     kind: Option<u8>,
+    doing: &'static str,
     checked: bool,
 }
 
@@ -58,7 +59,9 @@ impl<R: Read> Loader<R> {
         checked: bool,
     ) -> Result<Loader<R>, (Error, Reader<R>)> {
         match version(&mut from) {
-            Ok(version) => Ok(Loader { from, version, key: None, kind: None, checked }),
+            Ok(version) => {
+                Ok(Loader { from, version, key: None, kind: None, doing: "start", checked })
+            }
             Err(error) => Err((error, from)),
         }
     }
@@ -78,6 +81,11 @@ impl<R: Read> Loader<R> {
         self.kind
     }
 
+    /// What is being read, by the name Redis's checker gives it.
+    pub(super) fn doing(&self) -> &'static str {
+        self.doing
+    }
+
     /// The key that is being read, when a part ended in an error.
     pub fn key(&self) -> Option<&[u8]> {
         self.key.as_deref()
@@ -91,10 +99,20 @@ impl<R: Read> Loader<R> {
     /// The next part. There is none behind the end.
     pub fn step(&mut self, limits: &Limits) -> Result<Part, Error> {
         let (mut deadline, mut hint) = (None, None);
-        (self.key, self.kind) = (None, None);
+        (self.key, self.kind, self.doing) = (None, None, "read-type");
         loop {
             let from = &mut self.from;
-            match from.byte()? {
+            let next = from.byte()?;
+            self.doing = match next {
+                opcode::DEADLINE | opcode::DEADLINE_MS => "read-expire",
+                opcode::AUX => "read-aux",
+                opcode::MODULE_AUX => "read-module-aux",
+                opcode::FUNCTION | opcode::FUNCTION_OLD => "read-function",
+                opcode::END => "check-sum",
+                opcode::SLOT_INFO..=opcode::DATABASE => "read-len",
+                _ => "read-key",
+            };
+            match next {
                 opcode::DEADLINE => {
                     let seconds = i32::from_le_bytes(from.array()?);
                     deadline = Some(i64::from(seconds) * 1000);
@@ -104,7 +122,9 @@ impl<R: Read> Loader<R> {
                 opcode::IDLE => hint = Some(Hint::IdleSeconds(from.length()?)),
                 opcode::SLOT_INFO => {
                     // Sizes of a slot of a cluster: a hint.
-                    (from.length()?, from.length()?, from.length()?);
+                    for _ in 0..3 {
+                        from.length()?;
+                    }
                 }
                 opcode::AUX => return Ok(Part::Aux(from.string()?, from.string()?)),
                 opcode::DATABASE => return Ok(Part::Database(from.length()?)),
@@ -131,10 +151,12 @@ impl<R: Read> Loader<R> {
     ) -> Result<Part, Error> {
         self.kind = Some(kind);
         if kind > super::kind::STREAM_3 {
+            self.doing = "read-type";
             return Err(self.from.error(Reason::Kind(kind)));
         }
         let key = self.from.string()?;
         self.key = Some(key);
+        self.doing = "read-object-value";
         let value = load_value(&mut self.from, kind, limits);
         match value {
             Ok(value) => {
@@ -153,7 +175,8 @@ impl<R: Read> Loader<R> {
         let from = &mut self.from;
         let name = module_name(from.length()?);
         // When the module wanted to see it: a form and a number.
-        (from.length()?, from.length()?);
+        from.length()?;
+        from.length()?;
         loop {
             match from.length()? {
                 0 => return Ok(Part::ModuleAux(name)),

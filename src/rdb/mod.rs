@@ -25,6 +25,7 @@
 //! Invariants: reading allocates nothing ahead of the bytes that fill it; what `load_value` gives
 //! passes `Value::check`.
 
+pub mod check;
 mod error;
 mod load_file;
 mod load_legacy;

@@ -34,11 +34,12 @@ impl<W: Write> Saver<W> {
         Ok(Saver { out })
     }
 
-    /// The records to come belong to this database, which has so many keys, `timed` of them with a
-    /// deadline.
-    pub fn database(&mut self, number: u64, keys: u64, timed: u64) -> io::Result<()> {
+    /// The records to come belong to this database. `sizes` tells, at its first mention, how many
+    /// keys it has, and how many of them have a deadline.
+    pub fn database(&mut self, number: u64, sizes: Option<(u64, u64)>) -> io::Result<()> {
         self.out.byte(opcode::DATABASE)?;
         self.out.length(number)?;
+        let Some((keys, timed)) = sizes else { return Ok(()) };
         self.out.byte(opcode::SIZES)?;
         self.out.length(keys)?;
         self.out.length(timed)

@@ -3,6 +3,7 @@
 pub mod argv;
 pub mod decode;
 pub mod limits;
+pub mod log;
 pub mod outbuf;
 pub mod reply;
 pub mod request;

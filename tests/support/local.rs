@@ -61,7 +61,11 @@ struct Outlet {
 
 impl Inner {
     pub fn new(options: &[&str], seed: u64) -> Inner {
-        let sim = Sim::new(seed);
+        Inner::in_world(options, Sim::new(seed))
+    }
+
+    /// An engine in a world that may have a history.
+    pub fn in_world(options: &[&str], sim: Sim) -> Inner {
         let config = config(options);
         let table = redstart::commands::renamed_table(&config.renamed_commands);
         let engine = Engine::new(config, sim.env(), table);
@@ -117,28 +121,42 @@ impl Inner {
 
     /// Runs everything that is ready and collects what it says.
     pub fn settle(&mut self) {
-        let mut dirty = Vec::new();
         for _ in 0..MAX_ROUNDS {
-            while let Some(done) = self.sim.take_finished() {
-                self.engine.job_done(done);
-            }
-            self.engine.wakes();
-            self.engine.run_ready();
-            let next = self.engine.tick();
-            self.engine.sleeps();
-            for request in self.engine.requests() {
-                let NetRequest::Shutdown { exit_code } = request;
-                self.exit_code = Some(exit_code);
-            }
-            self.engine.take_dirty(&mut dirty);
-            if dirty.is_empty() && !self.engine.has_ready() && next != Some(0) {
+            if !self.pass() {
                 return;
-            }
-            for id in dirty.drain(..) {
-                self.collect(id);
             }
         }
         panic!("the engine does not come to rest");
+    }
+
+    /// One pass of the loop; false when there is nothing left to do.
+    pub fn pass(&mut self) -> bool {
+        while let Some(done) = self.sim.take_finished() {
+            self.engine.job_done(done);
+        }
+        self.engine.wakes();
+        self.engine.run_ready();
+        let next = self.engine.tick();
+        self.engine.sleeps();
+        for request in self.engine.requests() {
+            let NetRequest::Shutdown { exit_code } = request;
+            self.exit_code = Some(exit_code);
+        }
+        let mut dirty = Vec::new();
+        self.engine.take_dirty(&mut dirty);
+        let more = !dirty.is_empty() || self.engine.has_ready() || next == Some(0);
+        for id in dirty {
+            self.collect(id);
+        }
+        // Jobs that ended at once were not looked at yet.
+        more || self.sim.has_finished()
+    }
+
+    /// Hands bytes to a client's buffer, which has room for them, and runs nothing.
+    pub fn put(&mut self, id: ClientId, bytes: &[u8]) {
+        let buffer = self.engine.buffer(id).expect("the client is there");
+        buffer.space()[..bytes.len()].copy_from_slice(bytes);
+        self.engine.arrived(id, bytes.len());
     }
 
     /// Takes a client's output as the network would, and closes it when that is asked for.
@@ -147,13 +165,22 @@ impl Inner {
             return self.close(id);
         }
         let outlet = self.outlets.entry(id).or_default();
-        while let Some(output) = self.engine.output(id).filter(|output| !output.is_empty()) {
+        loop {
+            let limit = self.engine.may_leave(id);
+            let Some(output) = self.engine.output(id).filter(|output| !output.is_empty()) else {
+                break;
+            };
+            if limit == 0 {
+                // It is marked anew when it may leave.
+                return;
+            }
             let mut slices = [IoSlice::new(&[]); 16];
             let count = output.slices(&mut slices);
             let before = outlet.bytes.len();
             for slice in &slices[..count] {
                 outlet.bytes.extend_from_slice(slice);
             }
+            outlet.bytes.truncate(outlet.bytes.len().min(before.saturating_add(limit)));
             let taken = outlet.bytes.len() - before;
             output.consume(taken);
             self.engine.written(id, taken);

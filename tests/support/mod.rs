@@ -17,6 +17,7 @@
 // A harness starts processes, makes folders and waits with a deadline.
 #![allow(clippy::disallowed_methods)]
 
+pub mod contents;
 pub mod frames;
 pub mod local;
 pub mod server;

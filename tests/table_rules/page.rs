@@ -20,7 +20,6 @@ const MARKER: &str = "<!-- From here on the page is written by tests/table.rs. -
 /// Commands that are declared and do less than in Redis.
 const PARTIAL: &[(&str, &str)] = &[
     ("debug", "the subcommands that DEBUG HELP names"),
-    ("lastsave", "the time of the start: nothing is saved yet"),
     ("lolwut", "a picture of our own"),
     ("waitaof", "numlocal must be 0: there is no append-only file yet"),
 ];
@@ -46,7 +45,6 @@ const REFUSED_PARTS: &[(&str, &str)] =
 /// Why commands of a group, or a command, are not there yet.
 const MISSING: &[(&str, &str)] = &[
     ("acl", "there are no users beside the default one yet"),
-    ("bgrewriteaof", "there is no append-only file yet"),
     ("latency", "latencies are not recorded yet"),
     ("migrate", "the server does not connect to others yet"),
 ];

@@ -13,6 +13,7 @@ use super::help;
 use crate::base::double::parse_f64;
 use crate::base::error::Error;
 use crate::base::units::parse_memory;
+use crate::engine::NetRequest;
 use crate::engine::args::Args;
 use crate::engine::cx::{CmdResult, EngineCx, Outcome, Propagate};
 use crate::engine::spec::{Spec, flag::*};
@@ -30,6 +31,7 @@ type Handler = fn(&mut EngineCx<'_>, &mut Args<'_>) -> CmdResult;
 
 /// Name, fewest and most words with `DEBUG` itself, handler.
 const SUBCOMMANDS: &[(&str, usize, usize, Handler)] = &[
+    ("aof-flush-sleep", 3, 3, aof_flush_sleep),
     ("change-repl-id", 2, 2, change_repl_id),
     ("config-rewrite-force-all", 2, 2, rewrite_all),
     ("digest", 2, 2, digest),
@@ -40,6 +42,7 @@ const SUBCOMMANDS: &[(&str, usize, usize, Handler)] = &[
     ("htstats", 3, 4, inspect::htstats),
     ("htstats-key", 3, 4, inspect::htstats_key),
     ("listpack", 3, 3, inspect::listpack),
+    ("loadaof", 2, 2, load_aof),
     ("log", 3, 3, log),
     ("mallctl", 3, 4, inspect::mallctl),
     ("mallctl-str", 3, 4, inspect::mallctl_text),
@@ -61,6 +64,8 @@ const SUBCOMMANDS: &[(&str, usize, usize, Handler)] = &[
 ];
 
 const HELP: &[&str] = &[
+    "AOF-FLUSH-SLEEP <microseconds>",
+    "    Wait so long before each write to the append-only file.",
     "CHANGE-REPL-ID",
     "    Begin a new history of the data, as after a failover.",
     "CONFIG-REWRITE-FORCE-ALL",
@@ -79,6 +84,8 @@ const HELP: &[&str] = &[
     "    The same for the table that holds the value of <key>.",
     "LISTPACK <key>",
     "    Tell whether the value of <key> is held as a listpack.",
+    "LOADAOF",
+    "    Throw all data away and load the append-only file.",
     "LOG <message>",
     "    Write <message> to the server's log.",
     "MALLCTL <name> [<value>]",
@@ -253,6 +260,22 @@ fn reload(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
         .map_err(|_| Error::err("Error trying to load the RDB dump, check server logs."))?;
     cx.engine.adopt(snapshot);
     tracing::warn!("DB reloaded by DEBUG RELOAD");
+    done(cx)
+}
+
+fn aof_flush_sleep(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
+    cx.engine.aof.flush_sleep_us = loose_number(args.get(2)) as u64;
+    done(cx)
+}
+
+/// Data that is neither here nor there is no data set to go on with: a failure is the end.
+fn load_aof(cx: &mut EngineCx<'_>, _: &mut Args<'_>) -> CmdResult {
+    if let Err(why) = cx.engine.reload_log() {
+        tracing::warn!("{why}");
+        cx.engine.request(NetRequest::Shutdown { exit_code: 1 });
+        return Err(Error::err("Error trying to load the AOF files, check server logs."));
+    }
+    tracing::warn!("Append Only File loaded by DEBUG LOADAOF");
     done(cx)
 }
 

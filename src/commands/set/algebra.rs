@@ -41,7 +41,12 @@ fn in_slices(
     goal: Goal,
     like: Set,
 ) -> CmdResult {
-    let leases = places.map(|i| cx.keys.lease(args.get(i), false)).collect();
+    let stores = matches!(goal, Goal::Store(..));
+    let lease = |i: usize| match stores {
+        true => cx.keys.hold(args.get(i)),
+        false => cx.keys.lease(args.get(i), false),
+    };
+    let leases = places.map(lease).collect();
     Ok(Outcome::Enter(Box::new(Operation::new(leases, passes, goal, like, cx.out))))
 }
 

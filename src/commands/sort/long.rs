@@ -5,6 +5,7 @@
 
 use super::{Call, Element, Kind, Pattern, Sorted, THERE, compare, store};
 use crate::base::error::Error;
+use crate::commands::merge::{Merge, RUN};
 use crate::ds::quicklist::End;
 use crate::engine::budget::Budget;
 use crate::engine::cx::{DataCx, Outcome};
@@ -16,24 +17,15 @@ use crate::value::list::List;
 use crate::value::set::Set;
 use crate::value::zset::ZSet;
 use std::borrow::Cow;
-use std::cmp::Ordering;
-use std::ops::Range;
 
 /// Elements of one step.
 const STEP: usize = 512;
 /// Bytes of a text, usually.
 const USUAL_TEXT: usize = 16;
-/// Elements of a run that is sorted at once.
-const RUN: usize = 1024;
 
 /// Whether a call may be cut into slices.
-pub(super) fn suits(keys: &mut Keys<'_>, key: &[u8], call: &Call<'_>) -> bool {
-    if call.as_is || call.by.iter().chain(&call.get).any(Pattern::looks_up) {
-        return false;
-    }
-    // What is stored is told to the stream when it is done: the value must not expire before.
-    let stays = |keys: &mut Keys<'_>| keys.entry_quiet(key).is_none_or(|e| e.deadline().is_none());
-    call.store.is_none() || stays(keys)
+pub(super) fn suits(call: &Call<'_>) -> bool {
+    !call.as_is && !call.by.iter().chain(&call.get).any(Pattern::looks_up)
 }
 
 /// The work of a call that suits, on a value that is there.
@@ -43,9 +35,7 @@ pub(super) fn start(
     call: Call<'_>,
     len: usize,
 ) -> Outcome {
-    // Nobody may look at the value before what depends on it is stored: whoever replays the calls
-    // in the order they end would see something else.
-    let lease = keys.lease(key, call.store.is_some());
+    let lease = if call.store.is_some() { keys.hold(key) } else { keys.lease(key, false) };
     let stage = Stage::Load { at: 0 };
     // Buffers that grow are copied, and for that no slice is short enough.
     let sorted = Sorted {
@@ -87,7 +77,7 @@ enum Stage {
     /// Sorting runs, from this element on.
     Sort { at: usize },
     /// Merging runs.
-    Merge(Merge),
+    Merge(Merge<Element>),
     /// Answering, from this result on, and storing what there is so far.
     Answer { at: usize, list: Option<List> },
 }
@@ -216,64 +206,6 @@ fn load(
         }
     };
     (from + STEP < len).then_some((from + STEP) as u64)
-}
-
-/// Merging sorted runs of a width, pair by pair, into runs of twice the width, until there is one.
-struct Merge {
-    width: usize,
-    /// What is merged so far in this pass.
-    merged: Vec<Element>,
-    left: Range<usize>,
-    right: Range<usize>,
-}
-
-impl Merge {
-    fn new(width: usize, len: usize) -> Merge {
-        let mut merge = Merge { width, merged: Vec::with_capacity(len), left: 0..0, right: 0..0 };
-        merge.next_pair(len);
-        merge
-    }
-
-    fn next_pair(&mut self, len: usize) {
-        let start = self.merged.len();
-        let middle = (start + self.width).min(len);
-        self.left = start..middle;
-        self.right = middle..(middle + self.width).min(len);
-    }
-
-    /// Merges some elements; true when all are in order.
-    fn step(
-        &mut self,
-        elements: &mut Vec<Element>,
-        compare: &mut impl FnMut(&Element, &Element) -> Ordering,
-    ) -> bool {
-        let len = elements.len();
-        if self.width >= len {
-            return true;
-        }
-        for _ in 0..STEP {
-            let from_left = match (self.left.is_empty(), self.right.is_empty()) {
-                (true, true) => break,
-                (true, false) => false,
-                (false, true) => true,
-                (false, false) => {
-                    compare(&elements[self.right.start], &elements[self.left.start]).is_ge()
-                }
-            };
-            let run = if from_left { &mut self.left } else { &mut self.right };
-            let next = run.next().expect("it is not empty");
-            self.merged.push(elements[next]);
-        }
-        if self.left.is_empty() && self.right.is_empty() {
-            if self.merged.len() == len {
-                std::mem::swap(elements, &mut self.merged);
-                self.merged.clear();
-                self.width *= 2;
-            }
-            self.next_pair(len);
-        }
-        self.width >= len
-    }
 }
 
 #[cfg(test)]

@@ -79,7 +79,7 @@ fn run(cx: &mut DataCx<'_>, args: &Args<'_>, may_store: bool) -> CmdResult {
         call.alpha = true;
         call.by = None;
     }
-    let most = if long::suits(&mut cx.keys, key, &call) { LONG } else { usize::MAX };
+    let most = if long::suits(&call) { LONG } else { usize::MAX };
     if let Some(len) = sorted.load(&mut cx.keys, (key, kind), &mut call, most)? {
         return Ok(long::start(&mut cx.keys, (key, kind), call, len));
     }

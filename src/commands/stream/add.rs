@@ -5,7 +5,7 @@ use super::{BAD_ID, changed_beside, event, id_at, ids_from, reply_id};
 use crate::base::error::Error;
 use crate::base::num::parse_i64;
 use crate::engine::args::Args;
-use crate::engine::cx::{CmdResult, DataCx, Outcome, Propagate};
+use crate::engine::cx::{Caller, CmdResult, DataCx, Outcome, Propagate};
 use crate::keyspace::keys::Keys;
 use crate::resp::request::Argv;
 use crate::value::limits::Limits;
@@ -73,7 +73,8 @@ impl Said {
         Ok(i + 1)
     }
 
-    fn trim(&self, xadd: bool, limits: &Limits) -> Result<Option<Trim>, Error> {
+    fn trim(&self, xadd: bool, cx: (&Limits, bool)) -> Result<Option<Trim>, Error> {
+        let (limits, obeys) = cx;
         const ALONE: Error = Error::fixed(
             "ERR syntax error, LIMIT cannot be used without specifying a trimming strategy",
         );
@@ -87,10 +88,12 @@ impl Said {
         if self.strategy.is_none() && !xadd {
             return Err(NOTHING);
         }
-        if self.limit.is_some() && !self.approximate {
+        if self.limit.is_some() && !self.approximate && !obeys {
             return Err(EXACT);
         }
         let limit = match self.limit {
+            // What was trimmed the first time is trimmed again, whatever the bound was.
+            _ if obeys => None,
             Some(limit) => Some(limit).filter(|limit| *limit > 0),
             None => self.approximate.then(|| usual_limit(limits)),
         };
@@ -106,7 +109,7 @@ fn usual_limit(limits: &Limits) -> u64 {
     }
 }
 
-fn options(args: &Args<'_>, xadd: bool, limits: &Limits) -> Result<Options, Error> {
+fn options(args: &Args<'_>, xadd: bool, cx: (&Limits, bool)) -> Result<Options, Error> {
     let mut said = Said::default();
     let (mut make, mut id, mut i) = (true, None, 2);
     while i < args.len() {
@@ -129,14 +132,14 @@ fn options(args: &Args<'_>, xadd: bool, limits: &Limits) -> Result<Options, Erro
         }
         i += 1;
     }
-    let trim = said.trim(xadd, limits)?;
+    let trim = said.trim(xadd, cx)?;
     Ok(Options { trim, trim_at: said.at, limit_at: said.limit_at, make, id })
 }
 
 /// XADD
 pub(super) fn xadd(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
-    let DataCx { keys, out, limits, now, .. } = cx;
-    let options = options(args, true, limits)?;
+    let DataCx { keys, out, limits, now, caller, .. } = cx;
+    let options = options(args, true, (limits, *caller == Caller::Log))?;
     let words = options.id.map_or(0, |(_, at)| args.len() - at - 1);
     let Some((wanted, id_at)) = options.id.filter(|_| words >= 2 && words % 2 == 0) else {
         return Err(Error::WrongArity("xadd".to_owned()));
@@ -232,8 +235,8 @@ fn said_exactly(
 
 /// XTRIM
 pub(super) fn xtrim(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
-    let DataCx { keys, out, limits, .. } = cx;
-    let options = options(args, false, limits)?;
+    let DataCx { keys, out, limits, caller, .. } = cx;
+    let options = options(args, false, (limits, *caller == Caller::Log))?;
     let trim = options.trim.ok_or(Error::Syntax)?;
     let key = args.get(1);
     let Some(mut stream) = keys.edit::<Stream>(key)? else {

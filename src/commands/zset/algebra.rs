@@ -211,7 +211,10 @@ impl Form {
             let places: Vec<(Option<usize>, f64)> =
                 inputs.iter().map(|(i, weight)| (lease(*i), *weight)).collect();
             let lease = |(place, weight): (Option<usize>, f64)| {
-                let lease = place.map(|i| cx.keys.lease(args.get(i), false));
+                let lease = place.map(|i| match self.stores {
+                    true => cx.keys.hold(args.get(i)),
+                    false => cx.keys.lease(args.get(i), false),
+                });
                 Input { lease, weight }
             };
             let inputs = places.into_iter().map(lease).collect();

@@ -42,6 +42,10 @@ pub enum Effect {
     Directory,
     /// Cut the log of slow commands to its new length.
     SlowlogLength,
+    /// Begin or end the append-only file.
+    AppendOnly,
+    /// When the append-only file is synced: who waits for that is looked at again.
+    Appendfsync,
     /// Idle clients and timers must be looked at again.
     Timers,
 }
@@ -55,6 +59,8 @@ pub fn effect(name: &str) -> Effect {
         "requirepass" => Effect::Password,
         "dir" => Effect::Directory,
         "slowlog-max-len" => Effect::SlowlogLength,
+        "appendonly" => Effect::AppendOnly,
+        "appendfsync" => Effect::Appendfsync,
         "timeout" | "hz" | "dynamic-hz" => Effect::Timers,
         _ => Effect::None,
     }

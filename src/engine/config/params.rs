@@ -27,8 +27,6 @@ const TEXT: Kind = Kind::Text(any);
 
 use Standing::{NoEffect, NotYet, Works};
 const LAZY: Standing = NoEffect("memory is always freed beside the main thread");
-const NO_RDB: Standing = NoEffect("nothing is saved to disk yet");
-const NO_AOF: Standing = NoEffect("there is no append-only file yet");
 const NO_REPL: Standing = NoEffect("there is no replication yet");
 const NO_CLUSTER: Standing = NoEffect("there is no cluster mode yet");
 const NO_TLS: Standing = NoEffect("there is no TLS yet");
@@ -252,7 +250,7 @@ declare! {
     "busy-reply-threshold" "lua-time-limit", busy_reply_threshold: u64 = "5000",
         int(0, LONG), MUT, Works;
     /// Memory that the interpreters of scripts may hold; 0 is no limit.
-    "lua-memory-limit", lua_memory_limit: u64 = "1gb", mem(0, LONG), MUT, Works;
+    "lua-memory-limit", lua_memory_limit: u64 = "1073741824", mem(0, LONG), MUT, Works;
 
     // Compact encodings.
     /// Fields of a compact hash.
@@ -290,58 +288,60 @@ declare! {
 
     // Snapshots.
     /// Save after so many seconds if so many changes were made.
-    "save", save: Vec<(u64, u64)> = "3600 1 300 100 60 10000", Kind::Save, MUT | MULTI, NO_RDB;
+    "save", save: Vec<(u64, u64)> = "3600 1 300 100 60 10000", Kind::Save, MUT | MULTI, Works;
     /// Name of the snapshot in `dir`.
-    "dbfilename", dbfilename: String = "dump.rdb", Kind::Text(dump_name), MUT | PROT, NO_RDB;
+    "dbfilename", dbfilename: String = "dump.rdb", Kind::Text(dump_name), MUT | PROT, Works;
     /// Refuse writes after a failed save.
-    "stop-writes-on-bgsave-error", stop_writes_on_bgsave_error: bool = "yes", BOOL, MUT, NO_RDB;
+    "stop-writes-on-bgsave-error", stop_writes_on_bgsave_error: bool = "yes", BOOL, MUT, Works;
     /// Compress strings in snapshots.
-    "rdbcompression", rdbcompression: bool = "yes", BOOL, MUT, NO_RDB;
+    "rdbcompression", rdbcompression: bool = "yes", BOOL, MUT, Works;
     /// End snapshots with a checksum.
-    "rdbchecksum", rdbchecksum: bool = "yes", BOOL, IMM, NO_RDB;
+    "rdbchecksum", rdbchecksum: bool = "yes", BOOL, IMM, Works;
+    /// Version of the format snapshots are written in; 10 is for servers of version 7.0.
+    "rdb-write-version", rdb_write_version: i32 = "11", int(10, 11), MUT | HIDDEN, Works;
     /// Remove snapshots made only for replicas.
-    "rdb-del-sync-files", rdb_del_sync_files: bool = "no", BOOL, MUT, NO_RDB;
+    "rdb-del-sync-files", rdb_del_sync_files: bool = "no", BOOL, MUT, NO_REPL;
     /// Flush a snapshot to disk piece by piece.
-    "rdb-save-incremental-fsync", rdb_save_incremental_fsync: bool = "yes", BOOL, MUT, NO_RDB;
+    "rdb-save-incremental-fsync", rdb_save_incremental_fsync: bool = "yes", BOOL, MUT, Works;
     /// Microseconds to wait after each key saved, for tests.
     "rdb-key-save-delay", rdb_key_save_delay: i32 = "0",
-        int(i32::MIN as i128, INT), MUT | HIDDEN, NO_RDB;
+        int(i32::MIN as i128, INT), MUT | HIDDEN, Works;
     /// Microseconds to wait after each key loaded, for tests.
-    "key-load-delay", key_load_delay: i32 = "0", int(i32::MIN as i128, INT), MUT | HIDDEN, NO_RDB;
+    "key-load-delay", key_load_delay: i32 = "0", int(i32::MIN as i128, INT), MUT | HIDDEN, Works;
     /// Bytes loaded between two looks at the clients.
     "loading-process-events-interval-bytes", loading_process_events_interval_bytes: u64 = "2097152",
-        mem(1024, INT), MUT | HIDDEN, NO_RDB;
+        mem(1024, INT), MUT | HIDDEN, NoEffect("clients are served once loading is over");
 
     // Append-only file.
     /// Log each write to disk.
     "appendonly", appendonly: bool = "no",
-        BOOL, MUT, NotYet("the append-only file is not implemented yet");
+        BOOL, MUT, Works;
     /// First part of the names of its files.
     "appendfilename", appendfilename: String = "appendonly.aof",
-        Kind::Text(append_name), IMM, NO_AOF;
+        Kind::Text(append_name), IMM, Works;
     /// Directory of its files, in `dir`.
     "appenddirname", appenddirname: String = "appendonlydir",
-        Kind::Text(append_directory), IMM, NO_AOF;
+        Kind::Text(append_directory), IMM, Works;
     /// When it is forced to disk.
-    "appendfsync", appendfsync: Appendfsync = "everysec", ONE_OF, MUT, NO_AOF;
+    "appendfsync", appendfsync: Appendfsync = "everysec", ONE_OF, MUT, Works;
     /// Do not force it to disk while it is rewritten.
-    "no-appendfsync-on-rewrite", no_appendfsync_on_rewrite: bool = "no", BOOL, MUT, NO_AOF;
+    "no-appendfsync-on-rewrite", no_appendfsync_on_rewrite: bool = "no", BOOL, MUT, Works;
     /// Growth in percent at which it is rewritten.
     "auto-aof-rewrite-percentage", auto_aof_rewrite_percentage: u32 = "100",
-        int(0, INT), MUT, NO_AOF;
+        int(0, INT), MUT, Works;
     /// Size below which it is not rewritten.
     "auto-aof-rewrite-min-size", auto_aof_rewrite_min_size: u64 = "67108864",
-        mem(0, LONG), MUT, NO_AOF;
+        mem(0, LONG), MUT, Works;
     /// Flush a rewritten file to disk piece by piece.
-    "aof-rewrite-incremental-fsync", aof_rewrite_incremental_fsync: bool = "yes", BOOL, MUT, NO_AOF;
+    "aof-rewrite-incremental-fsync", aof_rewrite_incremental_fsync: bool = "yes", BOOL, MUT, Works;
     /// Start although the end of the file is missing.
-    "aof-load-truncated", aof_load_truncated: bool = "yes", BOOL, MUT, NO_AOF;
+    "aof-load-truncated", aof_load_truncated: bool = "yes", BOOL, MUT, Works;
     /// Begin a rewritten file with a snapshot.
-    "aof-use-rdb-preamble", aof_use_rdb_preamble: bool = "yes", BOOL, MUT, NO_AOF;
+    "aof-use-rdb-preamble", aof_use_rdb_preamble: bool = "yes", BOOL, MUT, Works;
     /// Note the time in the file.
-    "aof-timestamp-enabled", aof_timestamp_enabled: bool = "no", BOOL, MUT, NO_AOF;
+    "aof-timestamp-enabled", aof_timestamp_enabled: bool = "no", BOOL, MUT, Works;
     /// Keep files that are no longer needed, for tests.
-    "aof-disable-auto-gc", aof_disable_auto_gc: bool = "no", BOOL, MUT | HIDDEN, NO_AOF;
+    "aof-disable-auto-gc", aof_disable_auto_gc: bool = "no", BOOL, MUT | HIDDEN, Works;
 
     // Replication.
     /// Host and port of the primary.

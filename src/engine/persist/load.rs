@@ -143,6 +143,11 @@ impl<R: Read> Loading<R> {
         }
     }
 
+    /// Bytes read so far.
+    pub fn position(&self) -> u64 {
+        self.from.position()
+    }
+
     /// What was loaded, and whatever follows the file.
     pub fn finish(self) -> (Snapshot, (Vec<u8>, R)) {
         (self.into, self.from.into_rest())
@@ -155,6 +160,8 @@ impl Engine {
         let rng = Rng::seeded(self.rng.next_u64());
         let mut fresh = Keyspace::new(self.keyspace.dbs.len(), self.limits.seed, rng);
         (fresh.saving, fresh.access) = (self.keyspace.saving, self.keyspace.access);
+        // Walks over what is loaded here go by the live count.
+        fresh.walks.epoch = self.keyspace.walks.epoch;
         fresh
     }
 
@@ -199,6 +206,10 @@ impl Engine {
     /// Loads the snapshot of the last run, if there is one; the error is what to say before the
     /// process ends.
     pub fn load_at_start(&mut self) -> Result<(), String> {
+        if self.config.appendonly {
+            // The log is the truth, whatever a snapshot says.
+            return self.load_log_at_start();
+        }
         let began_us = self.env.clock.mono_us();
         let name = PathBuf::from(&self.config.dbfilename);
         match self.load_snapshot(&name) {

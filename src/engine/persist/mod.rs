@@ -3,26 +3,35 @@
 //! | file        | holds                                                                  |
 //! |-------------|------------------------------------------------------------------------|
 //! | `mod.rs`    | what INFO and LASTSAVE tell                                            |
-//! | `save.rs`   | the data set into a file: SAVE, BGSAVE, save points, the last save     |
+//! | `save.rs`   | the data set into a file while everybody waits: SAVE, the last save    |
+//! | `slices.rs` | the same while commands go on: BGSAVE, save points                     |
 //! | `load.rs`   | a file into a fresh keyspace: the start, DEBUG RELOAD                  |
+//! | `aof.rs`, `stamps.rs`, `manifest.rs`, `aof_load.rs`, `aof_rewrite.rs` | the append-only file |
 //!
 //! Invariant: a file under the name of the snapshot is whole. It is written under another name,
 //! synced, and renamed.
 
+pub mod aof;
+mod aof_load;
+mod aof_rewrite;
 mod load;
+pub mod manifest;
 mod save;
+mod slices;
+pub mod stamps;
 #[cfg(test)]
 mod tests;
 
 use super::Engine;
 
 /// What was saved and loaded.
-#[derive(Debug)]
 pub struct Persist {
     /// When the data set was last saved, or the server started; seconds since 1970.
     pub last_save_s: i64,
     /// Whether the last save failed.
     pub failed: bool,
+    /// A save begins when the rewrite of the log is over.
+    pub scheduled: bool,
     /// Saves begun since the start.
     pub saves: u64,
     /// How long the last save in the background took, seconds; -1 when there was none.
@@ -33,8 +42,8 @@ pub struct Persist {
     pub keys_expired: u64,
     /// The counter of changes when the data set was last saved.
     saved_changes: u64,
-    /// A save in the background was asked for.
-    due: bool,
+    /// A save in the background.
+    background: Option<slices::Background>,
     /// When a save in the background was last begun, seconds since 1970.
     last_try_s: i64,
 }
@@ -45,19 +54,20 @@ impl Persist {
         Persist {
             last_save_s: now_s,
             failed: false,
+            scheduled: false,
             saves: 0,
             last_took_s: -1,
             keys_loaded: 0,
             keys_expired: 0,
             saved_changes: 0,
-            due: false,
+            background: None,
             last_try_s: 0,
         }
     }
 
     /// Whether a save in the background is under way.
     pub fn is_saving(&self) -> bool {
-        self.due
+        self.background.is_some()
     }
 }
 

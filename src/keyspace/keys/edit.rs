@@ -59,6 +59,7 @@ impl Keys<'_> {
     fn check_out<'s, T: Collection>(&'s mut self, key: &'s [u8]) -> Result<Edit<'s, T>, Error> {
         let hash = self.hash(key);
         let absent = self.gone(hash, key);
+        self.space.before_change(self.db, hash, key);
         let (db, now, stamp) = (self.db, self.now, self.stamp);
         let space = &mut *self.space;
         let found = if absent { None } else { space.dbs[db].dict.find(hash, key) };

@@ -56,6 +56,7 @@ impl Keys<'_> {
     pub fn set_string(&mut self, key: &[u8], value: NewStr<'_>, ttl: Ttl) {
         let hash = self.hash(key);
         self.gone(hash, key);
+        self.space.before_change(self.db, hash, key);
         if self.overwrite_in_place(hash, key, &value, ttl) {
             return;
         }
@@ -125,6 +126,7 @@ impl Keys<'_> {
     pub fn patch_string(&mut self, key: &[u8], end: usize, f: impl FnOnce(&mut [u8])) {
         let hash = self.hash(key);
         let absent = self.gone(hash, key);
+        self.space.before_change(self.db, hash, key);
         let dict = &mut self.space.dbs[self.db].dict;
         if let Some(mut slot) = dict.find_mut(hash, key) {
             let bytes = match slot.view() {
@@ -140,8 +142,7 @@ impl Keys<'_> {
         }
         self.edit_string(key, |bytes| {
             if bytes.len() < end {
-                make_room(bytes, end);
-                bytes.resize(end, 0);
+                grow(bytes, end);
             }
             f(bytes);
         });
@@ -152,6 +153,7 @@ impl Keys<'_> {
     pub fn edit_string<R>(&mut self, key: &[u8], f: impl FnOnce(&mut Vec<u8>) -> R) -> R {
         let hash = self.hash(key);
         self.gone(hash, key);
+        self.space.before_change(self.db, hash, key);
         if self.space.dbs[self.db].peek(hash, key).is_none() {
             let mut bytes = Vec::new();
             let result = f(&mut bytes);
@@ -176,6 +178,21 @@ impl Keys<'_> {
         });
         result.expect("the key was just seen")
     }
+}
+
+/// Lets a string grow to `end` bytes by zeros. One that grows by much moves to memory that comes
+/// with zeros in it: pages that nobody has written to cost no time.
+fn grow(bytes: &mut Vec<u8>, end: usize) {
+    const MUCH: usize = 1 << 20;
+    if end <= bytes.capacity() || end - bytes.len() < MUCH {
+        make_room(bytes, end);
+        bytes.resize(end, 0);
+        return;
+    }
+    let mut grown = vec![0; end + end / 8];
+    grown.truncate(end);
+    grown[..bytes.len()].copy_from_slice(bytes);
+    *bytes = grown;
 }
 
 /// Room for a string that grows to `end` bytes, and more in advance: as much again while it is
