@@ -31,6 +31,7 @@ mod family {
     mod script;
     mod set;
     mod slowlog;
+    mod snapshot;
     mod sort;
     mod stream;
     mod stream_group;

@@ -39,8 +39,8 @@ pub(super) fn bitop(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
     let longest = lens.iter().flatten().copied().max().unwrap_or(0);
     let mut combining = Combining { op, result: vec![0; longest], at: 0, source: 0 };
     if lens.iter().flatten().sum::<usize>() >= LONG_BYTES {
-        let lease = |(i, len): (usize, &Option<usize>)| len.map(|_| cx.keys.hold(args.get(3 + i)));
-        let sources = lens.iter().enumerate().map(lease).collect();
+        // Missing ones, too: they must not come to be.
+        let sources = (3..args.len()).map(|i| cx.keys.hold(args.get(i))).collect();
         let target = args.get(2).to_vec();
         return Ok(Outcome::Enter(Box::new(LongBitop { sources, combining, target })));
     }
@@ -119,8 +119,7 @@ fn combine(result: &mut [u8], other: &[u8], op: Op) {
 
 /// A BITOP on its way.
 struct LongBitop {
-    /// None where there is no key.
-    sources: Vec<Option<Lease>>,
+    sources: Vec<Lease>,
     combining: Combining,
     target: Vec<u8>,
 }
@@ -129,7 +128,7 @@ impl Work for LongBitop {
     fn step(&mut self, cx: &mut DataCx<'_>, budget: &mut Budget<'_>) -> Result<Progress, Error> {
         let LongBitop { sources, combining, target } = self;
         let keys = &cx.keys;
-        let source = |i: usize| keys.leased::<Str>(sources[i]?);
+        let source = |i: usize| keys.leased::<Str>(sources[i]);
         while combining.step(sources.len(), &source) {
             if !budget.more() {
                 return Ok(Progress::Pending);
@@ -144,7 +143,7 @@ impl Work for LongBitop {
     }
 
     fn end(&mut self, space: &mut Keyspace) {
-        for lease in std::mem::take(&mut self.sources).into_iter().flatten() {
+        for lease in std::mem::take(&mut self.sources) {
             space.release(lease);
         }
         let result = std::mem::take(&mut self.combining.result);

@@ -1,5 +1,5 @@
-//! Large strings that SETBIT and SETRANGE make longer. What there is has to be copied, which is done
-//! in slices while it is held; the longer string appears when it is complete.
+//! Large strings that SETBIT and SETRANGE make longer: what there is is copied in slices, and
+//! while it is held; the longer string appears when it is complete.
 
 use crate::base::error::Error;
 use crate::engine::budget::Budget;

@@ -74,8 +74,9 @@ impl Engine {
         if overflow {
             limits::cut_off(client, &mut self.stats);
         }
-        if output || client.close != CloseWish::No {
-            self.mark_dirty(id);
+        if (output || client.close != CloseWish::No) && !client.dirty {
+            client.dirty = true;
+            self.dirty.push(id);
         }
         if more {
             self.make_ready(id);
@@ -87,9 +88,11 @@ impl Engine {
     fn requests_of(&mut self, id: ClientId, live: &mut Live, inbuf: &mut InBuf) -> bool {
         let turn_end = self.now_us + TURN_US;
         for n in 1..=TURN_REQUESTS {
-            if self.clients.get(&id).is_none_or(|c| c.parked || c.close != CloseWish::No) {
+            let Some(client) = self.clients.get(&id) else { return false };
+            if client.parked || client.close != CloseWish::No {
                 return false;
             }
+            let silenced = client.reply_mode != ReplyMode::On;
             if n > 1 && !self.ahead.pending() {
                 self.plan_more(inbuf, live.session.db);
             }
@@ -111,7 +114,7 @@ impl Engine {
                     return false;
                 }
                 Parsed::Request => {
-                    self.request_of(id, live, inbuf.raw_args());
+                    self.request_of(id, live, inbuf.raw_args(), silenced);
                     if self.pausing.take_postponed() {
                         return false;
                     }
@@ -152,14 +155,15 @@ impl Engine {
         }
     }
 
-    /// One request of a client: what surrounds the command itself.
-    fn request_of(&mut self, id: ClientId, live: &mut Live, raw: RawArgs<'_>) {
+    /// One request of a client: what surrounds the command itself. `silenced` tells whether CLIENT
+    /// REPLY was anything but on before it.
+    fn request_of(&mut self, id: ClientId, live: &mut Live, raw: RawArgs<'_>, silenced: bool) {
         if raw.len() > 1 {
             let first = raw.get(1);
             let hash = self.ahead.next_hash(first);
             self.keyspace.hints().expect_first(first, hash);
         }
-        if self.clients.get(&id).is_some_and(|c| c.reply_mode != ReplyMode::On) {
+        if silenced {
             self.reply_mode_before(id, &mut live.out);
         }
         let mut args = Args::new(raw);
@@ -174,7 +178,7 @@ impl Engine {
             self.append_deferred(id, &mut live.out);
         }
         self.serve_ready();
-        if self.clients.get(&id).is_some_and(|c| c.reply_mode != ReplyMode::On) {
+        if silenced {
             self.reply_mode_after(id, &mut live.out);
         }
         self.running = Some((id, live.out.proto));

@@ -57,16 +57,16 @@ impl Leases {
         self.held.is_empty()
     }
 
+    /// Whether there is work that changes its value slice by slice.
+    pub fn any_exclusive(&self) -> bool {
+        self.held.iter().any(|held| held.exclusive)
+    }
+
     /// Whether long work holds on to this key's value.
     #[inline]
     pub(super) fn holds(&self, table: u64, key: &[u8]) -> bool {
         let held = |h: &Held| h.entry.is_none() && h.table == table && *h.key == *key;
         !self.held.is_empty() && self.held.iter().any(held)
-    }
-
-    /// Whether there is work that changes its value slice by slice.
-    pub fn any_exclusive(&self) -> bool {
-        self.held.iter().any(|held| held.exclusive)
     }
 
     fn attached(&mut self, table: u64, key: &[u8]) -> Option<&mut Held> {
@@ -149,8 +149,8 @@ impl Keys<'_> {
         self.take_lease(key, exclusive, exclusive)
     }
 
-    /// Leases the value of a key that exists for work that writes when it has read it all: until
-    /// then others may read it.
+    /// Leases the value of a key for work that writes when it has read it all: until then others
+    /// may read it. A key that does not exist stays so.
     pub fn hold(&mut self, key: &[u8]) -> Lease {
         self.take_lease(key, true, false)
     }

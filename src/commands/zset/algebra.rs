@@ -207,7 +207,8 @@ impl Form {
         };
         let aggregate = options.aggregate;
         if steps >= LONG {
-            let lease = |i: usize| (size(i) > 0).then_some(i);
+            // A result that is stored depends on missing keys, too: they must not come to be.
+            let lease = |i: usize| (self.stores || size(i) > 0).then_some(i);
             let places: Vec<(Option<usize>, f64)> =
                 inputs.iter().map(|(i, weight)| (lease(*i), *weight)).collect();
             let lease = |(place, weight): (Option<usize>, f64)| {

@@ -81,8 +81,21 @@ impl Engine {
         Ok(())
     }
 
+    /// The same from the end of the running transaction on, of which a snapshot has all or nothing.
+    pub fn save_later(&mut self) -> Result<(), Error> {
+        if self.persist.is_saving() {
+            return Err(Error::err("Background save already in progress"));
+        }
+        self.persist.scheduled = true;
+        Ok(())
+    }
+
     /// Goes on with a save in the background, and begins one when a save point is reached.
     pub(in crate::engine) fn save_in_background(&mut self) {
+        if self.persist.background.is_none() && self.scripts.suspended() {
+            // What it has done so far is no state of its own.
+            return;
+        }
         if std::mem::take(&mut self.keyspace.flushed) {
             self.save_emptiness();
         }
@@ -97,13 +110,11 @@ impl Engine {
             }
         } else if self.aof.rewriting.is_running() {
             // Two images at a time would double what is in memory.
-        } else if self.persist.scheduled {
+        } else if std::mem::take(&mut self.persist.scheduled) {
             self.persist.failed |= self.save_soon().is_err();
         } else if let Some((seconds, changes)) = self.save_point() {
             tracing::info!("{changes} changes in {seconds} seconds. Saving...");
-            if self.save_soon().is_err() {
-                self.persist.failed = true;
-            }
+            self.persist.failed |= self.save_soon().is_err();
         }
     }
 
