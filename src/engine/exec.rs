@@ -69,8 +69,6 @@ impl Engine {
         let limits = &self.config.client_output_buffer_limit;
         let overflow = limits::is_over(limits, client, &mut live.out, self.now_us);
         client.live = Some(live);
-        self.count_client(id);
-        let Some(client) = self.clients.get_mut(&id) else { return };
         if client.read_closed && !more && !client.parked && client.close == CloseWish::No {
             client.close = CloseWish::AfterReply;
         }
@@ -84,6 +82,7 @@ impl Engine {
         if more {
             self.make_ready(id);
         }
+        self.count_client(id);
     }
 
     /// The loop of `turn`; true when complete requests may be left.
