@@ -9,6 +9,7 @@ use super::limits;
 use super::session::{Origin, Session};
 use super::spec::{Run, Spec};
 use crate::base::error::Error;
+use crate::keyspace::BEFORE_ALL_DEADLINES;
 use crate::resp::reply::{Proto, Reply};
 use crate::resp::request::{Argv, InBuf, Limits, Parsed, RawArgs};
 
@@ -68,8 +69,6 @@ impl Engine {
         let limits = &self.config.client_output_buffer_limit;
         let overflow = limits::is_over(limits, client, &mut live.out, self.now_us);
         client.live = Some(live);
-        self.count_client(id);
-        let Some(client) = self.clients.get_mut(&id) else { return };
         if client.read_closed && !more && !client.parked && client.close == CloseWish::No {
             client.close = CloseWish::AfterReply;
         }
@@ -83,6 +82,7 @@ impl Engine {
         if more {
             self.make_ready(id);
         }
+        self.count_client(id);
     }
 
     /// The loop of `turn`; true when complete requests may be left.
@@ -327,7 +327,7 @@ impl Engine {
         let stamp = !client.is_some_and(|c| c.no_touch) || spec.name == "touch";
         let from_log = session.origin == Origin::AofLoad;
         // To what comes from a log no key is past its deadline: the log itself deletes it.
-        let now_for_keys = if from_log { i64::MIN } else { self.now_ms };
+        let now_for_keys = if from_log { BEFORE_ALL_DEADLINES } else { self.now_ms };
         let mut cx = DataCx {
             keys: self.keyspace.keys(session.db, now_for_keys, stamp),
             out,
