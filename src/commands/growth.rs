@@ -1,4 +1,4 @@
-//! Large strings that SETBIT and SETRANGE make longer. What there is has to be copied, in slices and
+//! Large strings that SETBIT and SETRANGE make longer: what there is is copied in slices, and
 //! while it is held; the longer string appears when it is complete.
 
 use crate::base::error::Error;

@@ -14,7 +14,6 @@ use super::Engine;
 use super::args::Args;
 use super::budget::SLICE_US;
 use super::config::{Config, MaxMemory, MaxmemoryPolicy};
-use super::script::flags;
 use super::session::Session;
 use super::spec::{Spec, flag};
 use crate::env::Job;
@@ -163,7 +162,7 @@ impl Engine {
 
     /// Bytes in use that do not count against the limit.
     pub(crate) fn not_counted(&self) -> usize {
-        self.freeing + self.keyspace.garbage_bytes()
+        self.freeing + self.keyspace.garbage_bytes() + self.aof.buffer_bytes()
     }
 
     /// How many bytes more than the limit allows are in use.
@@ -214,12 +213,15 @@ impl Engine {
     /// Whether a command is refused when there is no room: those that would take more of it, what
     /// a transaction keeps, and scripts that declare what they do but not that they may run then.
     fn needs_room(&self, session: &Session, spec: &Spec, args: &Args<'_>) -> bool {
-        const MAY_RUN: u32 = flags::UNDECLARED | flags::NO_WRITES | flags::ALLOW_OOM;
+        let takes = |spec: &Spec, which: Option<&[u8]>| {
+            spec.has(flag::DENYOOM) || self.needs_room_to_run(spec, which)
+        };
         let queued = session.txn.as_ref().filter(|_| spec.name == "exec");
-        spec.has(flag::DENYOOM)
+        takes(spec, args.iter().nth(1))
             || Engine::is_kept(session, spec)
-            || queued.is_some_and(|txn| txn.queue.iter().any(|q| q.spec.has(flag::DENYOOM)))
-            || self.declared(spec, args).is_some_and(|flags| flags & MAY_RUN == 0)
+            || queued.is_some_and(|txn| {
+                txn.queue.iter().any(|queued| takes(queued.spec, queued.argv.iter().nth(1)))
+            })
     }
 
     /// Deletes keys until there is room or this pass has spent enough time on it.

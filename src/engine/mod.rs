@@ -331,7 +331,10 @@ impl Engine {
         client.active_us = now;
         self.stats.net_input += n as u64;
         self.stats.reads += 1;
-        self.make_ready(id);
+        if client.may_queue() {
+            client.queued = true;
+            self.ready.push_back(id);
+        }
     }
 
     /// The peer will send nothing more: what came is run and answered, then the client is closed.
@@ -349,7 +352,7 @@ impl Engine {
 
     fn make_ready(&mut self, id: ClientId) {
         if let Some(client) = self.clients.get_mut(&id) {
-            if !client.queued && !client.parked && client.close == CloseWish::No {
+            if client.may_queue() {
                 client.queued = true;
                 self.ready.push_back(id);
             }

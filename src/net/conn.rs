@@ -192,8 +192,8 @@ pub enum Flushed {
     Broken,
 }
 
-/// Writes output until it is gone, the socket is full or `budget` bytes have left, but not more than
-/// `limit` bytes. The second result is how many did.
+/// Writes output until it is gone, the socket is full or `budget` bytes have left, but not more
+/// than `limit` bytes. The second result is how many did.
 pub fn flush(
     socket: &mut impl Write,
     out: &mut OutBuf,
@@ -233,6 +233,10 @@ pub fn flush(
 
 /// One system call; also tells how many bytes it was given.
 fn write_once(socket: &mut impl Write, out: &OutBuf, limit: usize) -> (io::Result<usize>, usize) {
+    if let Some(one) = out.single().filter(|one| one.len() <= limit) {
+        let result = if one.is_empty() { Ok(0) } else { socket.write(one) };
+        return (result, one.len());
+    }
     let mut slices = [IoSlice::new(&[]); SLICES_MAX];
     let count = out.slices(&mut slices);
     let slices = &slices[..count];

@@ -58,14 +58,14 @@ case!(scripts_are_refused_before_they_write, |c| {
     c.expect(&["EVAL", begun, "1", "k"], ":1\r\n");
 });
 
-case!(a_script_kept_before_is_refused_by_its_own_name, |c| {
+case!(exec_looks_at_the_scripts_it_keeps, |c| {
     c.expect(&["MULTI"], "+OK\r\n");
     c.expect(&["EVAL", "#!lua\nreturn 1", "0"], "+QUEUED\r\n");
     c.client().expect(&["CONFIG", "SET", "maxmemory", "1"], "+OK\r\n");
     c.expect(
         &["EXEC"],
-        "*1\r\n-OOM allow-oom flag is not set on the script, can not run it when used memory > \
-         'maxmemory'\r\n",
+        "-EXECABORT Transaction discarded because of: OOM command not allowed when used memory > \
+         'maxmemory'.\r\n",
     );
 });
 

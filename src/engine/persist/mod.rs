@@ -6,7 +6,11 @@
 //! | `save.rs`   | the data set into a file while everybody waits: SAVE, the last save    |
 //! | `slices.rs` | the same while commands go on: BGSAVE, save points                     |
 //! | `load.rs`   | a file into a fresh keyspace: the start, DEBUG RELOAD                  |
-//! | `aof.rs`, `stamps.rs`, `manifest.rs`, `aof_load.rs`, `aof_rewrite.rs` | the append-only file |
+//! | `aof.rs`    | the append-only file: what is written and synced when                  |
+//! | `stamps.rs` | output that waits until the log is synced                              |
+//! | `manifest.rs` | which files make up the log                                          |
+//! | `aof_load.rs` | the log at the start                                                 |
+//! | `aof_rewrite.rs` | a new base for the log                                            |
 //!
 //! Invariant: a file under the name of the snapshot is whole. It is written under another name,
 //! synced, and renamed.
@@ -23,6 +27,16 @@ pub mod stamps;
 mod tests;
 
 use super::Engine;
+use crate::base::error::Error;
+
+/// Why writes are refused after a save failed.
+const SAVE_FAILED: &str = concat!(
+    "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to ",
+    "disk. Commands that may modify the data set are disabled, because this instance is ",
+    "configured to report errors during writes if RDB snapshotting fails ",
+    "(stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB ",
+    "error.",
+);
 
 /// What was saved and loaded.
 pub struct Persist {
@@ -86,5 +100,10 @@ impl Engine {
         self.persist.failed
             && self.config.stop_writes_on_bgsave_error
             && !self.config.save.is_empty()
+    }
+
+    /// Why writes are refused, if they are; a failed save is told of first.
+    pub fn write_refusal(&self) -> Option<Error> {
+        if self.refuses_writes() { Some(Error::fixed(SAVE_FAILED)) } else { self.log_refusal() }
     }
 }
