@@ -8,6 +8,7 @@ TOOLS := redis-server:redis-server redis-cli:redis-tools python3:python3 /bin/bu
 build:
 	cargo build --release
 	ln -sf redis-server target/release/redis-cli
+	ln -sf redis-server target/release/redis-check-aof
 	ln -sf redis-server target/release/redis-check-rdb
 
 test: tools

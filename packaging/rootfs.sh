@@ -31,7 +31,7 @@ install -d -o 999 -g 1000 -m 755 "$root/data"
 # Function names stay: a crash report without them says little.
 strip --strip-debug -o "$root/usr/local/bin/redis-server" "$binary"
 chmod 755 "$root/usr/local/bin/redis-server"
-for name in redis-cli redis-check-rdb docker-entrypoint docker-entrypoint.sh; do
+for name in redis-cli redis-check-aof redis-check-rdb docker-entrypoint docker-entrypoint.sh; do
   ln -sf redis-server "$root/usr/local/bin/$name"
 done
 

@@ -138,7 +138,7 @@ fn a_rewrite_holds_the_same_in_either_form() {
 #[test]
 fn a_rewrite_is_of_one_moment_whatever_comes_meanwhile() {
     for (seed, preamble) in [(1, "yes"), (2, "no")] {
-        let options = ["--aof-use-rdb-preamble", preamble];
+        let options = ["--aof-use-rdb-preamble", preamble, "--rdbcompression", "no"];
         let mut session = Session::of_log(&options, &[]);
         let mut rng = redstart::base::rng::Rng::seeded(seed);
         // More keys than one slice visits.
@@ -174,6 +174,9 @@ fn a_rewrite_is_of_one_moment_whatever_comes_meanwhile() {
             if rng.below(40) == 0 {
                 session.send(&["SWAPDB", "0", "2"]);
             }
+            if rng.below(30) == 0 {
+                session.send(&["FLUSHDB"]);
+            }
             session.inner.pass();
         }
         session.inner.settle();
@@ -184,6 +187,18 @@ fn a_rewrite_is_of_one_moment_whatever_comes_meanwhile() {
         assert!(manifest(&sim).base.expect("a base").seq == 2, "the rewrite is in force");
         assert_eq!(restarted(&sim, &[]).engine().keyspace.digest(), digest, "seed {seed}");
     }
+}
+
+#[test]
+fn a_rewrite_within_a_transaction_holds_it_once() {
+    let mut session = Session::of_log(&[], &[]);
+    for call in [&["MULTI"][..], &["INCR", "a"], &["BGREWRITEAOF"], &["INCR", "a"], &["EXEC"]] {
+        session.ask(call);
+    }
+    session.inner.settle();
+    let sim = session.inner.sim.clone();
+    assert_eq!(manifest(&sim).base.expect("a base").seq, 2, "it was rewritten");
+    assert_eq!(restarted(&sim, &[]).ask(&["GET", "a"]), "2");
 }
 
 #[test]
@@ -237,6 +252,8 @@ fn what_is_not_explained_by_a_crash_ends_the_start() {
     assert!(why.contains("Unexpected end of file") && why.contains("a.2.incr.aof"), "{why}");
     let why = start(&[], set, b"*1\r\n$6\r\nNOTHIS\r\n");
     assert!(why.contains("unknown command 'NOTHIS'"), "{why}");
+    let why = start(&[], set, b"*1\r\n$3\r\nSET\r\n");
+    assert!(why.contains("wrong number of arguments for 'set' command"), "{why}");
     let why = refused(&[], &[MANIFEST, ("appendonlydir/a.1.incr.aof", set)]);
     assert!(why.contains("a.2.incr.aof of the manifest doesn't exist"), "{why}");
     let why = refused(&[], &[("appendonlydir/appendonly.aof.manifest", b"nonsense\n")]);

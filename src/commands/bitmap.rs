@@ -2,6 +2,7 @@
 //!
 //! Bit 0 is the highest bit of the first byte. Beyond the end all bits are zero.
 
+use super::bit_long::{Asked, LONG, Look};
 use super::growth;
 use crate::base::error::Error;
 use crate::base::num::parse_i64;
@@ -131,6 +132,11 @@ fn bits_between(start: i64, end: i64, in_bits: bool, len: usize) -> Range<u64> {
     if in_bits { start..end } else { start * 8..end * 8 }
 }
 
+fn look(cx: &mut DataCx<'_>, key: &[u8], range: Range<u64>, asked: Asked) -> Outcome {
+    let lease = cx.keys.lease(key, false);
+    Outcome::Enter(Box::new(Look::new(lease, range, asked)))
+}
+
 /// A missing key answers before a word behind it can be wrong.
 fn bitcount(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
     let Some(value) = cx.keys.read::<Str>(args.get(1))? else {
@@ -151,6 +157,9 @@ fn bitcount(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
         }
         _ => return Err(Error::Syntax),
     };
+    if range.end - range.start >= LONG {
+        return Ok(look(cx, args.get(1), range, Asked::Ones(0)));
+    }
     let ones = value.with_bytes(|bytes| bits::count_ones_in(bytes, range));
     cx.out.int(ones as i64);
     Ok(Outcome::Unchanged)
@@ -168,6 +177,9 @@ fn bitpos(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
         return Ok(Outcome::Unchanged);
     };
     let (range, open) = searched(args, value.len())?;
+    if range.end.saturating_sub(range.start) >= LONG {
+        return Ok(look(cx, args.get(1), range, Asked::First { bit, open }));
+    }
     let found = value.with_bytes(|bytes| bits::first_bit(bytes, bit, range.clone()));
     cx.out.int(match found {
         Some(place) => place as i64,

@@ -1,5 +1,6 @@
 //! One family a file: specs on top, handlers below. Nothing here touches a socket.
 
+mod bit_long;
 pub mod bitfield;
 pub mod bitmap;
 mod bitop;

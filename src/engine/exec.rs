@@ -9,6 +9,7 @@ use super::limits;
 use super::session::{Origin, Session};
 use super::spec::{Run, Spec};
 use crate::base::error::Error;
+use crate::keyspace::BEFORE_ALL_DEADLINES;
 use crate::resp::reply::{Proto, Reply};
 use crate::resp::request::{Argv, InBuf, Limits, Parsed, RawArgs};
 
@@ -326,7 +327,7 @@ impl Engine {
         let stamp = !client.is_some_and(|c| c.no_touch) || spec.name == "touch";
         let from_log = session.origin == Origin::AofLoad;
         // To what comes from a log no key is past its deadline: the log itself deletes it.
-        let now_for_keys = if from_log { i64::MIN } else { self.now_ms };
+        let now_for_keys = if from_log { BEFORE_ALL_DEADLINES } else { self.now_ms };
         let mut cx = DataCx {
             keys: self.keyspace.keys(session.db, now_for_keys, stamp),
             out,

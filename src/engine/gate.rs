@@ -88,10 +88,7 @@ fn disk(call: &Call<'_>) -> Admit {
     if !call.engine.refuses_writes() && call.engine.aof.is_sound() {
         return Admit::Go;
     }
-    let log = call.engine.log_refusal();
-    if log.is_none() && !call.engine.refuses_writes() {
-        return Admit::Go;
-    }
+    let Some(refusal) = call.engine.write_refusal() else { return Admit::Go };
     let kept = call.session.txn.as_ref().filter(|_| call.spec.name == "exec");
     let writes = call.spec.has(flag::WRITE)
         || call.spec.name == "ping"
@@ -99,19 +96,8 @@ fn disk(call: &Call<'_>) -> Admit {
     if !writes {
         return Admit::Go;
     }
-    // A failed save is told of first.
-    if let Some(error) = log.filter(|_| !call.engine.refuses_writes()) {
-        return Admit::Refuse(error);
-    }
-    Admit::Refuse(Error::fixed(SAVE_FAILED))
+    Admit::Refuse(refusal)
 }
-
-/// Why writes are refused after a save failed.
-pub(super) const SAVE_FAILED: &str = "MISCONF Redis is configured to save RDB snapshots, but \
-     it's currently unable to persist to disk. Commands that may modify the data set are \
-     disabled, because this instance is configured to report errors during writes if RDB \
-     snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for \
-     details about the RDB error.";
 
 /// Whoever monitors is treated as a replica, which only listens.
 #[inline]

@@ -166,7 +166,7 @@ impl Engine {
         let waste = self.freeing + self.keyspace.garbage_bytes();
         // What a save or the log holds is there because of the writes, and soon gone: evicting for
         // it would only make more of it.
-        waste + self.keyspace.image_bytes() + self.aof.buffer_len()
+        waste + self.keyspace.image_bytes() + self.aof.buffer_bytes()
     }
 
     /// How many bytes more than the limit allows are in use.

@@ -32,6 +32,7 @@ impl Engine {
         }
         self.finish_writes();
         self.settle_log();
+        self.drop_rewrite();
         self.abandon_background();
         let saves = !self.config.save.is_empty() && how & NOSAVE == 0 || how & SAVE != 0;
         if saves {

@@ -12,8 +12,8 @@ use super::keyspec::kflag;
 use super::session::Session;
 use super::spec::{Run, Spec, flag};
 use crate::base::error::Error;
-use crate::keyspace::Keyspace;
 use crate::keyspace::lease::Touch;
+use crate::keyspace::{BEFORE_ALL_DEADLINES, Keyspace};
 use crate::resp::reply::Reply;
 use crate::resp::request::Argv;
 use std::collections::VecDeque;
@@ -115,7 +115,7 @@ impl Engine {
             Some(us) => Budget::slice(clock, held.now, us),
             None => Budget::endless(clock, held.now),
         };
-        let now_for_keys = if held.caller == Caller::Log { i64::MIN } else { held.now };
+        let now_for_keys = if held.caller == Caller::Log { BEFORE_ALL_DEADLINES } else { held.now };
         let mut cx = DataCx {
             // Many slices are still one access to the key.
             keys: self.keyspace.keys(held.db, now_for_keys, held.cost.is_none()),

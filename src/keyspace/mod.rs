@@ -89,6 +89,9 @@ pub struct Keyspace {
     rng: Rng,
 }
 
+/// A time at which no key is past its deadline, far enough from the end of numbers to count with.
+pub const BEFORE_ALL_DEADLINES: i64 = i64::MIN / 2;
+
 /// Values of at least this many bytes are freed off the loop.
 const FREE_ELSEWHERE: usize = 16 * 1024;
 

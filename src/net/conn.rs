@@ -192,8 +192,8 @@ pub enum Flushed {
     Broken,
 }
 
-/// Writes output until it is gone, the socket is full or `budget` bytes have left, but not more than
-/// `limit` bytes. The second result is how many did.
+/// Writes output until it is gone, the socket is full or `budget` bytes have left, but not more
+/// than `limit` bytes. The second result is how many did.
 pub fn flush(
     socket: &mut impl Write,
     out: &mut OutBuf,

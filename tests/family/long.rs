@@ -96,6 +96,10 @@ case!(long_strings_grow, |c| {
     c.expect(&["BITOP", "NOT", "n", "s"], ":50000001\r\n");
     c.expect(&["BITOP", "OR", "n", "n", "s", "none"], ":50000001\r\n");
     c.expect(&["BITCOUNT", "n"], ":400000008\r\n");
+    c.expect(&["BITCOUNT", "n", "1", "399999999", "BIT"], ":399999999\r\n");
+    c.expect(&["BITPOS", "n", "0"], ":400000008\r\n");
+    c.expect(&["BITPOS", "n", "0", "0", "-1"], ":-1\r\n");
+    c.expect(&["BITPOS", "s", "1", "20000003"], ":400000007\r\n");
     c.expect(&["BITOP", "AND", "n", "n", "none"], ":50000001\r\n");
     c.expect(&["BITCOUNT", "n"], ":0\r\n");
     assert!(c.int(&["TTL", "s"]) > 900, "growing keeps the deadline");

@@ -54,6 +54,7 @@ const LONG: &[(&str, &str)] = &[
     ("string", "BITOP XOR src src other dst"),
     ("large", "SETRANGE src 12000000 tail"),
     ("large", "SETBIT src 96000000 1"),
+    ("huge", "BITCOUNT src"),
 ];
 
 /// What the other client does, one command after the other.
@@ -211,7 +212,11 @@ fn values(kind: &str) -> Vec<Vec<String>> {
         "geo" => "GEOADD",
         "stream" => "XADD",
         _ => {
-            let bytes = if kind == "large" { 5_000_000 } else { 1_500_000 };
+            let bytes = match kind {
+                "huge" => 9_000_000,
+                "large" => 5_000_000,
+                _ => 1_500_000,
+            };
             calls[0] = words("SET other somebytes");
             calls.push(vec!["SET".into(), "src".into(), "abcdefg".repeat(bytes / 7)]);
             calls.push(words("SETRANGE src 3 start"));

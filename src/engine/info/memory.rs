@@ -89,7 +89,7 @@ fn collect(engine: &Engine) -> Figures {
         overhead: overhead.min(used.max(gauges.startup)),
         clients: gauges.clients,
         client_count: engine.connected(),
-        aof_buffer: engine.aof.buffer_len(),
+        aof_buffer: engine.aof.buffer_bytes(),
         limit: engine.memory.bytes,
         keys: engine.keyspace.dbs.iter().map(|db| db.dict.len()).sum(),
         databases,

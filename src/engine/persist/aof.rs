@@ -117,6 +117,11 @@ impl Aof {
         self.buffer.len()
     }
 
+    /// What they take in memory.
+    pub fn buffer_bytes(&self) -> usize {
+        self.buffer.capacity()
+    }
+
     /// Whether a sync is under way.
     pub fn is_syncing(&self) -> bool {
         self.syncs > 0
@@ -225,7 +230,8 @@ impl Engine {
             });
         }
         let everysec = self.config.appendfsync == Appendfsync::Everysec;
-        if everysec && aof.syncs == 0 && aof.synced < aof.written && !self.sync_is_put_off() {
+        let unsynced = aof.syncs == 0 && aof.synced < aof.written && aof.sync_error.is_none();
+        if everysec && unsynced && !self.sync_is_put_off() {
             due.push(aof.last_sync_us + SYNC_EVERY_US);
         }
         let due = due.into_iter().min().map(|at| at.saturating_sub(now).max(1));
@@ -241,7 +247,8 @@ impl Engine {
             return;
         }
         let aof = &self.aof;
-        let unsynced = aof.synced < aof.written && aof.syncs == 0;
+        // After a failed sync another one proves nothing.
+        let unsynced = aof.synced < aof.written && aof.syncs == 0 && aof.sync_error.is_none();
         let due = match self.config.appendfsync {
             Appendfsync::Always => true,
             Appendfsync::Everysec => {

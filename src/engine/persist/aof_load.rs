@@ -296,14 +296,15 @@ impl Engine {
         end: u64,
         sound: u64,
     ) -> Result<(), Damage> {
-        let name = argv.get(0).to_vec();
-        if self.table.find(&name).is_none() {
-            let name = String::from_utf8_lossy(&name[..name.len().min(128)]).into_owned();
-            let what = format!("unknown command '{name}' before offset {end}");
+        // What a command answers is of no use: it was run once, and what it did is what counts. But
+        // what cannot even be a command was never run.
+        let reply = self.replay(session, argv);
+        let nonsense = [&b"-ERR unknown "[..], b"-ERR wrong number of arguments "];
+        if nonsense.iter().any(|begin| reply.starts_with(begin)) {
+            let reply = String::from_utf8_lossy(&reply[1..]);
+            let what = format!("{} (before offset {end})", reply.trim_end());
             return Err(damage(sound, what));
         }
-        // What a command answers is of no use: it was run once, and what it did is what counts.
-        self.replay(session, argv);
         Ok(())
     }
 

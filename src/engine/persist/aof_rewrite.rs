@@ -102,6 +102,13 @@ impl Engine {
         }
         // Who asks does not wait for failures to be forgotten.
         self.aof.rewriting.not_before_us = 0;
+        if !self.keyspace.effects.is_empty() {
+            // The running transaction has changed what it has not logged yet: the base would hold
+            // it, and the log behind it once more.
+            self.aof.rewriting.scheduled = true;
+            self.aof.rewriting.look_us = 0;
+            return Ok(true);
+        }
         match self.begin_rewrite() {
             Ok(()) => Ok(true),
             Err(()) => Err(Error::err(
@@ -393,7 +400,7 @@ impl Engine {
     }
 
     /// Ends a rewrite that leads nowhere.
-    pub(super) fn drop_rewrite(&mut self) {
+    pub(in crate::engine) fn drop_rewrite(&mut self) {
         if let Some(running) = self.aof.rewriting.running.take() {
             if !running.written {
                 self.keyspace.end_image();

@@ -6,7 +6,11 @@
 //! | `save.rs`   | the data set into a file while everybody waits: SAVE, the last save    |
 //! | `slices.rs` | the same while commands go on: BGSAVE, save points                     |
 //! | `load.rs`   | a file into a fresh keyspace: the start, DEBUG RELOAD                  |
-//! | `aof.rs`, `stamps.rs`, `manifest.rs`, `aof_load.rs`, `aof_rewrite.rs` | the append-only file |
+//! | `aof.rs`    | the append-only file: what is written and synced when                  |
+//! | `stamps.rs` | output that waits until the log is synced                              |
+//! | `manifest.rs` | which files make up the log                                          |
+//! | `aof_load.rs` | the log at the start                                                 |
+//! | `aof_rewrite.rs` | a new base for the log                                            |
 //!
 //! Invariant: a file under the name of the snapshot is whole. It is written under another name,
 //! synced, and renamed.
@@ -23,6 +27,16 @@ pub mod stamps;
 mod tests;
 
 use super::Engine;
+use crate::base::error::Error;
+
+/// Why writes are refused after a save failed.
+const SAVE_FAILED: &str = concat!(
+    "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to ",
+    "disk. Commands that may modify the data set are disabled, because this instance is ",
+    "configured to report errors during writes if RDB snapshotting fails ",
+    "(stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB ",
+    "error.",
+);
 
 /// What was saved and loaded.
 pub struct Persist {
@@ -30,7 +44,7 @@ pub struct Persist {
     pub last_save_s: i64,
     /// Whether the last save failed.
     pub failed: bool,
-    /// A save begins when the rewrite of the log is over.
+    /// A save begins when the rewrite of the log, or the running transaction, is over.
     pub scheduled: bool,
     /// Saves begun since the start.
     pub saves: u64,
@@ -42,6 +56,8 @@ pub struct Persist {
     pub keys_expired: u64,
     /// The counter of changes when the data set was last saved.
     saved_changes: u64,
+    /// Jobs that still write for saves that were given up.
+    stale_writes: u32,
     /// A save in the background.
     background: Option<slices::Background>,
     /// When a save in the background was last begun, seconds since 1970.
@@ -60,6 +76,7 @@ impl Persist {
             keys_loaded: 0,
             keys_expired: 0,
             saved_changes: 0,
+            stale_writes: 0,
             background: None,
             last_try_s: 0,
         }
@@ -83,5 +100,10 @@ impl Engine {
         self.persist.failed
             && self.config.stop_writes_on_bgsave_error
             && !self.config.save.is_empty()
+    }
+
+    /// Why writes are refused, if they are; a failed save is told of first.
+    pub fn write_refusal(&self) -> Option<Error> {
+        if self.refuses_writes() { Some(Error::fixed(SAVE_FAILED)) } else { self.log_refusal() }
     }
 }

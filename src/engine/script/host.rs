@@ -3,7 +3,6 @@
 use super::super::Engine;
 use super::super::args::Args;
 use super::super::cx::Called;
-use super::super::gate::SAVE_FAILED;
 use super::super::session::Session;
 use super::super::spec::flag;
 use super::lua::Ended;
@@ -127,8 +126,8 @@ impl Engine {
         }
         // In the middle of its changes a script is not stopped by the state of the server.
         if !run.wrote {
-            if spec.has(flag::WRITE) && self.refuses_writes() {
-                return Err(refused(SAVE_FAILED));
+            if let Some(why) = self.write_refusal().filter(|_| spec.has(flag::WRITE)) {
+                return Err(refused(&why.text()));
             }
             if run.tight && !run.allow_oom && spec.has(flag::DENYOOM) {
                 return Err(refused(&Error::Oom.text()));

@@ -4,7 +4,6 @@ use super::super::Engine;
 use super::super::args::Args;
 use super::super::client::{ClientId, Live};
 use super::super::cx::{CmdResult, Outcome, Propagate};
-use super::super::gate::SAVE_FAILED;
 use super::super::session::{Origin, Queued, Session};
 use super::super::spec::Spec;
 use super::cache::{Sha, hex};
@@ -177,8 +176,8 @@ impl Engine {
         if self.memory.tight && !reads && start.flags & flags::ALLOW_OOM == 0 {
             return Err(Error::Oom);
         }
-        if !reads && self.refuses_writes() {
-            return Err(Error::fixed(SAVE_FAILED));
+        if let Some(why) = self.write_refusal().filter(|_| !reads) {
+            return Err(why);
         }
         if !reads && start.read_only {
             return Err(Error::err("Can not execute a script with write flag using *_ro command."));

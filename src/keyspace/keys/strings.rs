@@ -74,7 +74,7 @@ impl Keys<'_> {
             None => (None, space.walks.epoch, space.access.born(self.now)),
         };
         if let Ttl::At(at) = ttl {
-            space.late_deadline |= at < self.now - LONG_PAST_MS;
+            space.late_deadline |= at.saturating_add(LONG_PAST_MS) < self.now;
         }
         let deadline = match ttl {
             Ttl::Clear => None,
