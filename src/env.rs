@@ -27,6 +27,10 @@ pub trait Clock: Send {
 pub trait Garbage: Send {
     /// How much memory the drop will give back, as accounted by its former owner.
     fn bytes(&self) -> usize;
+    /// How many values it is, for counting.
+    fn objects(&self) -> usize {
+        1
+    }
 }
 
 /// A file that jobs write to, one after the other.
@@ -72,6 +76,8 @@ pub enum Done {
     Freed {
         /// What [`Garbage::bytes`] said before the drop.
         bytes: usize,
+        /// What [`Garbage::objects`] said.
+        objects: usize,
     },
     /// A file was synced, or could not be.
     Synced {
@@ -94,9 +100,9 @@ impl Job {
     pub fn run(self) -> Done {
         match self {
             Job::Free(garbage) => {
-                let bytes = garbage.bytes();
+                let (bytes, objects) = (garbage.bytes(), garbage.objects());
                 drop(garbage);
-                Done::Freed { bytes }
+                Done::Freed { bytes, objects }
             }
             Job::Sync { mut file, what, upto } => {
                 let error = file.sync().err().map(|e| e.raw_os_error().unwrap_or(libc::EIO));

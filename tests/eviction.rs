@@ -160,3 +160,35 @@ fn the_container_has_the_first_word() {
     config.set(&[(b"maxmemory", b"0")], true).expect("legal");
     assert_eq!(Engine::new(config, sim.env(), table).memory.bytes, 0);
 }
+
+/// What long work holds on to is not evicted under it, but the work is brought to its end before
+/// anybody is refused.
+#[test]
+fn long_work_ends_before_a_write_is_refused() {
+    const MEMBERS: usize = 20_000;
+    let mut inner = Inner::new(&["--maxmemory-policy", "allkeys-lru"], 1);
+    let (reader, writer) = (inner.connect(), inner.connect());
+    let limit = (inner.engine.used_memory() + 10_000).to_string();
+    for from in (0..MEMBERS).step_by(1000) {
+        let members = (from..from + 1000).map(|i| format!("member{i}"));
+        let words: Vec<String> =
+            ["SADD", "big"].map(str::to_owned).into_iter().chain(members).collect();
+        ask(&mut inner, reader, &words);
+    }
+    let put = |inner: &mut Inner, id, words: &[&str]| {
+        let bytes = encode(words);
+        let buffer = inner.engine.buffer(id).expect("it is connected");
+        buffer.feed(&bytes);
+        inner.engine.arrived(id, 0);
+    };
+    put(&mut inner, reader, &["SMEMBERS", "big"]);
+    put(&mut inner, writer, &["CONFIG", "SET", "maxmemory", &limit]);
+    put(&mut inner, writer, &["SET", "new", "v"]);
+    inner.engine.run_ready();
+    assert_eq!(inner.engine.keyspace.counters.evicted, 1);
+    inner.settle();
+    assert_eq!(inner.take_output(writer), b"+OK\r\n+OK\r\n");
+    let members = inner.take_output(reader);
+    assert!(members.starts_with(b"*20000\r\n"));
+    assert_eq!(members.windows(2).filter(|pair| pair == b"\r\n").count(), 2 * MEMBERS + 1);
+}

@@ -22,6 +22,8 @@ mod family {
     mod hll;
     mod info;
     mod list;
+    mod long;
+    mod long_order;
     mod memory;
     mod object;
     mod protocol;
@@ -29,6 +31,7 @@ mod family {
     mod script;
     mod set;
     mod slowlog;
+    mod snapshot;
     mod sort;
     mod stream;
     mod stream_group;

@@ -2,6 +2,8 @@
 //!
 //! Bit 0 is the highest bit of the first byte. Beyond the end all bits are zero.
 
+use super::bit_long::{Asked, LONG, Look};
+use super::growth;
 use crate::base::error::Error;
 use crate::base::num::parse_i64;
 use crate::ds::bits;
@@ -10,9 +12,8 @@ use crate::engine::cx::{CmdResult, DataCx, Outcome, Propagate};
 use crate::engine::keyspec::KeySpec;
 use crate::engine::spec::{Spec, cat, flag};
 use crate::keyspace::effects::{Event, class};
-use crate::keyspace::keys::{Keys, NewStr, Ttl};
 use crate::value::limits::Limits;
-use crate::value::string::{Str, StrRef};
+use crate::value::string::Str;
 use std::ops::Range;
 
 const READ_KEY: &[KeySpec] = &[KeySpec::at(1).ro().access()];
@@ -39,7 +40,7 @@ pub const SPECS: &[Spec] = &[
         .keys(READ_KEY)
         .since("2.8.7")
         .summary("Finds the first one or zero in a string or in a part of it."),
-    bitmap(Spec::data("bitop", -4, bitop).flags(flag::WRITE | flag::DENYOOM))
+    bitmap(Spec::data("bitop", -4, super::bitop::bitop).flags(flag::WRITE | flag::DENYOOM))
         .keys(&[KeySpec::at(2).ow().update(), KeySpec::range(3, -1, 1).ro().access()])
         .since("2.6.0")
         .summary("Combines strings bit by bit and keeps the result."),
@@ -77,17 +78,25 @@ fn setbit(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
         .for_write::<Str>(key)?
         .map(|value| (value.len(), value.with_bytes(|bytes| bit_of(bytes, offset))));
     let was = old.is_some_and(|(_, was)| was);
-    cx.out.int(i64::from(was));
-    // A bit that is as it should be makes the encoding `raw` all the same.
-    cx.keys.patch_string(key, end, |bytes| {
+    const SETBIT: Event = Event::new(class::STRING, "setbit");
+    let patch = move |bytes: &mut [u8]| {
         let mask = 1 << (7 - (offset & 7));
         let byte = &mut bytes[end - 1];
         *byte = if on { *byte | mask } else { *byte & !mask };
-    });
+    };
+    if old.is_some_and(|(len, _)| len < end) {
+        let boxed = || -> growth::Patch { Box::new(patch) };
+        if let Some(work) = growth::in_slices(cx, (key, end), boxed, SETBIT, i64::from(was)) {
+            return Ok(work);
+        }
+    }
+    cx.out.int(i64::from(was));
+    // A bit that is as it should be makes the encoding `raw` all the same.
+    cx.keys.patch_string(key, end, patch);
     if was == on && old.is_some_and(|(len, _)| len >= end) {
         return Ok(Outcome::Unchanged);
     }
-    cx.keys.touch(key, Event::new(class::STRING, "setbit"));
+    cx.keys.touch(key, SETBIT);
     Ok(Outcome::Changed(Propagate::Verbatim))
 }
 
@@ -123,6 +132,11 @@ fn bits_between(start: i64, end: i64, in_bits: bool, len: usize) -> Range<u64> {
     if in_bits { start..end } else { start * 8..end * 8 }
 }
 
+fn look(cx: &mut DataCx<'_>, key: &[u8], range: Range<u64>, asked: Asked) -> Outcome {
+    let lease = cx.keys.lease(key, false);
+    Outcome::Enter(Box::new(Look::new(lease, range, asked)))
+}
+
 /// A missing key answers before a word behind it can be wrong.
 fn bitcount(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
     let Some(value) = cx.keys.read::<Str>(args.get(1))? else {
@@ -143,6 +157,9 @@ fn bitcount(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
         }
         _ => return Err(Error::Syntax),
     };
+    if range.end - range.start >= LONG {
+        return Ok(look(cx, args.get(1), range, Asked::Ones(0)));
+    }
     let ones = value.with_bytes(|bytes| bits::count_ones_in(bytes, range));
     cx.out.int(ones as i64);
     Ok(Outcome::Unchanged)
@@ -160,6 +177,9 @@ fn bitpos(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
         return Ok(Outcome::Unchanged);
     };
     let (range, open) = searched(args, value.len())?;
+    if range.end.saturating_sub(range.start) >= LONG {
+        return Ok(look(cx, args.get(1), range, Asked::First { bit, open }));
+    }
     let found = value.with_bytes(|bytes| bits::first_bit(bytes, bit, range.clone()));
     cx.out.int(match found {
         Some(place) => place as i64,
@@ -182,66 +202,5 @@ fn searched(args: &Args<'_>, len: usize) -> Result<(Range<u64>, bool), Error> {
             Ok((bits_between(start, end, in_bits, len), open))
         }
         _ => Err(Error::Syntax),
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Op {
-    And,
-    Or,
-    Xor,
-    Not,
-}
-
-fn bitop(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
-    let named = [("and", Op::And), ("or", Op::Or), ("xor", Op::Xor), ("not", Op::Not)];
-    let op = named.iter().find(|(name, _)| args.is(1, name)).ok_or(Error::Syntax)?.1;
-    if op == Op::Not && args.len() != 4 {
-        return Err(Error::fixed("ERR BITOP NOT must be called with a single source key."));
-    }
-    for i in 3..args.len() {
-        cx.keys.read::<Str>(args.get(i))?;
-    }
-    let result = combined(&cx.keys, args, op);
-    let (target, len) = (args.get(2), result.len());
-    if len > 0 {
-        cx.keys.set_string(target, NewStr::Raw(result), Ttl::Clear);
-        cx.keys.touch(target, Event::new(class::STRING, "set"));
-    } else if cx.keys.delete(target) {
-        cx.keys.touch(target, Event::new(class::GENERIC, "del"));
-    } else {
-        cx.out.int(0);
-        return Ok(Outcome::Unchanged);
-    }
-    cx.out.int(len as i64);
-    Ok(Outcome::Changed(Propagate::Verbatim))
-}
-
-/// The strings under the keys from place 3 on, all as long as the longest, combined.
-fn combined(keys: &Keys<'_>, args: &Args<'_>, op: Op) -> Vec<u8> {
-    let source = |i: usize| keys.again::<Str>(args.get(i)).unwrap_or(StrRef::Bytes(b""));
-    let longest = (3..args.len()).map(|i| source(i).len()).max().unwrap_or(0);
-    let mut result = vec![0; longest];
-    source(3).with_bytes(|bytes| result[..bytes.len()].copy_from_slice(bytes));
-    if op == Op::Not {
-        result.iter_mut().for_each(|byte| *byte = !*byte);
-    }
-    for i in 4..args.len() {
-        source(i).with_bytes(|bytes| combine(&mut result, bytes, op));
-    }
-    result
-}
-
-fn combine(result: &mut [u8], other: &[u8], op: Op) {
-    let (both, rest) = result.split_at_mut(other.len());
-    let pairs = both.iter_mut().zip(other);
-    match op {
-        Op::And => {
-            pairs.for_each(|(to, from)| *to &= from);
-            rest.fill(0);
-        }
-        Op::Or => pairs.for_each(|(to, from)| *to |= from),
-        Op::Xor => pairs.for_each(|(to, from)| *to ^= from),
-        Op::Not => {}
     }
 }

@@ -15,7 +15,7 @@ const ASKED_KEYS: &[KeySpec] = &[KeySpec::range(1, -1, 1).ro()];
 
 /// The commands of this family.
 pub const SPECS: &[Spec] = &[
-    Spec::data("copy", -3, copy)
+    Spec::data("copy", -3, super::copy::copy)
         .flags(flag::WRITE | flag::DENYOOM)
         .acl(cat::KEYSPACE)
         .keys(&[KeySpec::at(1).ro().access(), KeySpec::at(2).ow().update()])
@@ -100,9 +100,10 @@ pub const SPECS: &[Spec] = &[
         .summary("Exchanges the contents of two databases."),
 ];
 
-const SAME_OBJECT: Error = Error::fixed("ERR source and destination objects are the same");
+pub(super) const SAME_OBJECT: Error =
+    Error::fixed("ERR source and destination objects are the same");
 
-const fn generic(name: &'static str) -> Event {
+pub(super) const fn generic(name: &'static str) -> Event {
     Event::new(class::GENERIC, name)
 }
 
@@ -199,32 +200,6 @@ fn touch_both(keys: &mut Keys<'_>, from: (&[u8], Event), to: (usize, &[u8], Even
     keys.touch_in(to.0, to.1, to.2, 0);
 }
 
-fn copy(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
-    let mut to_db = cx.keys.db_index();
-    let mut replace = false;
-    args.seek(3);
-    while args.remaining() > 0 {
-        if args.accept("replace") {
-            replace = true;
-        } else if args.accept("db") {
-            to_db = database(args.word()?, &cx.keys)?;
-        } else {
-            return Err(Error::Syntax);
-        }
-    }
-    let (from, to) = (args.get(1), args.get(2));
-    if from == to && to_db == cx.keys.db_index() {
-        return Err(SAME_OBJECT);
-    }
-    let copied = cx.keys.entry(from).is_some() && (!cx.keys.exists_in(to_db, to) || replace);
-    if copied {
-        cx.keys.copy(from, to_db, to);
-        cx.keys.touch_in(to_db, to, generic("copy_to"), 1);
-    }
-    cx.out.int(i64::from(copied));
-    Ok(changed_if(copied))
-}
-
 fn randomkey(cx: &mut DataCx<'_>, _: &mut Args<'_>) -> CmdResult {
     match cx.keys.random_key() {
         Some(key) => cx.out.bulk(&key),
@@ -280,12 +255,12 @@ fn prepare_rest(keys: &mut Keys<'_>, args: &Args<'_>) {
     }
 }
 
-fn changed_if(changed: bool) -> Outcome {
+pub(super) fn changed_if(changed: bool) -> Outcome {
     if changed { Outcome::Changed(Propagate::Verbatim) } else { Outcome::Unchanged }
 }
 
 /// A database number; Redis reads it as a 32-bit integer and says so.
-fn database(word: &[u8], keys: &Keys<'_>) -> Result<usize, Error> {
+pub(super) fn database(word: &[u8], keys: &Keys<'_>) -> Result<usize, Error> {
     let number = parse_i64(word).ok_or(Error::NotInteger)?;
     let number = i32::try_from(number).map_err(|_| {
         Error::fixed("ERR value is out of range, value must between -2147483648 and 2147483647")

@@ -70,8 +70,11 @@ fn pfadd(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
             1 + raised
         }
         Some(value) => {
-            checked(value, |_| ())?;
-            cx.keys.edit_string(key, add)?
+            if checked(value, hll::is_dense)? {
+                cx.keys.patch_string(key, 0, |bytes| raise_all_dense(bytes, args))
+            } else {
+                cx.keys.edit_string(key, add)?
+            }
         }
     };
     cx.out.int(i64::from(changes > 0));
@@ -103,6 +106,19 @@ fn raise_all(bytes: &mut Vec<u8>, args: &Args<'_>, max: usize) -> Result<u64, Co
         hll::set_stale(bytes);
     }
     Ok(raised)
+}
+
+/// The same for a dense one, which neither grows nor is corrupt.
+fn raise_all_dense(bytes: &mut [u8], args: &Args<'_>) -> u64 {
+    let mut raised = 0;
+    for element in args.iter().skip(2) {
+        let (index, value) = hll::place_of(element);
+        raised += u64::from(hll::raise_dense(bytes, index, value));
+    }
+    if raised > 0 {
+        hll::set_stale(bytes);
+    }
+    raised
 }
 
 fn pfcount(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {

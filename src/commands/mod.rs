@@ -1,12 +1,15 @@
 //! One family a file: specs on top, handlers below. Nothing here touches a socket.
 
+mod bit_long;
 pub mod bitfield;
 pub mod bitmap;
+mod bitop;
 pub mod client;
 pub mod cluster;
 pub mod command;
 pub mod config;
 pub mod connection;
+mod copy;
 pub mod debug;
 pub mod docs;
 pub mod dump;
@@ -14,11 +17,13 @@ pub mod expire;
 pub mod function;
 pub mod generic;
 pub mod geo;
+mod growth;
 pub mod hash;
 pub mod hll;
 pub mod list;
 pub mod lolwut;
 pub mod memory;
+mod merge;
 pub mod module;
 pub mod object;
 pub mod pubsub;

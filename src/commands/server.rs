@@ -67,8 +67,9 @@ fn bgsave(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
     if args.len() > 2 || args.len() == 2 && !args.is(1, "schedule") {
         return Err(Error::Syntax);
     }
-    if args.len() == 2 && cx.engine.aof.rewriting.is_running() && !cx.engine.persist.is_saving() {
-        cx.engine.persist.scheduled = true;
+    let rewrites = cx.engine.aof.rewriting.is_running() && !cx.engine.persist.is_saving();
+    if cx.session.at_once || args.len() == 2 && rewrites {
+        cx.engine.save_later()?;
         cx.out.simple(b"Background saving scheduled");
         return Ok(Outcome::Unchanged);
     }

@@ -17,8 +17,8 @@ const DISTANCE_MAX: usize = 1 << 13;
 const REPEAT_MAX: usize = 264;
 /// Shortest repetition that is worth its two bytes.
 const REPEAT_MIN: usize = 3;
-/// Bits of the hash of three bytes.
-const HASH_BITS: u32 = 14;
+/// Fewest and most bits of the hash of three bytes: a short input needs no large table.
+const HASH_BITS: (u32, u32) = (6, 14);
 /// No input byte makes more output bytes than this: three make 264.
 const EXPANSION_MAX: usize = 88;
 
@@ -26,11 +26,12 @@ const EXPANSION_MAX: usize = 88;
 pub fn compress(input: &[u8], limit: usize) -> Option<Vec<u8>> {
     // Where three bytes with this hash were seen last, plus one. Positions behind 4 GB are not
     // remembered, which only costs compression.
-    let mut seen = vec![0u32; 1 << HASH_BITS];
+    let bits = (input.len().max(1).ilog2() + 1).clamp(HASH_BITS.0, HASH_BITS.1);
+    let mut seen = vec![0u32; 1 << bits];
     let mut out = Vec::with_capacity(limit.min(input.len()));
     let (mut at, mut plain_from) = (0, 0);
     while at + REPEAT_MIN <= input.len() {
-        let slot = &mut seen[hash(&input[at..at + REPEAT_MIN])];
+        let slot = &mut seen[hash(&input[at..at + REPEAT_MIN], bits)];
         let candidate = (*slot as usize).checked_sub(1);
         *slot = u32::try_from(at + 1).unwrap_or(0);
         let Some((from, len)) = candidate.and_then(|from| repetition(input, from, at)) else {
@@ -47,7 +48,7 @@ pub fn compress(input: &[u8], limit: usize) -> Option<Vec<u8>> {
         at += len;
         plain_from = at;
         if at - 1 + REPEAT_MIN <= input.len() {
-            let last = hash(&input[at - 1..at - 1 + REPEAT_MIN]);
+            let last = hash(&input[at - 1..at - 1 + REPEAT_MIN], bits);
             seen[last] = u32::try_from(at).unwrap_or(0);
         }
     }
@@ -108,9 +109,9 @@ fn take_repeat<'a>(
     Some(tail)
 }
 
-fn hash(three: &[u8]) -> usize {
+fn hash(three: &[u8], bits: u32) -> usize {
     let word = u32::from_le_bytes([three[0], three[1], three[2], 0]);
-    (word.wrapping_mul(0x9E37_79B1) >> (32 - HASH_BITS)) as usize
+    (word.wrapping_mul(0x9E37_79B1) >> (32 - bits)) as usize
 }
 
 /// How many bytes at `at` repeat those at `from`, if enough and near enough.

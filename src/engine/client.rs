@@ -174,6 +174,12 @@ impl Client {
         }
     }
 
+    /// Whether a turn of it may be put in line.
+    #[inline]
+    pub(super) fn may_queue(&self) -> bool {
+        !self.queued && !self.parked && self.close == CloseWish::No
+    }
+
     /// Index of its class in `client-output-buffer-limit`.
     #[inline]
     pub fn class(&self) -> usize {

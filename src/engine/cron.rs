@@ -45,8 +45,10 @@ impl Engine {
         self.round_of_clients();
         self.save_in_background();
         let clock = self.env.clock.as_ref();
-        let mut budget = Budget::slice(clock, self.now_ms, SLICE_US);
-        let restamping = self.keyspace.restamp(&mut || budget.more());
+        let mut budget = None;
+        let restamping = self.keyspace.restamp(&mut || {
+            budget.get_or_insert_with(|| Budget::slice(clock, self.now_ms, SLICE_US)).more()
+        });
         if self.keyspace.has_garbage() {
             self.free_garbage();
         }
@@ -58,8 +60,8 @@ impl Engine {
         }
         let expiry = self.active_expiry().then(|| self.keyspace.next_deadline()).flatten();
         // A key is expired only once the clock is beyond its deadline.
-        let wall_us = self.env.clock.wall_us();
         let expiry = expiry.map(|at| {
+            let wall_us = self.env.clock.wall_us();
             at.saturating_add(1).saturating_mul(1000).saturating_sub(wall_us).max(0) as u64
         });
         let round = (!self.clients.is_empty() && !self.rounds_paused)
@@ -104,6 +106,9 @@ impl Engine {
     fn expire_slice(&mut self, end: u64) -> bool {
         let mut steps = 0;
         for db in 0..self.keyspace.dbs.len() {
+            if self.keyspace.is_due_but_held(db, self.now_ms) {
+                self.finish_works();
+            }
             while self.keyspace.expire_next(db, self.now_ms) {
                 self.unit_end();
                 steps += 1;

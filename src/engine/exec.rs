@@ -69,29 +69,31 @@ impl Engine {
         let limits = &self.config.client_output_buffer_limit;
         let overflow = limits::is_over(limits, client, &mut live.out, self.now_us);
         client.live = Some(live);
-        self.count_client(id);
-        let Some(client) = self.clients.get_mut(&id) else { return };
         if client.read_closed && !more && !client.parked && client.close == CloseWish::No {
             client.close = CloseWish::AfterReply;
         }
         if overflow {
             limits::cut_off(client, &mut self.stats);
         }
-        if output || client.close != CloseWish::No {
-            self.mark_dirty(id);
+        if (output || client.close != CloseWish::No) && !client.dirty {
+            client.dirty = true;
+            self.dirty.push(id);
         }
         if more {
             self.make_ready(id);
         }
+        self.count_client(id);
     }
 
     /// The loop of `turn`; true when complete requests may be left.
     fn requests_of(&mut self, id: ClientId, live: &mut Live, inbuf: &mut InBuf) -> bool {
         let turn_end = self.now_us + TURN_US;
         for n in 1..=TURN_REQUESTS {
-            if self.clients.get(&id).is_none_or(|c| c.parked || c.close != CloseWish::No) {
+            let Some(client) = self.clients.get(&id) else { return false };
+            if client.parked || client.close != CloseWish::No {
                 return false;
             }
+            let silenced = client.reply_mode != ReplyMode::On;
             if n > 1 && !self.ahead.pending() {
                 self.plan_more(inbuf, live.session.db);
             }
@@ -113,7 +115,7 @@ impl Engine {
                     return false;
                 }
                 Parsed::Request => {
-                    self.request_of(id, live, inbuf.raw_args());
+                    self.request_of(id, live, inbuf.raw_args(), silenced);
                     if self.pausing.take_postponed() {
                         return false;
                     }
@@ -154,14 +156,15 @@ impl Engine {
         }
     }
 
-    /// One request of a client: what surrounds the command itself.
-    fn request_of(&mut self, id: ClientId, live: &mut Live, raw: RawArgs<'_>) {
+    /// One request of a client: what surrounds the command itself. `silenced` tells whether CLIENT
+    /// REPLY was anything but on before it.
+    fn request_of(&mut self, id: ClientId, live: &mut Live, raw: RawArgs<'_>, silenced: bool) {
         if raw.len() > 1 {
             let first = raw.get(1);
             let hash = self.ahead.next_hash(first);
             self.keyspace.hints().expect_first(first, hash);
         }
-        if self.clients.get(&id).is_some_and(|c| c.reply_mode != ReplyMode::On) {
+        if silenced {
             self.reply_mode_before(id, &mut live.out);
         }
         let mut args = Args::new(raw);
@@ -176,7 +179,7 @@ impl Engine {
             self.append_deferred(id, &mut live.out);
         }
         self.serve_ready();
-        if self.clients.get(&id).is_some_and(|c| c.reply_mode != ReplyMode::On) {
+        if silenced {
             self.reply_mode_after(id, &mut live.out);
         }
         self.running = Some((id, live.out.proto));

@@ -173,6 +173,11 @@ impl KeySpec {
     pub const fn incomplete(self) -> KeySpec {
         self.with(kflag::INCOMPLETE)
     }
+
+    /// Whether it says only that there are keys, not where.
+    pub fn is_unknown(&self) -> bool {
+        matches!(self.begin, Begin::Unknown)
+    }
 }
 
 /// First key, last key and step as clients of old take them: of all ranges at fixed places that

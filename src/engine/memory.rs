@@ -14,7 +14,6 @@ use super::Engine;
 use super::args::Args;
 use super::budget::SLICE_US;
 use super::config::{Config, MaxMemory, MaxmemoryPolicy};
-use super::script::flags;
 use super::session::Session;
 use super::spec::{Spec, flag};
 use crate::env::Job;
@@ -214,12 +213,15 @@ impl Engine {
     /// Whether a command is refused when there is no room: those that would take more of it, what
     /// a transaction keeps, and scripts that declare what they do but not that they may run then.
     fn needs_room(&self, session: &Session, spec: &Spec, args: &Args<'_>) -> bool {
-        const MAY_RUN: u32 = flags::UNDECLARED | flags::NO_WRITES | flags::ALLOW_OOM;
+        let takes = |spec: &Spec, which: Option<&[u8]>| {
+            spec.has(flag::DENYOOM) || self.needs_room_to_run(spec, which)
+        };
         let queued = session.txn.as_ref().filter(|_| spec.name == "exec");
-        spec.has(flag::DENYOOM)
+        takes(spec, args.iter().nth(1))
             || Engine::is_kept(session, spec)
-            || queued.is_some_and(|txn| txn.queue.iter().any(|q| q.spec.has(flag::DENYOOM)))
-            || self.declared(spec, args).is_some_and(|flags| flags & MAY_RUN == 0)
+            || queued.is_some_and(|txn| {
+                txn.queue.iter().any(|queued| takes(queued.spec, queued.argv.iter().nth(1)))
+            })
     }
 
     /// Deletes keys until there is room or this pass has spent enough time on it.
@@ -280,7 +282,6 @@ impl Engine {
     /// Goes on making room between requests; true when there is more to do.
     pub(super) fn go_on_making_room(&mut self) -> bool {
         if self.memory.busy && !self.rounds_paused && !self.scripts.suspended() {
-            self.room_pass();
             self.evict();
         }
         self.memory.busy && !self.rounds_paused && !self.scripts.suspended()
@@ -309,15 +310,15 @@ impl Engine {
     pub(super) fn free_garbage(&mut self) {
         let end_us = self.env.clock.mono_us() + SLICE_US;
         for garbage in self.keyspace.take_garbage() {
-            let bytes = garbage.bytes();
+            let (bytes, objects) = (garbage.bytes(), garbage.objects());
             let own = self.freeing > GARBAGE_MAX && bytes <= OWN_PIECE_MAX;
             if own && self.env.clock.mono_us() < end_us {
                 drop(garbage);
-                self.stats.lazyfreed += 1;
+                self.stats.lazyfreed += objects as u64;
                 continue;
             }
             self.freeing += bytes;
-            self.freeing_objects += 1;
+            self.freeing_objects += objects;
             self.env.jobs.submit(Job::Free(garbage));
         }
     }

@@ -331,7 +331,10 @@ impl Engine {
         client.active_us = now;
         self.stats.net_input += n as u64;
         self.stats.reads += 1;
-        self.make_ready(id);
+        if client.may_queue() {
+            client.queued = true;
+            self.ready.push_back(id);
+        }
     }
 
     /// The peer will send nothing more: what came is run and answered, then the client is closed.
@@ -349,7 +352,7 @@ impl Engine {
 
     fn make_ready(&mut self, id: ClientId) {
         if let Some(client) = self.clients.get_mut(&id) {
-            if !client.queued && !client.parked && client.close == CloseWish::No {
+            if client.may_queue() {
                 client.queued = true;
                 self.ready.push_back(id);
             }
@@ -432,8 +435,8 @@ impl Engine {
 
     /// A job off the loop ended.
     pub fn job_done(&mut self, done: Done) {
-        let bytes = match done {
-            Done::Freed { bytes } => bytes,
+        let (bytes, objects) = match done {
+            Done::Freed { bytes, objects } => (bytes, objects),
             Done::Written { fault } => return self.snapshot_written(fault),
             Done::Synced { what: Synced::Log, upto, error } => {
                 return self.log_synced(upto, error);
@@ -442,9 +445,9 @@ impl Engine {
                 return self.base_synced(upto, error);
             }
         };
-        self.freeing_objects = self.freeing_objects.saturating_sub(1);
+        self.freeing_objects = self.freeing_objects.saturating_sub(objects);
         self.freeing = self.freeing.saturating_sub(bytes);
-        self.stats.lazyfreed += 1;
+        self.stats.lazyfreed += objects as u64;
     }
 
     /// What the engine wants of the network.

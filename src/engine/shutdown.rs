@@ -24,11 +24,13 @@ impl Engine {
     /// says so, then the network sends what is left and goes. False when the data set cannot be
     /// saved and that is no reason to lose it.
     pub fn shut_down(&mut self, how: u32) -> bool {
+        self.finish_writes();
         tracing::warn!("User requested shutdown...");
         if self.aof.state == State::Waiting && how & FORCE == 0 {
             tracing::warn!("Writing initial AOF. Can't exit.");
             return false;
         }
+        self.finish_writes();
         self.settle_log();
         self.drop_rewrite();
         self.abandon_background();

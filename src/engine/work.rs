@@ -12,6 +12,7 @@ use super::keyspec::kflag;
 use super::session::Session;
 use super::spec::{Run, Spec, flag};
 use crate::base::error::Error;
+use crate::keyspace::lease::Touch;
 use crate::keyspace::{BEFORE_ALL_DEADLINES, Keyspace};
 use crate::resp::reply::Reply;
 use crate::resp::request::Argv;
@@ -116,7 +117,8 @@ impl Engine {
         };
         let now_for_keys = if held.caller == Caller::Log { BEFORE_ALL_DEADLINES } else { held.now };
         let mut cx = DataCx {
-            keys: self.keyspace.keys(held.db, now_for_keys, true),
+            // Many slices are still one access to the key.
+            keys: self.keyspace.keys(held.db, now_for_keys, held.cost.is_none()),
             out,
             rng: &mut self.rng,
             limits: &self.limits,
@@ -230,21 +232,49 @@ impl Engine {
         }
     }
 
+    /// Brings work that changes something to its end: the server is about to go.
+    pub(super) fn finish_writes(&mut self) {
+        self.works.retain_mut(|held| {
+            let stays = held.work.changes();
+            if !stays {
+                held.work.end(&mut self.keyspace);
+            }
+            stays
+        });
+        self.finish_works();
+    }
+
     #[cold]
     fn disturbs(&mut self, spec: &Spec, session: &Session, args: &Args<'_>) -> bool {
-        const MAY_DO_ANYTHING: u32 = flag::MOVABLEKEYS | flag::TOUCHES_ARBITRARY_KEYS;
         let writes = spec.has(flag::WRITE);
-        if spec.flags & MAY_DO_ANYTHING != 0 || writes && spec.keys.is_empty() {
+        // A script may do anything; SORT looks up names that it makes itself.
+        let on_data = matches!(spec.run, Run::Data(_));
+        let reaches_all = spec.has(flag::MOVABLEKEYS) && !on_data;
+        if reaches_all || writes && spec.keys.is_empty() {
             return true;
         }
-        if let Run::Data(_) = spec.run {
-            return keys_of(spec, &Words::new(args, 0)).iter().any(|key| {
-                // Deleting and overwriting hand the value over.
-                let changes = writes && key.flags & (kflag::RO | kflag::OW | kflag::RM) == 0;
-                self.keyspace.lease_forbids(session.db, args.get(key.place), changes)
-            });
+        let unnamed = spec.has(flag::MOVABLEKEYS) && spec.keys.iter().any(|key| key.is_unknown());
+        let looks_around =
+            unnamed || spec.has(flag::ADMIN) || spec.has(flag::TOUCHES_ARBITRARY_KEYS);
+        if looks_around && self.keyspace.leases.any_exclusive() {
+            return true;
         }
-        false
+        keys_of(spec, &Words::new(args, 0)).iter().any(|found| {
+            let key = args.get(found.place);
+            if !writes || found.flags & kflag::RO != 0 {
+                // Deleting what is overdue is done before it is looked at.
+                let touch = match self.keyspace.is_overdue(session.db, key, self.now_ms) {
+                    true => Touch::Replaces,
+                    false => Touch::Looks,
+                };
+                self.keyspace.lease_forbids(session.db, key, touch)
+            } else if found.flags & (kflag::OW | kflag::RM) != 0 {
+                // The database may be another one than the selected one.
+                self.keyspace.lease_forbids_anywhere(key, Touch::Replaces)
+            } else {
+                self.keyspace.lease_forbids(session.db, key, Touch::Changes)
+            }
+        })
     }
 
     /// A client has gone: its reading ends, its writing goes on without it.

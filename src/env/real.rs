@@ -393,7 +393,7 @@ mod tests {
             environment(Arc::new(move || sender.send(()).expect("test waits")), Box::new(Deaf));
         env.jobs.submit(Job::Free(Box::new(Weight(77))));
         receiver.recv().expect("the worker wakes the loop");
-        assert_eq!(finished.pop(), Some(Done::Freed { bytes: 77 }));
+        assert_eq!(finished.pop(), Some(Done::Freed { bytes: 77, objects: 1 }));
         assert_eq!(env.jobs.finished(), None);
     }
 

@@ -66,23 +66,21 @@ impl Db {
 
     /// Adds an entry, or puts it in the place of the one with its key, which is returned.
     pub fn put(&mut self, hash: u64, entry: Entry) -> Option<Entry> {
-        if self.dict.find(hash, entry.key()).is_some() {
-            let found = self.dict.find_mut(hash, entry.key());
-            let mut slot = found.expect("it was just seen");
-            let (bytes, was) = (slot.bytes(), slot.deadline());
-            let (added, is) = (entry.bytes(), entry.deadline());
-            let mut old = None;
-            slot.replace_with(|entry_before| {
-                old = Some(entry_before);
-                entry
-            });
-            drop(slot);
-            self.bytes = self.bytes + added - bytes;
-            self.reindex(hash, was, is);
-            return old;
-        }
-        self.insert(hash, entry);
-        None
+        let Some(mut slot) = self.dict.find_mut(hash, entry.key()) else {
+            self.insert(hash, entry);
+            return None;
+        };
+        let (bytes, was) = (slot.bytes(), slot.deadline());
+        let (added, is) = (entry.bytes(), entry.deadline());
+        let mut old = None;
+        slot.replace_with(|entry_before| {
+            old = Some(entry_before);
+            entry
+        });
+        drop(slot);
+        self.bytes = self.bytes + added - bytes;
+        self.reindex(hash, was, is);
+        old
     }
 
     /// Changes an entry through `f`, which may replace it; books bytes and deadline. False when
@@ -183,6 +181,10 @@ pub struct Contents {
 impl Garbage for Contents {
     fn bytes(&self) -> usize {
         self.bytes + self.dict.bytes() + self.deadlines.bytes()
+    }
+
+    fn objects(&self) -> usize {
+        self.dict.len()
     }
 }
 

@@ -14,6 +14,9 @@ impl Keyspace {
             return false;
         }
         let Some((hash, key)) = self.dbs[db].first_due(now) else { return false };
+        if self.is_held(db, &key) {
+            return false;
+        }
         self.expire_key(db, hash, &key);
         true
     }

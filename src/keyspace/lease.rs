@@ -4,13 +4,28 @@
 //! A lease keeps nobody from reading. Whoever is about to change a leased value in place has the
 //! work finished first (the engine sees to that before a command starts); whoever deletes,
 //! overwrites or flushes it hands it over: the entry moves into the lease, and the key is free.
-//! An exclusive lease is that of work which changes its value slice by slice: nobody else may even
-//! look before it ends. Leases follow tables, so SWAPDB does not concern them.
+//! Leases follow tables, so SWAPDB does not concern them.
+//!
+//! Work that writes takes effect when it ends, so nothing it depends on may change or go before:
+//! whoever replays the calls in the order they ended would see something else. Its leases are
+//! `held`, and such a key is finished with before it is deleted or expires. An exclusive lease is
+//! that of work which changes its value slice by slice: nobody else may even look before it ends.
 
 use super::Keyspace;
 use super::entry::{Entry, view_in};
 use super::keys::{Keys, ValueType};
 use crate::ds::dict::Thin;
+
+/// What a command does to a key that it names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Touch {
+    /// It reads it.
+    Looks,
+    /// It deletes or overwrites it: the value itself stays as it was.
+    Replaces,
+    /// It changes the value in place.
+    Changes,
+}
 
 /// The right to a value as it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +35,8 @@ struct Held {
     table: u64,
     hash: u64,
     key: Box<[u8]>,
+    /// It may not go before the work ends.
+    stays: bool,
     exclusive: bool,
     users: Vec<u64>,
     /// The entry, once it was handed over; the key then leads elsewhere.
@@ -40,6 +57,11 @@ impl Leases {
         self.held.is_empty()
     }
 
+    /// Whether there is work that changes its value slice by slice.
+    pub fn any_exclusive(&self) -> bool {
+        self.held.iter().any(|held| held.exclusive)
+    }
+
     /// Whether long work holds on to this key's value.
     #[inline]
     pub(super) fn holds(&self, table: u64, key: &[u8]) -> bool {
@@ -58,10 +80,33 @@ impl Leases {
 
 impl Keyspace {
     /// Whether a command that names this key must wait for the work on it: always under an
-    /// exclusive lease, otherwise when it `changes` the value in place.
-    pub fn lease_forbids(&mut self, db: usize, key: &[u8], changes: bool) -> bool {
+    /// exclusive lease, otherwise as it touches the key.
+    pub fn lease_forbids(&mut self, db: usize, key: &[u8], touch: Touch) -> bool {
         let table = self.dbs[db].table;
-        self.leases.attached(table, key).is_some_and(|held| changes || held.exclusive)
+        self.leases.attached(table, key).is_some_and(|held| match touch {
+            Touch::Looks => held.exclusive,
+            Touch::Replaces => held.stays,
+            Touch::Changes => true,
+        })
+    }
+
+    /// The same for a key of that name in whatever database.
+    pub fn lease_forbids_anywhere(&mut self, key: &[u8], touch: Touch) -> bool {
+        (0..self.dbs.len()).any(|db| self.lease_forbids(db, key, touch))
+    }
+
+    /// Whether a key is held by work that is not done: it may not expire now.
+    pub(super) fn is_held(&mut self, db: usize, key: &[u8]) -> bool {
+        !self.leases.is_empty() && self.lease_forbids(db, key, Touch::Replaces)
+    }
+
+    /// Whether the key whose deadline comes first in database `db` is due but held by work.
+    pub fn is_due_but_held(&mut self, db: usize, now: i64) -> bool {
+        if self.leases.is_empty() {
+            return false;
+        }
+        let due = self.dbs[db].first_due(now);
+        due.is_some_and(|(_, key)| self.is_held(db, &key))
     }
 
     /// An entry left its table: to the lease on it, or back to be discarded.
@@ -99,8 +144,18 @@ impl Keyspace {
 }
 
 impl Keys<'_> {
-    /// Leases the value of a key that exists.
+    /// Leases the value of a key that exists, to read it. An exclusive lease is one to change it.
     pub fn lease(&mut self, key: &[u8], exclusive: bool) -> Lease {
+        self.take_lease(key, exclusive, exclusive)
+    }
+
+    /// Leases the value of a key for work that writes when it has read it all: until then others
+    /// may read it. A key that does not exist stays so.
+    pub fn hold(&mut self, key: &[u8]) -> Lease {
+        self.take_lease(key, true, false)
+    }
+
+    fn take_lease(&mut self, key: &[u8], stays: bool, exclusive: bool) -> Lease {
         let (db, space) = (self.db_index(), self.space());
         let (table, hash) = (space.dbs[db].table, space.dbs[db].dict.hash(key));
         let leases = &mut space.leases;
@@ -109,12 +164,14 @@ impl Keys<'_> {
         match leases.attached(table, key) {
             Some(held) => {
                 held.users.push(id);
+                held.stays |= stays;
                 held.exclusive |= exclusive;
             }
             None => leases.held.push(Held {
                 table,
                 hash,
                 key: key.into(),
+                stays,
                 exclusive,
                 users: vec![id],
                 entry: None,

@@ -233,6 +233,10 @@ pub fn flush(
 
 /// One system call; also tells how many bytes it was given.
 fn write_once(socket: &mut impl Write, out: &OutBuf, limit: usize) -> (io::Result<usize>, usize) {
+    if let Some(one) = out.single().filter(|one| one.len() <= limit) {
+        let result = if one.is_empty() { Ok(0) } else { socket.write(one) };
+        return (result, one.len());
+    }
     let mut slices = [IoSlice::new(&[]); SLICES_MAX];
     let count = out.slices(&mut slices);
     let slices = &slices[..count];

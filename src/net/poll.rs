@@ -437,12 +437,14 @@ impl Server {
         let limit = engine.may_leave(id);
         let Some(out) = engine.output(id) else { return };
         let (flushed, count) = flush(&mut conn.socket, out, WRITE_MAX, limit);
+        let watches_room = conn.watches_room;
         if count > 0 {
             engine.written(id, count);
         }
         match flushed {
             Flushed::All => match engine.close_wish(id) {
-                CloseWish::No => self.drop_watch(id),
+                CloseWish::No if watches_room => self.drop_watch(id),
+                CloseWish::No => {}
                 CloseWish::AfterReply | CloseWish::Now => self.close(id, engine),
             },
             Flushed::More => self.unwritten.push(id),

@@ -98,6 +98,12 @@ impl OutBuf {
         self.chunks.push_back(Chunk::Shared(bytes));
     }
 
+    /// All that waits, when it lies in one piece.
+    #[inline]
+    pub fn single(&self) -> Option<&[u8]> {
+        self.chunks.is_empty().then(|| &self.tail[self.head..])
+    }
+
     /// Fills `slices` from the front and says how many it filled.
     pub fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         let mut head = self.head;

@@ -165,6 +165,10 @@ impl Reply {
     /// A string.
     #[inline]
     pub fn bulk(&mut self, bytes: &[u8]) {
+        if bytes.len() <= SHORT_MAX && !self.dropping {
+            put_short(self.out.room(SHORT_SLOT), bytes);
+            return self.settle();
+        }
         if self.dropping || (bytes.len() >= CHUNK_MAX && !self.fits(bytes.len())) {
             return;
         }
@@ -387,6 +391,51 @@ impl Reply {
     fn overflow(&mut self) {
         self.overflowed = true;
         self.dropping = true;
+    }
+}
+
+/// Longest string that `put_short` writes, and the most it makes of one.
+const SHORT_MAX: usize = 32;
+const SHORT_SLOT: usize = SHORT_MAX + 7;
+
+/// A short string with its header and its line ends. Everything is copied in pieces of a fixed
+/// size, which are a few instructions each: a call to copy a few bytes takes longer than the copy.
+#[inline]
+fn put_short(out: &mut Vec<u8>, text: &[u8]) {
+    let (at, len) = (out.len(), text.len());
+    out.extend_from_slice(&[0; SHORT_SLOT]);
+    let slot = &mut out[at..];
+    slot[0] = b'$';
+    let start = if len < 10 {
+        slot[1..4].copy_from_slice(&[b'0' + len as u8, b'\r', b'\n']);
+        4
+    } else {
+        let (tens, ones) = (len as u8 / 10, len as u8 % 10);
+        slot[1..5].copy_from_slice(&[b'0' + tens, b'0' + ones, b'\r', b'\n']);
+        5
+    };
+    copy_short(&mut slot[start..start + len], text);
+    slot[start + len..start + len + 2].copy_from_slice(b"\r\n");
+    out.truncate(at + start + len + 2);
+}
+
+/// Copies up to 32 bytes into as many: the first and the last ones, which may overlap.
+#[inline(always)]
+fn copy_short(to: &mut [u8], from: &[u8]) {
+    fn both_ends<const N: usize>(to: &mut [u8], from: &[u8]) -> bool {
+        let (Some(first), Some(last)) = (from.first_chunk::<N>(), from.last_chunk::<N>()) else {
+            return false;
+        };
+        let behind = from.len() - N;
+        to[..N].copy_from_slice(first);
+        to[behind..].copy_from_slice(last);
+        true
+    }
+    if both_ends::<16>(to, from) || both_ends::<8>(to, from) || both_ends::<4>(to, from) {
+        return;
+    }
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = *from;
     }
 }
 

@@ -50,6 +50,18 @@ fn forms() {
 }
 
 /// The stream as a socket would take it, `step` bytes at a time.
+#[test]
+fn bulk_strings_of_every_length() {
+    let mut reply = Reply::new(Proto::V2);
+    let mut want = String::new();
+    for len in 0..130_u8 {
+        let text: String = (0..len).map(|at| char::from(b' ' + at % 90)).collect();
+        reply.bulk(text.as_bytes());
+        want += &format!("${len}\r\n{text}\r\n");
+    }
+    assert_eq!(String::from_utf8(reply.out().to_vec()).expect("text"), want);
+}
+
 fn drained(out: &mut OutBuf, step: usize) -> Vec<u8> {
     let mut all = Vec::new();
     while !out.is_empty() {

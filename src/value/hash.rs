@@ -37,6 +37,21 @@ impl std::fmt::Debug for HashTable {
 }
 
 impl HashTable {
+    /// How many fields there are.
+    pub fn len(&self) -> usize {
+        self.dict.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.dict.is_empty()
+    }
+
+    /// An empty one with the same seed.
+    pub fn like(&self) -> HashTable {
+        HashTable { dict: Dict::new(self.dict.seed()), pairs: 0 }
+    }
+
     /// Sets a field; true when it is new.
     #[inline]
     fn set(&mut self, field: &[u8], value: &[u8]) -> bool {
@@ -170,7 +185,7 @@ impl Hash {
         match self {
             Hash::Packed(list) => Hash::Packed(list.clone()),
             Hash::Table(table) => {
-                let mut copy = HashTable { dict: Dict::new(table.dict.seed()), pairs: 0 };
+                let mut copy = table.like();
                 for pair in table.dict.iter() {
                     copy.set(pair.key(), pair.value());
                 }

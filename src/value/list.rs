@@ -188,6 +188,21 @@ impl List {
         self.remove_range(start, n);
     }
 
+    /// Takes up to `n` elements off an end, as a list of their own.
+    pub fn detach(&mut self, end: End, n: usize) -> List {
+        match self {
+            List::Quick(list) => List::Quick(Box::new(list.detach(end, n))),
+            List::Nothing | List::Packed(_) => {
+                let mut part = List::default();
+                for _ in 0..n {
+                    let inwards = if end == End::Head { End::Tail } else { End::Head };
+                    self.pop(end, |item| item.with_text(|text| part.push(inwards, text)));
+                }
+                part
+            }
+        }
+    }
+
     /// Takes up to `limit` elements with this text out, the first or the last ones.
     pub fn remove_matching(&mut self, text: &[u8], from: End, limit: usize) -> usize {
         match self {

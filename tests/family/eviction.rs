@@ -58,6 +58,17 @@ case!(scripts_are_refused_before_they_write, |c| {
     c.expect(&["EVAL", begun, "1", "k"], ":1\r\n");
 });
 
+case!(exec_looks_at_the_scripts_it_keeps, |c| {
+    c.expect(&["MULTI"], "+OK\r\n");
+    c.expect(&["EVAL", "#!lua\nreturn 1", "0"], "+QUEUED\r\n");
+    c.client().expect(&["CONFIG", "SET", "maxmemory", "1"], "+OK\r\n");
+    c.expect(
+        &["EXEC"],
+        "-EXECABORT Transaction discarded because of: OOM command not allowed when used memory > \
+         'maxmemory'.\r\n",
+    );
+});
+
 case!(evicted_keys_are_told, ["--maxmemory-policy", "allkeys-random"], |c| {
     c.expect(&["SET", "k", "v"], "+OK\r\n");
     c.expect(&["CONFIG", "SET", "notify-keyspace-events", "Ee"], "+OK\r\n");

@@ -40,3 +40,12 @@ case!(garbage_is_counted, |c| {
         text.contains("lazyfree_pending_objects:0\r\n") && text.contains("lazyfreed_objects:1\r\n")
     });
 });
+
+case!(a_flushed_database_counts_by_its_keys, |c| {
+    c.expect(&["MSET", "a", "1", "b", "2", "c", "3"], "+OK\r\n");
+    c.expect(&["FLUSHALL", "ASYNC"], "+OK\r\n");
+    c.until(2000, |c| {
+        let text = String::from_utf8_lossy(&c.cmd(&["INFO", "memory"])).into_owned();
+        text.contains("lazyfree_pending_objects:0\r\n") && text.contains("lazyfreed_objects:3\r\n")
+    });
+});

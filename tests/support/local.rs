@@ -129,9 +129,8 @@ impl Inner {
         panic!("the engine does not come to rest");
     }
 
-    /// One pass of the loop; false when there was nothing to do.
+    /// One pass of the loop; false when there is nothing left to do.
     pub fn pass(&mut self) -> bool {
-        let mut dirty = Vec::new();
         while let Some(done) = self.sim.take_finished() {
             self.engine.job_done(done);
         }
@@ -143,13 +142,21 @@ impl Inner {
             let NetRequest::Shutdown { exit_code } = request;
             self.exit_code = Some(exit_code);
         }
+        let mut dirty = Vec::new();
         self.engine.take_dirty(&mut dirty);
-        let rest = dirty.is_empty() && !self.engine.has_ready() && next != Some(0);
-        for id in dirty.drain(..) {
+        let more = !dirty.is_empty() || self.engine.has_ready() || next == Some(0);
+        for id in dirty {
             self.collect(id);
         }
         // Jobs that ended at once were not looked at yet.
-        !rest || self.sim.has_finished()
+        more || self.sim.has_finished()
+    }
+
+    /// Hands bytes to a client's buffer, which has room for them, and runs nothing.
+    pub fn put(&mut self, id: ClientId, bytes: &[u8]) {
+        let buffer = self.engine.buffer(id).expect("the client is there");
+        buffer.space()[..bytes.len()].copy_from_slice(bytes);
+        self.engine.arrived(id, bytes.len());
     }
 
     /// Takes a client's output as the network would, and closes it when that is asked for.

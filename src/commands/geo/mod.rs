@@ -3,6 +3,7 @@
 //! A place is a score of 52 bits (`ds::geohash`), so everything that works on sorted sets works
 //! on places too.
 
+mod long;
 mod search;
 
 use super::expire::propagating;

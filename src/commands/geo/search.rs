@@ -1,16 +1,20 @@
 //! GEOSEARCH and its older relatives: options, the search, the answer or the stored result.
 
 use super::super::zset::{Gathered, store};
+use super::long::LongSearch;
 use super::{place_at, reply_distance, reply_place, unit_at};
 use crate::base::double::parse_f64;
 use crate::base::error::Error;
-use crate::ds::geohash::{Place, Shape};
+use crate::ds::geohash::{Cell, Place, Shape};
 use crate::ds::listpack::Item;
 use crate::engine::args::Args;
 use crate::engine::cx::{CmdResult, DataCx, Outcome};
+use crate::engine::work::LONG;
 use crate::resp::reply::Reply;
 use crate::value::reply_item;
 use crate::value::zset::{ScoreEdge, ScoreRange, ZSet, ZSetRef};
+use std::cmp::Ordering;
+use std::ops::Range;
 
 /// Where a command finds what it searches around.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -43,7 +47,7 @@ enum Order {
 }
 
 /// What a call asks for.
-struct Asked {
+pub(super) struct Asked {
     middle: Option<Place>,
     /// The shape, sizes in units, and meters in a unit.
     shape: Option<(Shape, f64)>,
@@ -66,7 +70,27 @@ struct Found<'a> {
     member: Item<'a>,
     score: f64,
     meters: f64,
-    place: Place,
+}
+
+/// Where to look.
+pub(super) struct Scope {
+    middle: Place,
+    /// Sizes in meters.
+    shape: Shape,
+    /// The ranks of each cell.
+    pub(super) ranks: Vec<Range<usize>>,
+}
+
+impl Scope {
+    /// How many members are looked at.
+    pub(super) fn size(&self) -> usize {
+        self.ranks.iter().map(ExactSizeIterator::len).sum()
+    }
+
+    /// The distance of a member that lies inside.
+    pub(super) fn reach(&self, score: f64) -> Option<f64> {
+        self.shape.reach(self.middle, Place::of_score(score))
+    }
 }
 
 fn place_of(set: ZSetRef<'_>, member: &[u8]) -> Result<Place, Error> {
@@ -253,39 +277,67 @@ impl Asked {
         Ok(())
     }
 
-    fn search<'a>(&self, set: ZSetRef<'a>) -> Vec<Found<'a>> {
-        let mut found = Vec::new();
-        let (Some(middle), Some((shape, unit))) = (self.middle, self.shape) else { return found };
+    /// Where to look for what is asked; `None` where nothing was asked that can be found.
+    fn scope(&self, set: ZSetRef<'_>) -> Option<Scope> {
+        let (middle, (shape, unit)) = (self.middle?, self.shape?);
         let shape = match shape {
             Shape::Circle(radius) => Shape::Circle(radius * unit),
             Shape::Box(width, height) => Shape::Box(width * unit, height * unit),
         };
-        let most = if self.any { self.count } else { usize::MAX };
-        for cell in shape.cells(middle) {
+        let ranks = |cell: &Cell| {
             let (first, end) = cell.scores();
-            let range = ScoreRange {
-                min: ScoreEdge { score: first as f64, open: false },
-                max: ScoreEdge { score: end as f64, open: true },
-            };
-            for (member, score) in set.range(set.ranks_by_score(&range), false) {
-                if found.len() >= most {
+            let min = ScoreEdge { score: first as f64, open: false };
+            let max = ScoreEdge { score: end as f64, open: true };
+            set.ranks_by_score(&ScoreRange { min, max })
+        };
+        let ranks = shape.cells(middle).iter().map(ranks).collect();
+        Some(Scope { middle, shape, ranks })
+    }
+
+    /// How many results there may be before they are sorted.
+    pub(super) fn most(&self) -> usize {
+        if self.any { self.count } else { usize::MAX }
+    }
+
+    pub(super) fn stores(&self) -> bool {
+        self.store.is_some()
+    }
+
+    /// The order of two distances; `None` when the order of the search is asked.
+    pub(super) fn order(&self) -> Option<fn(&f64, &f64) -> Ordering> {
+        match self.order {
+            Order::None => None,
+            Order::Nearest => Some(f64::total_cmp),
+            Order::Farthest => Some(|a, b| b.total_cmp(a)),
+        }
+    }
+
+    /// How many of the results, which are sorted, are wanted.
+    pub(super) fn wanted(&self, found: usize) -> usize {
+        if self.count > 0 { self.count.min(found) } else { found }
+    }
+
+    /// The score to store for a result.
+    pub(super) fn stored_score(&self, score: f64, meters: f64) -> f64 {
+        if self.store_distances { meters / self.unit() } else { score }
+    }
+
+    fn search<'a>(&self, set: ZSetRef<'a>, scope: &Scope) -> Vec<Found<'a>> {
+        let mut found = Vec::new();
+        for ranks in &scope.ranks {
+            for (member, score) in set.range(ranks.clone(), false) {
+                if found.len() >= self.most() {
                     break;
                 }
-                let place = Place::of_score(score);
-                if let Some(meters) = shape.reach(middle, place) {
-                    found.push(Found { member, score, meters, place });
+                if let Some(meters) = scope.reach(score) {
+                    found.push(Found { member, score, meters });
                 }
             }
         }
-        let by_distance = |a: &Found<'_>, b: &Found<'_>| a.meters.total_cmp(&b.meters);
-        match self.order {
-            Order::None => {}
-            Order::Nearest => found.sort_by(by_distance),
-            Order::Farthest => found.sort_by(|a, b| by_distance(b, a)),
+        if let Some(order) = self.order() {
+            found.sort_by(|a, b| order(&a.meters, &b.meters));
         }
-        if self.count > 0 {
-            found.truncate(self.count);
-        }
+        found.truncate(self.wanted(found.len()));
         found
     }
 
@@ -293,24 +345,22 @@ impl Asked {
         self.shape.map_or(1.0, |(_, unit)| unit)
     }
 
-    fn reply(&self, out: &mut Reply, found: &[Found<'_>]) {
+    /// Answers with one result.
+    pub(super) fn say(&self, out: &mut Reply, member: Item<'_>, score: f64, meters: f64) {
         let extras = [self.distances, self.hashes, self.places];
         let extras = extras.iter().filter(|asked| **asked).count();
-        out.array(found.len());
-        for result in found {
-            if extras > 0 {
-                out.array(1 + extras);
-            }
-            reply_item(out, result.member);
-            if self.distances {
-                reply_distance(out, result.meters / self.unit());
-            }
-            if self.hashes {
-                out.int(result.score as i64);
-            }
-            if self.places {
-                reply_place(out, result.place);
-            }
+        if extras > 0 {
+            out.array(1 + extras);
+        }
+        reply_item(out, member);
+        if self.distances {
+            reply_distance(out, meters / self.unit());
+        }
+        if self.hashes {
+            out.int(score as i64);
+        }
+        if self.places {
+            reply_place(out, Place::of_score(score));
         }
     }
 }
@@ -319,21 +369,38 @@ impl Form {
     fn run(self, cx: &mut DataCx<'_>, args: &Args<'_>) -> CmdResult {
         let set = cx.keys.read::<ZSet>(args.get(self.source))?;
         let asked = Asked::parse(self, args, set)?;
-        let found = set.map(|set| asked.search(set)).unwrap_or_default();
+        let scope = set.and_then(|set| asked.scope(set));
+        let event =
+            if self.around == Around::Options { "geosearchstore" } else { "georadiusstore" };
+        let long = scope.as_ref().is_some_and(|s| s.size() >= LONG && asked.most() >= LONG);
+        if let (true, Some(scope), Some(ZSetRef::Ranked(_))) = (long, &scope, set) {
+            // Cells are taken off the end.
+            let ranks = scope.ranks.iter().rev().cloned().collect();
+            let scope = Scope { ranks, ..*scope };
+            let key = args.get(self.source);
+            let lease = if asked.stores() { cx.keys.hold(key) } else { cx.keys.lease(key, false) };
+            let target = asked.store.map(|i| (args.get(i).to_vec(), event));
+            let search = LongSearch::new(lease, asked, scope, target);
+            return Ok(Outcome::Enter(Box::new(search)));
+        }
+        let found = match (set, &scope) {
+            (Some(set), Some(scope)) => asked.search(set, scope),
+            _ => Vec::new(),
+        };
         let Some(target) = asked.store else {
-            asked.reply(cx.out, &found);
+            cx.out.array(found.len());
+            for one in &found {
+                asked.say(cx.out, one.member, one.score, one.meters);
+            }
             return Ok(Outcome::Unchanged);
         };
         let mut result = Gathered::default();
         for one in &found {
-            let score = if asked.store_distances { one.meters / asked.unit() } else { one.score };
-            result.push(one.member, score);
+            result.push(one.member, asked.stored_score(one.score, one.meters));
         }
         // Cells that meet round the globe show a member twice.
         result.join(|first, _| first);
         result.sort();
-        let event =
-            if self.around == Around::Options { "geosearchstore" } else { "georadiusstore" };
         let changes = result.len() as u64;
         let result = result.into_zset(cx.limits);
         store(cx, args.get(target), result, event, changes)

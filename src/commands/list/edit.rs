@@ -1,9 +1,12 @@
 //! Replacing elements and dropping them anywhere in a list.
 
+use super::long::{Removal, is_long};
 use super::{End, booked, event, place, span, symmetric};
 use crate::base::error::Error;
 use crate::engine::args::Args;
 use crate::engine::cx::{CmdResult, DataCx, Outcome, Propagate};
+use crate::engine::work::LONG;
+use crate::value::Collection;
 use crate::value::list::List;
 
 pub(super) fn lset(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
@@ -25,12 +28,17 @@ pub(super) fn lset(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
 pub(super) fn lrem(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
     let count = symmetric(args.get(2))?;
     let (key, text) = (args.get(1), args.get(3));
+    let from = if count < 0 { End::Tail } else { End::Head };
+    let limit = if count == 0 { usize::MAX } else { count.unsigned_abs() as usize };
+    if cx.keys.again::<List>(key).is_some_and(is_long) {
+        cx.keys.for_write::<List>(key)?;
+        let lease = cx.keys.hold(key);
+        return Ok(Outcome::Enter(Box::new(Removal::new(lease, key, text, from, limit))));
+    }
     let Some(mut list) = cx.keys.edit::<List>(key)? else {
         cx.out.int(0);
         return Ok(Outcome::Unchanged);
     };
-    let from = if count < 0 { End::Tail } else { End::Head };
-    let limit = if count == 0 { usize::MAX } else { count.unsigned_abs() as usize };
     let removed = list.remove_matching(text, from, limit);
     cx.out.int(removed as i64);
     if removed == 0 {
@@ -52,11 +60,22 @@ pub(super) fn ltrim(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
     };
     let len = list.len();
     let (from, kept) = span(start, stop, len);
-    list.remove_range(from + kept, len);
-    list.remove_range(0, from);
+    let (behind, many) = (len - from - kept, len - kept >= LONG);
+    let mut parts = [List::default(), List::default()];
+    if many {
+        parts = [list.detach(End::Tail, behind), list.detach(End::Head, from)];
+    } else {
+        list.remove_range(from + kept, len);
+        list.remove_range(0, from);
+    }
     let emptied = list.is_empty();
     list.shrink(cx.limits);
     drop(list);
+    if many {
+        for part in parts {
+            cx.keys.space().free_value(part.into_value());
+        }
+    }
     cx.out.ok();
     // The event and WATCH see a call that drops nothing, the stream does not.
     booked(&mut cx.keys, key, event("ltrim"), len - kept, emptied);

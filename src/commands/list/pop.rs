@@ -1,10 +1,14 @@
 //! Taking elements off the ends.
 
+use super::long::Handout;
 use super::{End, at_least, booked, end_named, popped, reply_outer};
 use crate::base::error::Error;
 use crate::commands::expire::rewritten;
 use crate::engine::args::Args;
 use crate::engine::cx::{CmdResult, DataCx, Outcome, Propagate};
+use crate::engine::work::{LONG, Work};
+use crate::resp::reply::Reply;
+use crate::resp::request::Argv;
 use crate::value::list::List;
 use crate::value::reply_item;
 
@@ -32,6 +36,7 @@ fn pop(cx: &mut DataCx<'_>, args: &Args<'_>, end: End, name: &str) -> CmdResult 
         return Ok(Outcome::Unchanged);
     };
     let n = count.map_or(1, |n| n.min(list.len()));
+    let mut handed = None;
     match count {
         None => {
             list.pop(end, |item| reply_item(cx.out, item));
@@ -40,6 +45,7 @@ fn pop(cx: &mut DataCx<'_>, args: &Args<'_>, end: End, name: &str) -> CmdResult 
             cx.out.array(0);
             return Ok(Outcome::Unchanged);
         }
+        Some(_) if n >= LONG => handed = Some(take_many(cx.out, &mut list, end, n)),
         Some(_) => {
             reply_outer(cx.out, list.as_ref(), end, n);
             list.remove_at(end, n);
@@ -49,12 +55,24 @@ fn pop(cx: &mut DataCx<'_>, args: &Args<'_>, end: End, name: &str) -> CmdResult 
     list.shrink(cx.limits);
     drop(list);
     booked(&mut cx.keys, key, popped(end), n, emptied);
+    if let Some(work) = handed {
+        // All but the answer is done.
+        cx.keys.also(args.to_argv());
+        return Ok(Outcome::Enter(work));
+    }
     Ok(Outcome::Changed(Propagate::Verbatim))
+}
+
+/// Takes many elements off an end at once; the work answers with them.
+#[cold]
+fn take_many(out: &mut Reply, list: &mut List, end: End, n: usize) -> Box<dyn Work> {
+    out.array(n);
+    Box::new(Handout::new(list.detach(end, n), end))
 }
 
 pub(super) fn lmpop(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
     let call = Multi::parse(args, 1)?;
-    match call.run(cx, args)? {
+    match call.run(cx, args, true)? {
         Some(outcome) => Ok(outcome),
         None => {
             cx.out.null_array();
@@ -89,11 +107,13 @@ impl Multi {
         Ok(Multi { keys, end, count: count.unwrap_or(1) })
     }
 
-    /// Takes elements off the first list that exists; `None` when no key does.
+    /// Takes elements off the first list that exists; `None` when no key does. Many are answered
+    /// in slices where the call may take some.
     pub(super) fn run(
         &self,
         cx: &mut DataCx<'_>,
         args: &Args<'_>,
+        slices: bool,
     ) -> Result<Option<Outcome>, Error> {
         for i in self.keys.clone() {
             let key = args.get(i);
@@ -101,14 +121,23 @@ impl Multi {
             let n = self.count.min(list.len());
             cx.out.array(2);
             cx.out.bulk(key);
-            reply_outer(cx.out, list.as_ref(), self.end, n);
-            list.remove_at(self.end, n);
+            let mut handed = None;
+            if n >= LONG && slices {
+                handed = Some(take_many(cx.out, &mut list, self.end, n));
+            } else {
+                reply_outer(cx.out, list.as_ref(), self.end, n);
+                list.remove_at(self.end, n);
+            }
             let emptied = list.is_empty();
             list.shrink(cx.limits);
             drop(list);
             booked(&mut cx.keys, key, popped(self.end), n, emptied);
             let name: &[u8] = if self.end == End::Head { b"LPOP" } else { b"RPOP" };
             let n = n.to_string();
+            if let Some(work) = handed {
+                cx.keys.also(Argv::from_slices(&[name, key, n.as_bytes()]));
+                return Ok(Some(Outcome::Enter(work)));
+            }
             return Ok(Some(rewritten(&mut cx.keys, &[name, key, n.as_bytes()])));
         }
         Ok(None)

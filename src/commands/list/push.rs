@@ -1,5 +1,6 @@
 //! Adding elements: at the ends, and next to another one.
 
+use super::long::{Insertion, is_long};
 use super::{End, event, pushed};
 use crate::base::error::Error;
 use crate::engine::args::Args;
@@ -52,6 +53,12 @@ pub(super) fn linsert(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
         return Err(Error::Syntax);
     }
     let (key, pivot, text) = (args.get(1), args.get(3), args.get(4));
+    if cx.keys.again::<List>(key).is_some_and(is_long) {
+        cx.keys.for_write::<List>(key)?;
+        let lease = cx.keys.hold(key);
+        let work = Insertion::new(lease, key, pivot, text, behind);
+        return Ok(Outcome::Enter(Box::new(work)));
+    }
     let Some(mut list) = cx.keys.edit::<List>(key)? else {
         cx.out.int(0);
         return Ok(Outcome::Unchanged);

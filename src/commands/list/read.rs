@@ -1,6 +1,6 @@
 //! Looking at elements.
 
-use super::long::LongRange;
+use super::long::{LongHunt, LongRange, is_long};
 use super::{at_least, place, span, symmetric};
 use crate::base::error::Error;
 use crate::base::num::parse_i64;
@@ -8,6 +8,7 @@ use crate::ds::listpack::Item;
 use crate::engine::args::Args;
 use crate::engine::cx::{CmdResult, DataCx, Outcome};
 use crate::engine::work::LONG;
+use crate::resp::reply::Reply;
 use crate::value::list::{List, ListRef};
 use crate::value::reply_item;
 use std::ops::ControlFlow;
@@ -55,22 +56,15 @@ pub(super) fn lpos(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
         }
         return Ok(Outcome::Unchanged);
     };
-    if asked.count.is_some() {
-        let slot = cx.out.open_array();
-        let mut found = 0;
-        asked.search(list, args.get(2), |at| {
-            cx.out.int(at as i64);
-            found += 1;
-        });
-        cx.out.close(slot, found);
-        return Ok(Outcome::Unchanged);
+    let mut hunt = Hunt::new(&asked, list, args.get(2));
+    if is_long(list) {
+        let lease = cx.keys.lease(args.get(1), false);
+        let body = Reply::new(cx.out.proto);
+        return Ok(Outcome::Enter(Box::new(LongHunt { lease, hunt, body })));
     }
-    let mut found = None;
-    asked.search(list, args.get(2), |at| found = Some(at));
-    match found {
-        Some(at) => cx.out.int(at as i64),
-        None => cx.out.null(),
-    }
+    let mut body = Reply::new(cx.out.proto);
+    hunt.search(list, usize::MAX, |at| body.int(at as i64));
+    hunt.answer(cx.out, &mut body);
     Ok(Outcome::Unchanged)
 }
 
@@ -110,36 +104,82 @@ impl Asked {
         }
         Ok(asked)
     }
+}
 
-    /// Calls `hit` with the index of each match that is wanted.
-    fn search(&self, list: ListRef<'_>, text: &[u8], mut hit: impl FnMut(usize)) {
-        let Some(last) = list.len().checked_sub(1) else { return };
-        let forward = self.rank > 0;
-        let mut skip = self.rank.unsigned_abs() - 1;
-        let wanted = match self.count {
-            None => 1,
-            Some(0) => usize::MAX,
-            Some(n) => n,
-        };
-        let compare = if self.max_len == 0 { usize::MAX } else { self.max_len };
-        let number = parse_i64(text);
-        let (mut seen, mut hits) = (0, 0);
-        let _ = list.visit(if forward { 0 } else { last }, compare, forward, &mut |item| {
+/// A search on its way.
+pub(super) struct Hunt {
+    text: Vec<u8>,
+    number: Option<i64>,
+    forward: bool,
+    /// Whether an array is asked for.
+    several: bool,
+    /// Matches to pass by.
+    skip: u64,
+    wanted: usize,
+    hits: usize,
+    /// Elements to compare, and those that were.
+    compare: usize,
+    seen: usize,
+}
+
+impl Hunt {
+    fn new(asked: &Asked, list: ListRef<'_>, text: &[u8]) -> Hunt {
+        let compare = if asked.max_len == 0 { usize::MAX } else { asked.max_len };
+        Hunt {
+            text: text.to_vec(),
+            number: parse_i64(text),
+            forward: asked.rank > 0,
+            several: asked.count.is_some(),
+            skip: asked.rank.unsigned_abs() - 1,
+            wanted: match asked.count {
+                None => 1,
+                Some(0) => usize::MAX,
+                Some(n) => n,
+            },
+            hits: 0,
+            compare: compare.min(list.len()),
+            seen: 0,
+        }
+    }
+
+    /// Compares up to `most` elements more and calls `hit` with the index of each match that is
+    /// wanted; true when the search is over.
+    pub(super) fn search(
+        &mut self,
+        list: ListRef<'_>,
+        most: usize,
+        mut hit: impl FnMut(usize),
+    ) -> bool {
+        let Some(last) = list.len().checked_sub(1) else { return true };
+        let most = most.min(self.compare - self.seen);
+        let from = if self.forward { self.seen } else { last.saturating_sub(self.seen) };
+        let _ = list.visit(from, most, self.forward, &mut |item| {
             let equal = match item {
-                Item::Int(n) => number == Some(n),
-                Item::Bytes(bytes) => bytes == text,
+                Item::Int(n) => self.number == Some(n),
+                Item::Bytes(bytes) => bytes == self.text,
             };
-            if equal && skip > 0 {
-                skip -= 1;
+            if equal && self.skip > 0 {
+                self.skip -= 1;
             } else if equal {
-                hit(if forward { seen } else { last - seen });
-                hits += 1;
-                if hits == wanted {
+                hit(if self.forward { self.seen } else { last - self.seen });
+                self.hits += 1;
+                if self.hits == self.wanted {
                     return ControlFlow::Break(());
                 }
             }
-            seen += 1;
+            self.seen += 1;
             ControlFlow::Continue(())
         });
+        self.hits == self.wanted || self.seen == self.compare
+    }
+
+    /// Answers with the indexes in `body`.
+    pub(super) fn answer(&self, out: &mut Reply, body: &mut Reply) {
+        if self.several {
+            out.array(self.hits);
+        } else if self.hits == 0 {
+            out.null();
+        }
+        out.out().append(body.out());
     }
 }

@@ -42,7 +42,11 @@ fn in_slices(
     like: Set,
 ) -> CmdResult {
     let leases = places.map(|i| cx.keys.lease(args.get(i), false)).collect();
-    Ok(Outcome::Enter(Box::new(Operation::new(leases, passes, goal, like, cx.out))))
+    // A result that is stored depends on missing keys, too: they must not come to be.
+    let named = if matches!(goal, Goal::Store(..)) { 2..args.len() } else { 0..0 };
+    let held = named.map(|i| cx.keys.hold(args.get(i))).collect();
+    let work = Operation::new((leases, held), passes, goal, like, cx.out);
+    Ok(Outcome::Enter(Box::new(work)))
 }
 
 /// What SINTER, SINTERCARD and SINTERSTORE have in common.

@@ -144,6 +144,8 @@ pub(super) enum Pass {
 /// An intersection, union or difference on its way.
 pub(super) struct Operation {
     sources: Vec<Lease>,
+    /// All that the result depends on, when it is to be stored.
+    held: Vec<Lease>,
     passes: Vec<Pass>,
     at: usize,
     cursor: u64,
@@ -162,7 +164,7 @@ struct Kept {
 impl Operation {
     /// Over these sources; `like` is an empty set in the encoding the result starts with.
     pub(super) fn new(
-        sources: Vec<Lease>,
+        (sources, held): (Vec<Lease>, Vec<Lease>),
         mut passes: Vec<Pass>,
         goal: Goal,
         like: Set,
@@ -174,7 +176,7 @@ impl Operation {
         }
         let body = Reply::new(out.proto);
         let kept = Kept { goal, count: 0, only_ints: true, result: like, body };
-        Operation { sources, passes, at: 0, cursor: 0, kept }
+        Operation { sources, held, passes, at: 0, cursor: 0, kept }
     }
 
     /// Takes some steps of a pass; returns where to go on, 0 at its end.
@@ -274,7 +276,8 @@ impl Work for Operation {
     }
 
     fn end(&mut self, space: &mut Keyspace) {
-        for lease in std::mem::take(&mut self.sources) {
+        let sources = std::mem::take(&mut self.sources);
+        for lease in sources.into_iter().chain(std::mem::take(&mut self.held)) {
             space.release(lease);
         }
         space.free_value(std::mem::take(&mut self.kept.result).into_value());

@@ -3,6 +3,7 @@
 mod algebra;
 mod basic;
 mod long;
+mod pop;
 mod random;
 #[cfg(test)]
 mod tests;

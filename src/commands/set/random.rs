@@ -5,6 +5,7 @@
 
 use super::DEL;
 use super::long::{Draws, Listing};
+use super::pop::Pop;
 use crate::base::error::Error;
 use crate::commands::expire::{propagating, rewritten};
 use crate::engine::args::Args;
@@ -15,7 +16,7 @@ use crate::resp::request::Argv;
 use crate::value::reply_item;
 use crate::value::set::Set;
 
-const SPOP: Event = Event::new(class::SET, "spop");
+pub(super) const SPOP: Event = Event::new(class::SET, "spop");
 
 /// Members named by one SREM in the stream.
 const BATCH: usize = 1024;
@@ -64,7 +65,12 @@ fn spop_count(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
     }
     let count = count as usize;
     let note = propagating(&mut cx.keys);
-    let mut calls = Calls { key, calls: Vec::new(), last: 0 };
+    if count.min(len - count) >= LONG {
+        let lease = cx.keys.lease(key, true);
+        cx.out.set(count);
+        return Ok(Outcome::Enter(Box::new(Pop::new(lease, key, count, note))));
+    }
+    let mut calls = Calls::new(key);
     let DataCx { keys, out, rng, limits, .. } = cx;
     out.set(count);
     if let Some(mut set) = keys.edit::<Set>(key)? {
@@ -83,16 +89,20 @@ fn spop_count(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
 }
 
 /// SREM calls that name members, [`BATCH`] each.
-struct Calls<'k> {
-    key: &'k [u8],
-    calls: Vec<Argv>,
+pub(super) struct Calls {
+    key: Vec<u8>,
+    pub(super) calls: Vec<Argv>,
     last: usize,
 }
 
-impl Calls<'_> {
-    fn push(&mut self, member: &[u8]) {
+impl Calls {
+    pub(super) fn new(key: &[u8]) -> Calls {
+        Calls { key: key.to_vec(), calls: Vec::new(), last: 0 }
+    }
+
+    pub(super) fn push(&mut self, member: &[u8]) {
         if self.calls.is_empty() || self.last == BATCH {
-            self.calls.push(Argv::from_slices(&[b"SREM", self.key]));
+            self.calls.push(Argv::from_slices(&[b"SREM", &self.key]));
             self.last = 0;
         }
         if let Some(call) = self.calls.last_mut() {

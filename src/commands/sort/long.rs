@@ -5,6 +5,7 @@
 
 use super::{Call, Element, Kind, Pattern, Sorted, THERE, compare, store};
 use crate::base::error::Error;
+use crate::commands::merge::{Merge, RUN};
 use crate::ds::quicklist::End;
 use crate::engine::budget::Budget;
 use crate::engine::cx::{DataCx, Outcome};
@@ -16,24 +17,15 @@ use crate::value::list::List;
 use crate::value::set::Set;
 use crate::value::zset::ZSet;
 use std::borrow::Cow;
-use std::cmp::Ordering;
-use std::ops::Range;
 
 /// Elements of one step.
 const STEP: usize = 512;
 /// Bytes of a text, usually.
 const USUAL_TEXT: usize = 16;
-/// Elements of a run that is sorted at once.
-const RUN: usize = 1024;
 
 /// Whether a call may be cut into slices.
-pub(super) fn suits(keys: &mut Keys<'_>, key: &[u8], call: &Call<'_>) -> bool {
-    if call.as_is || call.by.iter().chain(&call.get).any(Pattern::looks_up) {
-        return false;
-    }
-    // What is stored is told to the stream when it is done: the value must not expire before.
-    let stays = |keys: &mut Keys<'_>| keys.entry_quiet(key).is_none_or(|e| e.deadline().is_none());
-    call.store.is_none() || stays(keys)
+pub(super) fn suits(call: &Call<'_>) -> bool {
+    !call.by.iter().chain(&call.get).any(Pattern::looks_up)
 }
 
 /// The work of a call that suits, on a value that is there.
@@ -43,17 +35,20 @@ pub(super) fn start(
     call: Call<'_>,
     len: usize,
 ) -> Outcome {
-    // Nobody may look at the value before what depends on it is stored: whoever replays the calls
-    // in the order they end would see something else.
-    let lease = keys.lease(key, call.store.is_some());
+    let lease = if call.store.is_some() { keys.hold(key) } else { keys.lease(key, false) };
     let stage = Stage::Load { at: 0 };
+    let window = if call.limited { call.window(len) } else { 0..len };
+    let down = call.limited && call.descending;
+    let first = if down { len - 1 - window.start } else { window.start };
+    let part = Part { first, count: window.len(), down };
+    let len = part.count;
     // Buffers that grow are copied, and for that no slice is short enough.
     let sorted = Sorted {
         texts: Vec::with_capacity(len.saturating_mul(USUAL_TEXT)),
         elements: Vec::with_capacity(len),
         weights: Vec::new(),
     };
-    Outcome::Enter(Box::new(LongSort { lease, kind, call: detached(call), sorted, stage }))
+    Outcome::Enter(Box::new(LongSort { lease, kind, part, call: detached(call), sorted, stage }))
 }
 
 /// The call without the words it came in.
@@ -70,9 +65,18 @@ fn detached(call: Call<'_>) -> Call<'static> {
     }
 }
 
+/// What is read of a value that has an order: from this index on so many elements, up or down.
+#[derive(Clone, Copy)]
+struct Part {
+    first: usize,
+    count: usize,
+    down: bool,
+}
+
 struct LongSort {
     lease: Lease,
     kind: Kind,
+    part: Part,
     call: Call<'static>,
     sorted: Sorted,
     stage: Stage,
@@ -87,7 +91,7 @@ enum Stage {
     /// Sorting runs, from this element on.
     Sort { at: usize },
     /// Merging runs.
-    Merge(Merge),
+    Merge(Merge<Element>),
     /// Answering, from this result on, and storing what there is so far.
     Answer { at: usize, list: Option<List> },
 }
@@ -117,10 +121,14 @@ impl LongSort {
     fn advance(&mut self, cx: &mut DataCx<'_>) -> Result<Option<Outcome>, Error> {
         let len = self.sorted.elements.len();
         match &mut self.stage {
-            Stage::Load { at } => match load(&mut self.sorted, cx, self.lease, self.kind, *at) {
-                Some(next) => *at = next,
-                None => self.stage = Stage::Weigh { at: 0 },
-            },
+            Stage::Load { at } => {
+                let source = (self.lease, self.kind, self.part);
+                match load(&mut self.sorted, cx, source, *at) {
+                    Some(next) => *at = next,
+                    None if self.call.as_is => self.start_answer(cx),
+                    None => self.stage = Stage::Weigh { at: 0 },
+                }
+            }
             Stage::Weigh { at } => {
                 let part = *at..(*at + STEP).min(len);
                 *at = part.end;
@@ -192,88 +200,26 @@ impl LongSort {
 fn load(
     sorted: &mut Sorted,
     cx: &mut DataCx<'_>,
-    lease: Lease,
-    kind: Kind,
+    (lease, kind, part): (Lease, Kind, Part),
     at: u64,
 ) -> Option<u64> {
-    let from = at as usize;
-    let len = match kind {
-        Kind::Set => {
-            let set = cx.keys.leased::<Set>(lease).expect(THERE);
-            let next = set.scan(at, &mut |item| sorted.add(item));
-            return (next != 0).then_some(next);
-        }
-        Kind::ZSet => {
-            let set = cx.keys.leased::<ZSet>(lease).expect(THERE);
-            let ranks = from..(from + STEP).min(set.len());
-            set.range(ranks, false).for_each(|(member, _)| sorted.add(member));
-            set.len()
-        }
-        Kind::Other => {
-            let list = cx.keys.leased::<List>(lease).expect(THERE);
-            list.each(from, STEP, true, |item| sorted.add(item));
-            list.len()
-        }
-    };
-    (from + STEP < len).then_some((from + STEP) as u64)
-}
-
-/// Merging sorted runs of a width, pair by pair, into runs of twice the width, until there is one.
-struct Merge {
-    width: usize,
-    /// What is merged so far in this pass.
-    merged: Vec<Element>,
-    left: Range<usize>,
-    right: Range<usize>,
-}
-
-impl Merge {
-    fn new(width: usize, len: usize) -> Merge {
-        let mut merge = Merge { width, merged: Vec::with_capacity(len), left: 0..0, right: 0..0 };
-        merge.next_pair(len);
-        merge
+    if kind == Kind::Set {
+        let set = cx.keys.leased::<Set>(lease).expect(THERE);
+        let next = set.scan(at, &mut |item| sorted.add(item));
+        return (next != 0).then_some(next);
     }
-
-    fn next_pair(&mut self, len: usize) {
-        let start = self.merged.len();
-        let middle = (start + self.width).min(len);
-        self.left = start..middle;
-        self.right = middle..(middle + self.width).min(len);
+    let done = at as usize;
+    let n = STEP.min(part.count - done);
+    let from = if part.down { part.first - done } else { part.first + done };
+    if kind == Kind::ZSet {
+        let set = cx.keys.leased::<ZSet>(lease).expect(THERE);
+        let ranks = if part.down { from + 1 - n..from + 1 } else { from..from + n };
+        set.range(ranks, part.down).for_each(|(member, _)| sorted.add(member));
+    } else {
+        let list = cx.keys.leased::<List>(lease).expect(THERE);
+        list.each(from, n, !part.down, |item| sorted.add(item));
     }
-
-    /// Merges some elements; true when all are in order.
-    fn step(
-        &mut self,
-        elements: &mut Vec<Element>,
-        compare: &mut impl FnMut(&Element, &Element) -> Ordering,
-    ) -> bool {
-        let len = elements.len();
-        if self.width >= len {
-            return true;
-        }
-        for _ in 0..STEP {
-            let from_left = match (self.left.is_empty(), self.right.is_empty()) {
-                (true, true) => break,
-                (true, false) => false,
-                (false, true) => true,
-                (false, false) => {
-                    compare(&elements[self.right.start], &elements[self.left.start]).is_ge()
-                }
-            };
-            let run = if from_left { &mut self.left } else { &mut self.right };
-            let next = run.next().expect("it is not empty");
-            self.merged.push(elements[next]);
-        }
-        if self.left.is_empty() && self.right.is_empty() {
-            if self.merged.len() == len {
-                std::mem::swap(elements, &mut self.merged);
-                self.merged.clear();
-                self.width *= 2;
-            }
-            self.next_pair(len);
-        }
-        self.width >= len
-    }
+    (done + n < part.count).then_some((done + n) as u64)
 }
 
 #[cfg(test)]
@@ -354,7 +300,7 @@ mod tests {
                 };
                 work.end(&mut self.space);
                 done?;
-                assert!(slices > 5, "{slices} slices are no slices");
+                assert!(slices > 1, "{slices} slices are no slices");
             }
             assert!(self.space.leases.is_empty());
             let reply = self.out.out().to_vec();
@@ -409,9 +355,14 @@ mod tests {
         assert_eq!(w.texts(b"d"), ["0", "0", "1", "1", "2", "2"]);
         assert_eq!(w.run(&["SORT", "l", "STORE", "l"], false).expect("numbers"), b":20000\r\n");
         assert_eq!(w.texts(b"l"), by_number);
-        // These look at other keys, or know the order.
+        // This looks at other keys.
         assert!(w.run(&["SORT", "l", "GET", "x*", "LIMIT", "0", "1"], true).is_ok());
-        assert!(w.run(&["SORT", "l", "BY", "nosort"], true).is_ok());
+        let as_it_is = w.run(&["SORT", "l", "BY", "nosort"], false).expect("anything");
+        assert_eq!(as_it_is, reply(&by_number).as_bytes());
+        let words = ["SORT", "l", "BY", "nosort", "DESC", "LIMIT", "5", "9000"];
+        let back: Vec<String> = by_number.iter().rev().skip(5).take(9000).cloned().collect();
+        assert_eq!(w.run(&words, false).expect("anything"), reply(&back).as_bytes());
+        assert!(w.run(&["SORT", "l", "BY", "nosort", "LIMIT", "0", "9"], true).is_ok());
     }
 
     #[test]
@@ -431,6 +382,11 @@ mod tests {
             let got = w.run(&["SORT", key], false).expect("numbers");
             assert!(got == reply(&by_number).as_bytes(), "{key} is not in order");
         }
+        let mut by_text = by_number;
+        by_text.sort();
+        by_text.reverse();
+        let got = w.run(&["SORT", "z", "BY", "nosort", "DESC"], false).expect("texts");
+        assert!(got == reply(&by_text).as_bytes(), "the order of the set, backwards");
     }
 
     #[test]

@@ -79,7 +79,7 @@ fn run(cx: &mut DataCx<'_>, args: &Args<'_>, may_store: bool) -> CmdResult {
         call.alpha = true;
         call.by = None;
     }
-    let most = if long::suits(&mut cx.keys, key, &call) { LONG } else { usize::MAX };
+    let most = if long::suits(&call) { LONG } else { usize::MAX };
     if let Some(len) = sorted.load(&mut cx.keys, (key, kind), &mut call, most)? {
         return Ok(long::start(&mut cx.keys, (key, kind), call, len));
     }
@@ -319,8 +319,8 @@ impl Sorted {
         self.elements.push(Element { text, score, weight: None });
     }
 
-    /// Reads the elements; those alone that are wanted where their order is known. When there are
-    /// `most` or more, none is read and their number returned.
+    /// Reads the elements; those alone that are wanted where their order is known. When these
+    /// are `most` or more, none is read and the length of the value returned.
     fn load(
         &mut self,
         keys: &mut Keys<'_>,
@@ -340,9 +340,12 @@ impl Sorted {
                 let set = keys.read::<ZSet>(key)?.expect(THERE);
                 let (len, down) = (set.len(), call.descending);
                 let window = call.window(len);
+                call.limited = true;
+                if window.len() >= most {
+                    return Ok(Some(len));
+                }
                 let ranks = if down { len - window.end..len - window.start } else { window };
                 set.range(ranks, down).for_each(|(member, _)| self.add(member));
-                call.limited = true;
             }
             Kind::ZSet => {
                 let set = keys.read::<ZSet>(key)?.expect(THERE);
@@ -353,15 +356,15 @@ impl Sorted {
             }
             Kind::Other => {
                 let Some(list) = keys.read::<List>(key)? else { return Ok(None) };
-                if list.len() >= most {
-                    return Ok(Some(list.len()));
-                }
                 let last = list.len() - 1;
                 let window = if call.as_is { call.window(last + 1) } else { 0..last + 1 };
+                call.limited = call.as_is;
+                if window.len() >= most {
+                    return Ok(Some(last + 1));
+                }
                 let down = call.as_is && call.descending;
                 let first = if down { last - window.start.min(last) } else { window.start };
                 list.each(first, window.len(), !down, |item| self.add(item));
-                call.limited = call.as_is;
             }
         }
         Ok(None)

@@ -2,6 +2,7 @@
 
 use super::{check_length, store, verbatim};
 use crate::base::error::Error;
+use crate::commands::growth;
 use crate::engine::args::Args;
 use crate::engine::cx::{CmdResult, DataCx, Outcome, Propagate};
 use crate::keyspace::effects::{Event, class};
@@ -78,8 +79,18 @@ pub(super) fn setrange(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
     }
     check_length(cx.limits, offset, patch.len())?;
     let end = offset + patch.len();
+    const SETRANGE: Event = Event::new(class::STRING, "setrange");
+    if old_len < end {
+        let boxed = || -> growth::Patch {
+            let patch = patch.to_vec();
+            Box::new(move |bytes| bytes[offset..end].copy_from_slice(&patch))
+        };
+        if let Some(work) = growth::in_slices(cx, (key, end), boxed, SETRANGE, end as i64) {
+            return Ok(work);
+        }
+    }
     cx.keys.patch_string(key, end, |bytes| bytes[offset..end].copy_from_slice(patch));
-    cx.keys.touch(key, Event::new(class::STRING, "setrange"));
+    cx.keys.touch(key, SETRANGE);
     cx.out.int(end.max(old_len) as i64);
     Ok(Outcome::Changed(Propagate::Verbatim))
 }

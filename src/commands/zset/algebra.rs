@@ -207,11 +207,15 @@ impl Form {
         };
         let aggregate = options.aggregate;
         if steps >= LONG {
-            let lease = |i: usize| (size(i) > 0).then_some(i);
+            // A result that is stored depends on missing keys, too: they must not come to be.
+            let lease = |i: usize| (self.stores || size(i) > 0).then_some(i);
             let places: Vec<(Option<usize>, f64)> =
                 inputs.iter().map(|(i, weight)| (lease(*i), *weight)).collect();
             let lease = |(place, weight): (Option<usize>, f64)| {
-                let lease = place.map(|i| cx.keys.lease(args.get(i), false));
+                let lease = place.map(|i| match self.stores {
+                    true => cx.keys.hold(args.get(i)),
+                    false => cx.keys.lease(args.get(i), false),
+                });
                 Input { lease, weight }
             };
             let inputs = places.into_iter().map(lease).collect();

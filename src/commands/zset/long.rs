@@ -293,7 +293,9 @@ impl Work for Operation {
             }
         }
         match &self.goal {
-            Goal::Count(_) => cx.out.int(self.made.count as i64),
+            Goal::Count(0) => cx.out.int(self.made.count as i64),
+            // A step may find more than are wanted.
+            Goal::Count(limit) => cx.out.int(self.made.count.min(*limit) as i64),
             Goal::Store(key, event) => {
                 let result = std::mem::take(&mut self.made.result);
                 return store(cx, key, result, event, 1).map(Progress::Done);

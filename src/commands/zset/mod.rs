@@ -3,6 +3,7 @@
 pub(super) mod add;
 mod algebra;
 mod blocking;
+mod cut;
 mod long;
 mod look;
 mod pop;

@@ -1,13 +1,17 @@
 //! ZPOPMIN, ZPOPMAX and ZMPOP, and what their blocking forms share with them.
 
+use super::cut::{Cut, Farewell, Told};
 use super::{DEL, Listing};
 use crate::base::error::Error;
 use crate::base::num::parse_i64;
 use crate::commands::expire::rewritten;
 use crate::engine::args::Args;
 use crate::engine::cx::{CmdResult, DataCx, Outcome, Propagate};
+use crate::engine::work::LONG;
 use crate::keyspace::effects::{Event, class};
-use crate::value::zset::ZSet;
+use crate::resp::reply::Reply;
+use crate::resp::request::Argv;
+use crate::value::zset::{Pairs, ZSet, ZSetRef};
 
 /// The end members are taken from.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -20,6 +24,11 @@ impl End {
     /// The command that takes from this end, as the stream names it.
     pub(super) fn command(self) -> &'static [u8] {
         if self == End::Min { b"ZPOPMIN" } else { b"ZPOPMAX" }
+    }
+
+    /// The ranks of `taken` members at this end of `len`.
+    fn ranks(self, taken: usize, len: usize) -> std::ops::Range<usize> {
+        if self == End::Min { 0..taken } else { len - taken..len }
     }
 
     fn event(self) -> Event {
@@ -52,11 +61,52 @@ pub(super) fn pop(
     let Some(mut set) = cx.keys.edit::<ZSet>(key)? else { return Ok(0) };
     let len = set.len();
     let taken = count.min(len);
-    let ranks = if end == End::Min { 0..taken } else { len - taken..len };
-    let out = &mut *cx.out;
+    let ranks = end.ranks(taken, len);
+    begin(cx.out, key, taken, shape);
+    say(cx.out, set.as_ref().range(ranks.clone(), end == End::Max), shape);
+    set.remove_ranks(ranks);
+    let emptied = set.is_empty();
+    drop(set);
+    cx.keys.touch_n(key, end.event(), taken as u64);
+    if emptied {
+        cx.keys.announce(key, DEL);
+    }
+    Ok(taken)
+}
+
+/// `pop` of so many members that it is done in slices; nothing when they are not so many. `call`
+/// is what the stream is told, given their number.
+fn pop_many(
+    cx: &mut DataCx<'_>,
+    key: &[u8],
+    (end, count): (End, usize),
+    shape: Shape,
+    call: impl FnOnce(usize) -> Argv,
+) -> Option<Outcome> {
+    let len = match cx.keys.again::<ZSet>(key)? {
+        ZSetRef::Ranked(set) => set.len(),
+        ZSetRef::Packed(_) => return None,
+    };
+    let taken = count.min(len);
+    if taken < LONG {
+        return None;
+    }
+    begin(cx.out, key, taken, shape);
+    let told = Told { event: end.event(), rewritten: Some(call(taken)) };
+    let popped = (end, shape);
+    if taken == len {
+        return Some(Farewell::begin(cx, key, len, popped, told));
+    }
+    let lease = cx.keys.lease(key, true);
+    let cut = Cut::new(lease, key, end.ranks(taken, len), Some(popped), told);
+    Some(Outcome::Enter(Box::new(cut)))
+}
+
+/// Answers with what comes before the members.
+fn begin(out: &mut Reply, key: &[u8], taken: usize, shape: Shape) {
     match shape {
         Shape::Flat => out.array(2 * taken),
-        Shape::Listed => {}
+        Shape::Listed => Listing { out, scores: true }.begin(taken),
         Shape::KeyFlat => {
             out.array(2 * taken + 1);
             out.bulk(key);
@@ -67,11 +117,12 @@ pub(super) fn pop(
             out.array(taken);
         }
     }
+}
+
+/// Answers with members.
+pub(super) fn say(out: &mut Reply, members: Pairs<'_>, shape: Shape) {
     let mut list = Listing { out, scores: true };
-    if shape == Shape::Listed {
-        list.begin(taken);
-    }
-    for (member, score) in set.as_ref().range(ranks.clone(), end == End::Max) {
+    for (member, score) in members {
         match shape {
             Shape::Listed => list.add(member, score),
             _ => {
@@ -83,14 +134,6 @@ pub(super) fn pop(
             }
         }
     }
-    set.remove_ranks(ranks);
-    let emptied = set.is_empty();
-    drop(set);
-    cx.keys.touch_n(key, end.event(), taken as u64);
-    if emptied {
-        cx.keys.announce(key, DEL);
-    }
-    Ok(taken)
 }
 
 pub(super) fn zpopmin(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
@@ -116,6 +159,9 @@ fn zpop(cx: &mut DataCx<'_>, args: &Args<'_>, end: End) -> CmdResult {
     if !found || count == 0 {
         cx.out.array(0);
         return Ok(Outcome::Unchanged);
+    }
+    if let Some(outcome) = pop_many(cx, args.get(1), (end, count), shape, |_| args.to_argv()) {
+        return Ok(outcome);
     }
     pop(cx, args.get(1), end, count, shape)?;
     Ok(Outcome::Changed(Propagate::Verbatim))
@@ -190,6 +236,14 @@ pub(super) fn zmpop(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
         return Ok(Outcome::Unchanged);
     };
     let key = args.get(at);
+    let call = |taken: usize| {
+        let taken = taken.to_string();
+        Argv::from_slices(&[asked.end.command(), key, taken.as_bytes()])
+    };
+    let wanted = (asked.end, asked.count);
+    if let Some(outcome) = pop_many(cx, key, wanted, Shape::KeyPairs, call) {
+        return Ok(outcome);
+    }
     let taken = pop(cx, key, asked.end, asked.count, Shape::KeyPairs)?;
     Ok(as_zpop(cx, asked.end, key, taken))
 }

@@ -202,7 +202,7 @@ pub(super) fn zrangestore(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult
         // In the order of the set, whatever the direction they were counted in.
         let ranks = asked.ranks(set);
         if ranks.len() >= LONG && matches!(set, ZSetRef::Ranked(_)) {
-            let lease = cx.keys.lease(args.get(2), false);
+            let lease = cx.keys.hold(args.get(2));
             let goal = Goal::Store(args.get(1).to_vec(), EVENT);
             return Ok(Outcome::Enter(Box::new(Operation::of_range(lease, ranks, goal))));
         }

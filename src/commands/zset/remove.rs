@@ -3,10 +3,12 @@
 use std::ops::Range;
 
 use super::DEL;
+use super::cut::{Cut, Told};
 use super::range::{Bounds, rank_bounds};
 use crate::base::error::Error;
 use crate::engine::args::Args;
 use crate::engine::cx::{CmdResult, DataCx, Outcome, Propagate};
+use crate::engine::work::LONG;
 use crate::keyspace::effects::{Event, class};
 use crate::value::zset::{LexRange, ScoreRange, ZSet, ZSetRef};
 
@@ -67,6 +69,11 @@ fn remove_range(
     };
     let (ranks, len) = (ranks(set), set.len());
     let count = ranks.len();
+    if count >= LONG && count < len && matches!(set, ZSetRef::Ranked(_)) {
+        let lease = cx.keys.lease(key, true);
+        let told = Told { event: Event::new(class::ZSET, event), rewritten: None };
+        return Ok(Outcome::Enter(Box::new(Cut::new(lease, key, ranks, None, told))));
+    }
     if count == len {
         // A key that goes as a whole is freed off the loop.
         cx.keys.delete(key);

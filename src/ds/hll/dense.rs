@@ -25,14 +25,16 @@ pub fn merge_into(registers: &mut Registers, bytes: &[u8]) {
 }
 
 /// Raises one register; true when it was lower.
+#[inline]
 pub fn raise(bytes: &mut [u8], index: usize, value: u8) -> bool {
     let packed = &mut bytes[index / 4 * 3..][..3];
-    let mut four = unpack(packed);
-    if four[index % 4] >= value {
+    let word = u32::from_le_bytes([packed[0], packed[1], packed[2], 0]);
+    let shift = index % 4 * 6;
+    if (word >> shift & 63) as u8 >= value {
         return false;
     }
-    four[index % 4] = value;
-    packed.copy_from_slice(&pack(&four));
+    let word = word & !(63 << shift) | u32::from(value & 63) << shift;
+    packed.copy_from_slice(&word.to_le_bytes()[..3]);
     true
 }
 

@@ -125,16 +125,22 @@ pub fn raise(
     sparse_max: usize,
 ) -> Result<bool, Corrupt> {
     if is_dense(bytes) {
-        return Ok(dense::raise(&mut bytes[HEADER..], index, value));
+        return Ok(raise_dense(bytes, index, value));
     }
     match sparse::raise(bytes, index, value, sparse_max)? {
         sparse::Raised::No => Ok(false),
         sparse::Raised::Yes => Ok(true),
         sparse::Raised::NoRoom => {
             to_dense(bytes)?;
-            Ok(dense::raise(&mut bytes[HEADER..], index, value))
+            Ok(raise_dense(bytes, index, value))
         }
     }
+}
+
+/// The same for a dense one.
+#[inline]
+pub fn raise_dense(bytes: &mut [u8], index: usize, value: u8) -> bool {
+    dense::raise(&mut bytes[HEADER..], index, value)
 }
 
 /// Makes it dense; false when it was.

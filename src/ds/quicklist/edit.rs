@@ -152,14 +152,7 @@ impl Quicklist {
             if !self.holds(at, text) {
                 continue;
             }
-            let gone = self.change(at, |node| {
-                let gone = match node.open() {
-                    Some(pack) => node::remove_matching(pack, text, forward, limit - removed),
-                    None => 1,
-                };
-                node.count -= gone as u32;
-                gone
-            });
+            let gone = self.change(at, |node| node.remove_matching(text, forward, limit - removed));
             removed += gone;
             self.count -= gone;
             emptied += usize::from(self.nodes[at].count == 0);
@@ -175,7 +168,7 @@ impl Quicklist {
         removed
     }
 
-    fn holds(&self, at: usize, text: &[u8]) -> bool {
+    pub(super) fn holds(&self, at: usize, text: &[u8]) -> bool {
         let mut found = false;
         let _ = self.nodes[at].walk(0, usize::MAX, true, &mut |item| {
             found = item.eq_text(text);
@@ -228,7 +221,7 @@ impl Quicklist {
     }
 
     /// Makes two nodes of one; the second begins with the element at `offset`.
-    fn split(&mut self, at: usize, offset: usize) {
+    pub(super) fn split(&mut self, at: usize, offset: usize) {
         let right = self.change(at, |node| {
             let pack = node.open().expect("a plain node has one element");
             let pos = pack.as_packed().seek(offset as i64).expect("it is in this node");
@@ -326,7 +319,7 @@ impl Quicklist {
 
     /// After `changed` nodes came or went: those that are outer ones now are decompressed, those
     /// that became inner ones are compressed.
-    fn settle(&mut self, changed: usize) {
+    pub(super) fn settle(&mut self, changed: usize) {
         let (depth, len) = (self.depth, self.nodes.len());
         if depth == 0 {
             return;

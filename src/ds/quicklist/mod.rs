@@ -13,12 +13,14 @@
 
 mod edit;
 mod node;
+mod part;
 #[cfg(test)]
 mod tests;
 
 use crate::ds::listpack::{Item, Listpack, Packed};
 use node::{Body, Node};
 pub use node::{remove_matching, walk_packed};
+pub use part::Pruned;
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 
@@ -181,6 +183,21 @@ impl Quicklist {
             Some(Body::Packed(pack)) => pack.into_listpack(),
             _ => unreachable!("the caller has asked `only_packed`"),
         }
+    }
+
+    /// An empty one with the same settings.
+    pub fn like(&self) -> Quicklist {
+        Quicklist::new(self.fill, self.depth)
+    }
+
+    /// Adds a copy of another list's node `at` behind the others, as it is; gives the place of the
+    /// next one, 0 at the end.
+    pub fn append_copy(&mut self, source: &Quicklist, at: usize) -> usize {
+        let node = source.nodes[at].clone();
+        self.count += node.len();
+        self.heap += node.heap_bytes();
+        self.nodes.push_back(node);
+        if at + 1 < source.nodes.len() { at + 1 } else { 0 }
     }
 
     /// An independent copy.

@@ -110,6 +110,17 @@ impl Node {
         }
     }
 
+    /// Takes up to `limit` elements with this text out of a node that holds some; an element that
+    /// is a node of its own only counts as gone.
+    pub(super) fn remove_matching(&mut self, text: &[u8], forward: bool, limit: usize) -> usize {
+        let gone = match self.open() {
+            Some(pack) => remove_matching(pack, text, forward, limit),
+            None => 1,
+        };
+        self.count -= gone as u32;
+        gone
+    }
+
     /// Compresses it if that pays.
     pub(super) fn squeeze(&mut self) {
         let Body::Packed(pack) = &self.body else { return };

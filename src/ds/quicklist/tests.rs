@@ -63,7 +63,7 @@ fn step(rng: &mut Rng, list: &mut Quicklist, model: &mut Model) {
     let len = model.len() as u64;
     let end = if rng.below(2) == 0 { End::Head } else { End::Tail };
     let text = text(rng);
-    match rng.below(if len > 300 { 16 } else { 11 }) {
+    match rng.below(if len > 300 { 17 } else { 11 }) {
         0..=4 => {
             list.push(end, &text);
             match end {
@@ -89,6 +89,23 @@ fn step(rng: &mut Rng, list: &mut Quicklist, model: &mut Model) {
             let (start, n) = (rng.below(len) as usize, rng.below(len / 2 + 2) as usize);
             list.remove_range(start, n);
             model.drain(start..(start + n).min(model.len()));
+        }
+        14 if len.is_multiple_of(2) => {
+            let n = rng.below(len / 2 + 2) as usize;
+            let part = list.detach(end, n);
+            let gone: Model = match end {
+                End::Head => model.drain(..n).collect(),
+                End::Tail => model.split_off(model.len() - n),
+            };
+            same(&part, &gone);
+        }
+        15 if len.is_multiple_of(2) => {
+            let limit = [1, 3, 20, usize::MAX][rng.below(4) as usize];
+            let mut pruned = Pruned::default();
+            while !list.prune(&mut pruned, &text, end, limit) {}
+            let gone = pruned.removed;
+            list.adopt(pruned);
+            assert_eq!(gone, remove_matching(model, &text, end, limit));
         }
         14 => {
             let limit = [1, 3, 20, usize::MAX][rng.below(4) as usize];

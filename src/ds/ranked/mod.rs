@@ -239,6 +239,11 @@ impl Ranked {
         })
     }
 
+    /// An empty one with the same seed.
+    pub fn like(&self) -> Ranked {
+        Ranked::new(self.seed)
+    }
+
     /// An independent copy.
     pub fn duplicate(&self) -> Ranked {
         Ranked::from_sorted(self.seed, self.iter())

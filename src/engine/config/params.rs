@@ -250,7 +250,7 @@ declare! {
     "busy-reply-threshold" "lua-time-limit", busy_reply_threshold: u64 = "5000",
         int(0, LONG), MUT, Works;
     /// Memory that the interpreters of scripts may hold; 0 is no limit.
-    "lua-memory-limit", lua_memory_limit: u64 = "1gb", mem(0, LONG), MUT, Works;
+    "lua-memory-limit", lua_memory_limit: u64 = "1073741824", mem(0, LONG), MUT, Works;
 
     // Compact encodings.
     /// Fields of a compact hash.

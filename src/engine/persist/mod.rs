@@ -44,7 +44,7 @@ pub struct Persist {
     pub last_save_s: i64,
     /// Whether the last save failed.
     pub failed: bool,
-    /// A save begins when the rewrite of the log is over.
+    /// A save begins when the rewrite of the log, or the running transaction, is over.
     pub scheduled: bool,
     /// Saves begun since the start.
     pub saves: u64,
@@ -56,6 +56,8 @@ pub struct Persist {
     pub keys_expired: u64,
     /// The counter of changes when the data set was last saved.
     saved_changes: u64,
+    /// Jobs that still write for saves that were given up.
+    stale_writes: u32,
     /// A save in the background.
     background: Option<slices::Background>,
     /// When a save in the background was last begun, seconds since 1970.
@@ -74,6 +76,7 @@ impl Persist {
             keys_loaded: 0,
             keys_expired: 0,
             saved_changes: 0,
+            stale_writes: 0,
             background: None,
             last_try_s: 0,
         }

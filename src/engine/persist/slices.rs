@@ -81,9 +81,20 @@ impl Engine {
         Ok(())
     }
 
+    /// The same from the end of the running transaction on, of which a snapshot has all or nothing.
+    pub fn save_later(&mut self) -> Result<(), Error> {
+        if self.persist.is_saving() {
+            return Err(Error::err("Background save already in progress"));
+        }
+        self.persist.scheduled = true;
+        Ok(())
+    }
+
     /// Goes on with a save in the background, and begins one when a save point is reached.
     pub(in crate::engine) fn save_in_background(&mut self) {
-        if std::mem::take(&mut self.keyspace.flushed) {
+        // What a script has done so far is no state of its own.
+        let between_units = !self.scripts.suspended();
+        if between_units && std::mem::take(&mut self.keyspace.flushed) {
             self.save_emptiness();
         }
         if let Some(background) = self.persist.background.take() {
@@ -95,15 +106,13 @@ impl Engine {
             if let Err(error) = self.save_slice(background) {
                 self.background_failed(&temporary, &sys::error_text(&error));
             }
-        } else if self.aof.rewriting.is_running() {
+        } else if self.aof.rewriting.is_running() || !between_units {
             // Two images at a time would double what is in memory.
-        } else if self.persist.scheduled {
+        } else if std::mem::take(&mut self.persist.scheduled) {
             self.persist.failed |= self.save_soon().is_err();
         } else if let Some((seconds, changes)) = self.save_point() {
             tracing::info!("{changes} changes in {seconds} seconds. Saving...");
-            if self.save_soon().is_err() {
-                self.persist.failed = true;
-            }
+            self.persist.failed |= self.save_soon().is_err();
         }
     }
 
@@ -149,6 +158,10 @@ impl Engine {
 
     /// A job has written a piece.
     pub(in crate::engine) fn snapshot_written(&mut self, fault: Option<io::ErrorKind>) {
+        if self.persist.stale_writes > 0 {
+            self.persist.stale_writes -= 1;
+            return;
+        }
         let Some(background) = &mut self.persist.background else { return };
         background.writing = false;
         if let Some(fault) = fault {
@@ -182,6 +195,7 @@ impl Engine {
     pub(in crate::engine) fn abandon_background(&mut self) {
         let Some(background) = self.persist.background.take() else { return };
         tracing::warn!("A save in the background is under way: it is given up");
+        self.persist.stale_writes += u32::from(background.writing);
         self.keyspace.end_image();
         // It may not exist yet.
         let _ = self.env.disk.remove(&background.temporary);

@@ -2,7 +2,7 @@
 
 use crate::engine::config::Config;
 use crate::engine::{Engine, Signal, tests_table};
-use crate::env::sim::Sim;
+use crate::env::sim::{JobMode, Sim};
 use crate::keyspace::effects::Event;
 use crate::keyspace::keys::{NewStr, Ttl};
 use std::io::ErrorKind;
@@ -109,6 +109,69 @@ fn a_failing_disk_leaves_the_old_file_and_stops_writes() {
     to_the_end(&sim, &mut engine);
     assert!(!engine.refuses_writes());
     assert_eq!(engine.unsaved_changes(), 0);
+}
+
+#[test]
+fn what_was_flushed_does_not_come_back() {
+    let sim = Sim::new(1);
+    let mut engine = engine(&sim, &[(3600, 1)]);
+    set(&mut engine, 0, b"a", None);
+    engine.save_now().expect("the disk is healthy");
+    set(&mut engine, 0, b"b", None);
+    // A job of the save that is given up ends late.
+    sim.set_job_mode(JobMode::Held);
+    engine.save_soon().expect("none is under way");
+    engine.tick();
+    assert_eq!(sim.pending_jobs(), 1);
+    engine.keyspace.flush_all();
+    engine.tick();
+    assert!(!engine.persist.is_saving());
+    assert_eq!(engine.unsaved_changes(), 0);
+    set(&mut engine, 0, b"c", None);
+    engine.save_soon().expect("none is under way");
+    sim.set_disk_fault(Some(ErrorKind::StorageFull));
+    while let Some(done) = sim.finish_one() {
+        engine.job_done(done);
+    }
+    sim.set_disk_fault(None);
+    sim.set_job_mode(JobMode::Prompt);
+    to_the_end(&sim, &mut engine);
+    assert!(!engine.refuses_writes(), "the fault was not its own");
+    let mut again = Engine::new(engine.config.clone(), sim.env(), tests_table());
+    again.load_at_start().expect("the file is sound");
+    assert_eq!(again.keyspace.digest(), engine.keyspace.digest());
+    assert_eq!(again.persist.keys_loaded, 1);
+}
+
+#[test]
+fn hints_of_use_are_saved_under_a_policy_that_wants_them() {
+    use crate::engine::config::types::MaxmemoryPolicy::{AllkeysLfu, AllkeysLru, Noeviction};
+    for (policy, kept) in [(Noeviction, false), (AllkeysLru, true), (AllkeysLfu, true)] {
+        let sim = Sim::new(1);
+        let mut first = engine(&sim, &[]);
+        first.config.maxmemory_policy = policy;
+        first.configured();
+        set(&mut first, 0, b"k", None);
+        let stamp = |engine: &mut Engine| {
+            let (now, lfu) = (engine.now_ms(), engine.keyspace.access.lfu);
+            let mut keys = engine.keyspace.keys(0, now, false);
+            let entry = keys.entry_quiet(b"k").expect("it is there");
+            if lfu { i64::from(entry.freq(now)) } else { entry.idle_ms(now) / 1000 }
+        };
+        for _ in 0..200 {
+            let now = first.now_ms();
+            assert!(first.keyspace.keys(0, now, true).entry(b"k").is_some());
+        }
+        sim.advance_ms(50_000);
+        first.tick();
+        let was = stamp(&mut first);
+        first.save_now().expect("the disk is healthy");
+        let mut second = engine(&sim, &[]);
+        second.config.maxmemory_policy = policy;
+        second.configured();
+        second.load_at_start().expect("the file is sound");
+        assert_eq!(stamp(&mut second) == was && was > 5, kept, "{policy:?}");
+    }
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! What a script declares about itself: `#!lua flags=…` for EVAL, `flags` for functions.
 
 use super::super::Engine;
-use super::super::args::Args;
 use super::super::spec::Spec;
 use crate::base::units::split_args;
 
@@ -60,16 +59,18 @@ pub fn of_script(script: &[u8]) -> Result<(u32, usize), Vec<u8>> {
 }
 
 impl Engine {
-    /// What the script that a command is about to run declares; `None` when it runs none.
-    pub(in crate::engine) fn declared(&self, spec: &Spec, args: &Args<'_>) -> Option<u32> {
-        match spec.name {
-            "eval" | "eval_ro" => of_script(args.get(1)).ok().map(|(flags, _)| flags),
-            "evalsha" | "evalsha_ro" => {
-                self.cached_script(args.get(1)).ok().map(|(_, script)| script.flags)
-            }
-            "fcall" | "fcall_ro" => self.scripts.functions().find(args.get(1)).map(|f| f.flags),
+    /// Whether a command runs a script that says what it does, but not that it may run when memory
+    /// is short. `which` is the command's first argument, if it has one.
+    pub(in crate::engine) fn needs_room_to_run(&self, spec: &Spec, which: Option<&[u8]>) -> bool {
+        const MAY_RUN: u32 = UNDECLARED | NO_WRITES | ALLOW_OOM;
+        let Some(which) = which else { return false };
+        let declared = match spec.name {
+            "eval" | "eval_ro" => of_script(which).ok().map(|(flags, _)| flags),
+            "evalsha" | "evalsha_ro" => self.cached_script(which).ok().map(|(_, s)| s.flags),
+            "fcall" | "fcall_ro" => self.scripts.functions().find(which).map(|f| f.flags),
             _ => None,
-        }
+        };
+        declared.is_some_and(|flags| flags & MAY_RUN == 0)
     }
 }
 

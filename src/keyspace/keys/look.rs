@@ -1,8 +1,25 @@
 //! A look at a key whatever its type: what TYPE, TTL and OBJECT tell.
 
+use super::ValueType;
+use crate::base::error::Error;
 use crate::ds::dict::Thin;
 use crate::keyspace::access::{AccessPolicy, idle_ms};
 use crate::keyspace::entry::{Entry, View};
+use crate::value::Value;
+
+/// The type marker of values outside their entry, whatever they are.
+pub struct Boxed;
+
+impl ValueType for Boxed {
+    type Ref<'a> = &'a Value;
+
+    fn view(view: View<'_>) -> Result<&Value, Error> {
+        match view {
+            View::Boxed(value) => Ok(value),
+            _ => Err(Error::WrongType),
+        }
+    }
+}
 
 /// A look at one key, whatever its type.
 pub struct EntryRef<'a> {

@@ -18,14 +18,15 @@ mod zsets;
 
 use super::db::Db;
 use super::effects::{Event, class};
-use super::entry::{Entry, View, view_of};
+use super::entry::{Entry, New, View, view_of};
 use super::{ExpiryPolicy, Keyspace};
 use crate::base::error::Error;
 use crate::ds::dict::{Ref, Thin};
 use crate::resp::request::Argv;
+use crate::value::Value;
 pub use edit::Edit;
 pub use hints::Hints;
-pub use look::EntryRef;
+pub use look::{Boxed, EntryRef};
 pub use strings::{NewStr, Ttl, make_room};
 
 /// A value type as handlers name it.
@@ -82,7 +83,9 @@ impl<'a> Keys<'a> {
     fn gone_slow(&mut self, db: usize, hash: u64, key: &[u8]) -> bool {
         let expired =
             self.space.dbs[db].peek(hash, key).is_some_and(|entry| entry.expired(self.now));
-        if expired && self.space.expiry == ExpiryPolicy::Delete {
+        // What work still holds is as good as gone, but goes when that is done.
+        let goes = expired && self.space.expiry == ExpiryPolicy::Delete;
+        if goes && !self.space.is_held(db, key) {
             self.space.expire_key(db, hash, key);
         }
         expired
@@ -271,6 +274,12 @@ impl<'a> Keys<'a> {
         let Some(entry) = self.find_quiet(from) else { return };
         let copy = entry.duplicate(to, epoch, stamp);
         self.replace(to_db, copy);
+    }
+
+    /// Gives a copy that was made aside to `to` in another database or this one.
+    pub fn put_copy(&mut self, db: usize, to: &[u8], value: Value, deadline: Option<i64>) {
+        let (stamp, epoch) = (self.space.access.born(self.now), self.space.walks.epoch);
+        self.replace(db, Entry::new(to, New::Boxed(Box::new(value)), deadline, epoch, stamp));
     }
 
     /// Deletes what has the key of `entry`, then puts it there: a new key as far as walks care.

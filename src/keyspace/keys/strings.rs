@@ -26,6 +26,10 @@ impl ValueType for Str {
 /// A deadline that lies further back than this, milliseconds, was never meant to come.
 const LONG_PAST_MS: i64 = 1000;
 
+/// Strings of up to this size, bytes, stay inside their entry also when they were made to be
+/// changed: most of them never grow.
+const RAW_INSIDE_MAX: usize = 512;
+
 /// A string to be stored.
 pub enum NewStr<'v> {
     /// These bytes, in the encoding Redis would choose.
@@ -70,13 +74,14 @@ impl Keys<'_> {
             None => (None, space.walks.epoch, space.access.born(self.now)),
         };
         if let Ttl::At(at) = ttl {
-            space.late_deadline |= at < self.now - LONG_PAST_MS;
+            space.late_deadline |= at.saturating_add(LONG_PAST_MS) < self.now;
         }
         let deadline = match ttl {
             Ttl::Clear => None,
             Ttl::Keep => deadline,
             Ttl::At(at) => Some(at),
         };
+        let raw;
         let new = match value {
             NewStr::Int(n) => New::Int(n),
             NewStr::Bytes(b) => match parse_i64(b) {
@@ -86,6 +91,10 @@ impl Keys<'_> {
             NewStr::Text(b) => text(b),
             NewStr::Taken(b) if b.len() >= SHARED_MIN => boxed(BigStr::Shared(b)),
             NewStr::Taken(b) => boxed(BigStr::Owned(b.to_vec())),
+            NewStr::Raw(v) if v.len() <= RAW_INSIDE_MAX => {
+                raw = v;
+                New::Short(&raw, true)
+            }
             NewStr::Raw(v) => boxed(BigStr::Owned(v)),
         };
         let entry = Entry::new(key, new, deadline, epoch, stamp);
@@ -123,7 +132,7 @@ impl Keys<'_> {
 
     /// Changes the bytes of a string without moving it, after it grew to `end` bytes by zeros if it
     /// was shorter. The caller made sure that the key holds a string or nothing.
-    pub fn patch_string(&mut self, key: &[u8], end: usize, f: impl FnOnce(&mut [u8])) {
+    pub fn patch_string<R>(&mut self, key: &[u8], end: usize, f: impl FnOnce(&mut [u8]) -> R) -> R {
         let hash = self.hash(key);
         let absent = self.gone(hash, key);
         self.space.before_change(self.db, hash, key);
@@ -142,11 +151,10 @@ impl Keys<'_> {
         }
         self.edit_string(key, |bytes| {
             if bytes.len() < end {
-                make_room(bytes, end);
-                bytes.resize(end, 0);
+                grow(bytes, end);
             }
-            f(bytes);
-        });
+            f(bytes)
+        })
     }
 
     /// Changes the bytes of a string, which starts empty when the key is missing. The caller made
@@ -158,7 +166,13 @@ impl Keys<'_> {
         if self.space.dbs[self.db].peek(hash, key).is_none() {
             let mut bytes = Vec::new();
             let result = f(&mut bytes);
-            self.set_string(key, NewStr::Raw(bytes), Ttl::Clear);
+            let new = match bytes.len() {
+                0..=RAW_INSIDE_MAX => New::Short(&bytes, true),
+                _ => boxed(BigStr::Owned(bytes)),
+            };
+            let space = &mut *self.space;
+            let (epoch, stamp) = (space.walks.epoch, space.access.born(self.now));
+            space.place(self.db, hash, Entry::new(key, new, None, epoch, stamp));
             return result;
         }
         let mut result = None;
@@ -179,6 +193,21 @@ impl Keys<'_> {
         });
         result.expect("the key was just seen")
     }
+}
+
+/// Lets a string grow to `end` bytes by zeros. One that grows by much moves to memory that comes
+/// with zeros in it: pages that nobody has written to cost no time.
+fn grow(bytes: &mut Vec<u8>, end: usize) {
+    const MUCH: usize = 1 << 20;
+    if end <= bytes.capacity() || end - bytes.len() < MUCH {
+        make_room(bytes, end);
+        bytes.resize(end, 0);
+        return;
+    }
+    let mut grown = vec![0; end + end / 8];
+    grown.truncate(end);
+    grown[..bytes.len()].copy_from_slice(bytes);
+    *bytes = grown;
 }
 
 /// Room for a string that grows to `end` bytes, and more in advance: as much again while it is

@@ -25,7 +25,7 @@ use crate::value::{Collection, PackedKind, Value};
 pub use algebra::{
     Diff, Inter, difference, empty_intersection, intersect, store_intersection, union,
 };
-pub use sample::Share;
+pub use sample::{Share, keeps_place};
 pub use table::Table;
 
 /// An owned set.

@@ -98,6 +98,12 @@ fn choose<'a>(
     items.filter(|_| share.takes(rng)).for_each(f);
 }
 
+/// Whether a set of `len` members of which `n` are taken out stays where it is, rather than that
+/// those that stay move to a new one.
+pub fn keeps_place(len: usize, n: usize) -> bool {
+    len.saturating_sub(n).saturating_mul(KEEP_RATIO) > n
+}
+
 impl Set {
     /// Takes out `n` members, fewer than there are, each choice equally likely, and shows them.
     ///
@@ -110,16 +116,13 @@ impl Set {
                 let rest = split_packed(pack, n, rng, f);
                 *pack = rest;
             }
-            _ if stay.saturating_mul(KEEP_RATIO) > n => {
+            _ if keeps_place(self.len(), n) => {
                 for _ in 0..n {
                     self.pop_one(rng, f);
                 }
             }
             _ => {
-                let mut kept = match self {
-                    Set::Ints(_) => Set::Ints(Intset::new()),
-                    _ => Set::Packed(Listpack::new()),
-                };
+                let mut kept = self.like_small();
                 for _ in 0..stay {
                     self.pop_one(rng, &mut |text| {
                         kept.insert(text, limits);
@@ -128,6 +131,14 @@ impl Set {
                 let gone = std::mem::replace(self, kept);
                 gone.as_ref().iter().for_each(|item| item.with_text(&mut *f));
             }
+        }
+    }
+
+    /// An empty set in the smallest encoding that members of this one may have.
+    pub fn like_small(&self) -> Set {
+        match self {
+            Set::Ints(_) => Set::Ints(Intset::new()),
+            _ => Set::Packed(Listpack::new()),
         }
     }
 

@@ -38,6 +38,11 @@ impl Table {
         Table { seed, dict: Dict::new(seed), members_bytes: 0 }
     }
 
+    /// An empty table with the same seed.
+    pub fn like(&self) -> Table {
+        Table::new(self.seed)
+    }
+
     /// How many members there are.
     #[inline]
     pub fn len(&self) -> usize {

@@ -10,6 +10,7 @@ use super::trim::{Strategy, Trim};
 use crate::ds::listpack::{Listpack, Packed};
 use crate::value::limits::Limits;
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 /// What a node takes in the tree beside its listpack, bytes.
 const NODE_COST: usize = 64;
@@ -96,6 +97,27 @@ impl Log {
         let nodes: BTreeMap<_, _> = self.nodes.iter().map(|(id, n)| (*id, n.clone())).collect();
         let bytes = nodes.values().map(|node| node.heap_bytes() + NODE_COST).sum();
         Log { nodes, bytes, ..*self }
+    }
+
+    /// Copies the first node of `source` that lies behind those that are here; false after the
+    /// last one, when the counters are those of the source, too.
+    pub fn append_copy(&mut self, source: &Log) -> bool {
+        let last = self.nodes.last_key_value().map(|(id, _)| *id);
+        let behind = match last {
+            Some(last) => source.nodes.range((Bound::Excluded(last), Bound::Unbounded)).next(),
+            None => source.nodes.first_key_value(),
+        };
+        if let Some((id, node)) = behind {
+            let node = node.clone();
+            self.bytes += node.heap_bytes() + NODE_COST;
+            self.nodes.insert(*id, node);
+        }
+        if self.nodes.len() < source.nodes.len() {
+            return true;
+        }
+        let made = std::mem::take(self);
+        *self = Log { nodes: made.nodes, bytes: made.bytes, ..*source };
+        false
     }
 
     /// The id a new entry would get.

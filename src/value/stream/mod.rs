@@ -44,6 +44,12 @@ impl Stream {
         self.news = true;
     }
 
+    /// An empty one, to take a copy of the entries and groups.
+    pub fn like(&self) -> Stream {
+        let (log, groups) = (Log::default(), Groups::default());
+        Stream { log, groups, made: self.made, news: false }
+    }
+
     /// An independent copy.
     pub fn duplicate(&self) -> Stream {
         let (log, groups) = (self.log.duplicate(), self.groups.clone());
