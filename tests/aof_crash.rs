@@ -130,6 +130,39 @@ fn under_always_every_acknowledged_write_survives() {
 }
 
 #[test]
+fn under_slow_syncs_what_is_left_is_a_prefix() {
+    for seed in first_seed()..first_seed() + 60 {
+        let policy = if seed % 2 == 0 { "everysec" } else { "no" };
+        let options = ["--appendfsync", policy];
+        let sim = Sim::new(seed);
+        let mut rng = Rng::seeded(seed);
+        let mut life = Life::begin(&sim, &options);
+        for _ in 0..4 {
+            sim.set_job_mode(JobMode::Held);
+            for _ in 0..rng.below(40) + 5 {
+                match rng.below(20) {
+                    0..=1 => life.session.send(&["BGREWRITEAOF"]),
+                    2..=16 => life.push(&mut rng, 0),
+                    _ => {
+                        if let Some(done) = sim.finish_one() {
+                            life.session.engine().job_done(done);
+                        }
+                    }
+                }
+                sim.advance_us(TEN_MS);
+                life.session.inner.settle();
+                life.listen(0);
+            }
+            sim.set_job_mode(JobMode::Prompt);
+            sim.cut_power();
+            let mut next = Life::begin(&sim, &options);
+            next.check(&life, 0, seed);
+            life = next;
+        }
+    }
+}
+
+#[test]
 fn under_always_no_answer_overtakes_its_sync() {
     let sim = Sim::new(1);
     let mut life = Life::begin(&sim, &["--appendfsync", "always"]);

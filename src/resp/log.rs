@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn every_cut_is_seen_as_one() {
-        let borders = [0, 7, 29, LOG.len()];
+        let borders = [0, 7, 28, LOG.len()];
         for cut in 0..LOG.len() {
             let (_, offset, end) = read(&LOG[..cut]);
             match borders.contains(&cut) {

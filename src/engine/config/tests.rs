@@ -236,11 +236,6 @@ const REFUSALS: &[(&str, &str, &str)] = &[
         "abc",
         "Invalid latency-tracking-info-percentiles parameters",
     ),
-    (
-        "aof_rewrite_cpulist",
-        "1-2",
-        "only '' is supported: pinning threads to processors is not implemented yet",
-    ),
 ];
 
 #[test]
@@ -388,7 +383,6 @@ fn a_comment_behind_a_directive_is_explained() {
 #[test]
 fn what_does_not_exist_ends_the_start() {
     for line in [
-        "appendonly yes",
         "aclfile /etc/users",
         "user alice on",
         "user default on >secret ~* +@all",
@@ -406,7 +400,6 @@ fn what_does_not_exist_ends_the_start() {
         assert!(refused(&[], args).to_string().contains("not supported"), "{args:?}");
     }
     for line in [
-        "appendonly no",
         "maxmemory 0",
         "replicaof no one",
         "tls-port 0",
