@@ -110,6 +110,8 @@ fn a_rewrite_holds_the_same_in_either_form() {
             session.ask(&["XREADGROUP", "GROUP", "g", "c", "COUNT", "1", "STREAMS", "s", ">"]);
             session.ask(&["XGROUP", "CREATE", "empty", "g", "$", "MKSTREAM"]);
             let digest = session.engine().keyspace.digest();
+            let functions = session.ask(&["FUNCTION", "LIST", "WITHCODE"]);
+            assert!(functions.as_array().is_some_and(|all| all.len() == 1), "{functions}");
             let begun = session.ask(&["BGREWRITEAOF"]);
             assert_eq!(begun, "Background append only file rewriting started");
             session.inner.settle();
@@ -125,6 +127,7 @@ fn a_rewrite_holds_the_same_in_either_form() {
             );
             let mut second = restarted(&sim, &[]);
             assert_eq!(second.engine().keyspace.digest(), later, "{name} {preamble}");
+            assert_eq!(second.ask(&["FUNCTION", "LIST", "WITHCODE"]), functions);
             let select = b"*2\r\n$6\r\nSELECT\r\n$1\r\n1\r\n";
             let incr = sim.file(format!("{DIR}appendonly.aof.3.incr.aof")).expect("it is there");
             assert!(incr.starts_with(select), "each file selects its database");
