@@ -1,6 +1,7 @@
 //! `maxmemory`: what counts against it, how room is made before a command, and who is refused.
 //!
-//! What counts is what the allocator has handed out, less what only waits to be freed. Room is
+//! What counts is what the allocator has handed out, less what only waits to be freed or written
+//! to a file. Room is
 //! made by deleting keys one by one, each deletion a unit of its own, for as long as
 //! `maxmemory-eviction-tenacity` allows in one pass of the loop; what is left to do goes on
 //! between requests. While that goes on nobody is refused: a write is only when nothing may be
@@ -162,7 +163,10 @@ impl Engine {
 
     /// Bytes in use that do not count against the limit.
     pub(crate) fn not_counted(&self) -> usize {
-        self.freeing + self.keyspace.garbage_bytes() + self.aof.buffer_bytes()
+        let waste = self.freeing + self.keyspace.garbage_bytes();
+        // What a save or the log holds is there because of the writes, and soon gone: evicting for
+        // it would only make more of it.
+        waste + self.keyspace.image_bytes() + self.aof.buffer_bytes()
     }
 
     /// How many bytes more than the limit allows are in use.

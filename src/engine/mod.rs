@@ -300,8 +300,13 @@ impl Engine {
         id
     }
 
+    /// Whether there is no place for another client.
+    pub fn is_full(&self) -> bool {
+        self.connected() >= self.config.maxclients as usize
+    }
+
     fn refusal(&self, peer: &Peer) -> Option<Error> {
-        if self.connected() >= self.config.maxclients as usize {
+        if self.is_full() {
             return Some(Error::err("max number of clients reached"));
         }
         let open = self.config.protected_mode && self.config.requirepass.is_empty();

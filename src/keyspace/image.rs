@@ -64,6 +64,8 @@ pub struct Image {
     now: i64,
     done: u64,
     total: u64,
+    /// Bytes that were taken out.
+    taken: u64,
 }
 
 impl Image {
@@ -87,6 +89,13 @@ impl Image {
             Form::Commands(out) => as_commands::entry(out, entry),
         }
         self.done += 1;
+    }
+
+    fn waiting(&self) -> usize {
+        match &self.form {
+            Form::Rdb(saver) => saver.position().saturating_sub(self.taken) as usize,
+            Form::Commands(out) => out.len(),
+        }
     }
 
     /// Whether so much is ready that it should be taken before more is made.
@@ -144,6 +153,7 @@ impl Keyspace {
             hints,
             now,
             done: 0,
+            taken: 0,
             total: self.dbs.iter().map(|db| db.dict.len() as u64).sum(),
         }
     }
@@ -165,11 +175,17 @@ impl Keyspace {
             Some(image) if image.walks.is_empty() => (image.form.finish(), true),
             Some(mut image) => {
                 let bytes = std::mem::take(image.form.made());
+                image.taken += bytes.len() as u64;
                 self.walks.image = Some(image);
                 (bytes, false)
             }
             None => (Vec::new(), true),
         }
+    }
+
+    /// Bytes of the image that nobody has taken yet.
+    pub fn image_bytes(&self) -> usize {
+        self.walks.image.as_ref().map_or(0, |image| image.waiting())
     }
 
     /// Gives the image up.

@@ -45,6 +45,15 @@ const HELD_MAX: usize = 64;
 /// How often paused clients and full descriptor tables are looked at when nothing else happens.
 const RETRY: Duration = Duration::from_millis(100);
 
+/// What becomes of connections for which there is no place.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Full {
+    /// They wait: somebody may be about to go.
+    Wait,
+    /// They are told.
+    Refuse,
+}
+
 /// Whether a listener has connections that were not taken yet.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Backlog {
@@ -235,13 +244,14 @@ impl Server {
                 self.sort(event, engine, finished);
             }
             let idle = events.is_empty();
+            self.accept_waiting(idle, Full::Wait, engine);
             self.release_held(engine);
             self.read_all(engine);
             engine.run_ready();
             deadline = engine.tick();
             self.write_all(engine);
-            // After those who go have gone: the place of one is free for who comes next.
-            self.accept_waiting(idle, engine);
+            // Those who go have gone: who finds no place now is told so.
+            self.accept_waiting(idle, Full::Refuse, engine);
             if let Some(NetRequest::Shutdown { exit_code }) = engine.requests().first() {
                 return *exit_code;
             }
@@ -315,20 +325,23 @@ impl Server {
 
     /// A starved listener is tried again when a descriptor may have come free, not in every pass
     /// of a busy server: each failure is a line in the log.
-    fn accept_waiting(&mut self, idle: bool, engine: &mut Engine) {
+    fn accept_waiting(&mut self, idle: bool, full: Full, engine: &mut Engine) {
         let hope = std::mem::take(&mut self.freed) || idle;
         let doors = self.doors.clone();
         for door in &mut lock(&doors).list {
             let backlog = door.backlog;
             if backlog == Backlog::Waiting || (backlog == Backlog::Starved && hope) {
-                door.backlog = self.accept(&door.listener, engine);
+                door.backlog = self.accept(&door.listener, full, engine);
             }
         }
     }
 
-    fn accept(&mut self, listener: &Listener, engine: &mut Engine) -> Backlog {
+    fn accept(&mut self, listener: &Listener, full: Full, engine: &mut Engine) -> Backlog {
         let keepalive = engine.config().tcp_keepalive;
         for _ in 0..ACCEPT_MAX {
+            if full == Full::Wait && engine.is_full() {
+                return Backlog::Waiting;
+            }
             let (mut socket, peer) = match listener.accept(keepalive) {
                 Ok(accepted) => accepted,
                 Err(error) => match error.raw_os_error() {

@@ -65,7 +65,7 @@ fn spop_count(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
     }
     let count = count as usize;
     let note = propagating(&mut cx.keys);
-    if count.min(len - count) >= LONG {
+    if count >= LONG {
         let lease = cx.keys.lease(key, true);
         cx.out.set(count);
         return Ok(Outcome::Enter(Box::new(Pop::new(lease, key, count, note))));
