@@ -305,6 +305,15 @@ impl Engine {
             let what = format!("{} (before offset {end})", reply.trim_end());
             return Err(damage(sound, what));
         }
+        if reply.first() == Some(&b'-') {
+            let (reply, name) =
+                (String::from_utf8_lossy(&reply[1..]), String::from_utf8_lossy(argv.get(0)));
+            tracing::warn!(
+                "== CRITICAL == A command of the append only file failed when it was replayed: \
+                 '{}' after processing the command '{name}', before offset {end}",
+                reply.trim_end()
+            );
+        }
         Ok(())
     }
 

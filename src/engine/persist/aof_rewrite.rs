@@ -143,7 +143,10 @@ impl Engine {
         let dir = self.log_dir();
         self.env.disk.make_dir(&dir)?;
         let file = self.env.disk.open(&dir.join(TEMP_BASE), true)?;
-        if self.aof.state != State::Off {
+        if self.aof.state == State::Off {
+            // Another server may have left its log here.
+            self.read_manifest().map_err(io::Error::other)?;
+        } else {
             self.turn_over()?;
         }
         let rdb = self.config.aof_use_rdb_preamble;
@@ -427,7 +430,11 @@ impl Engine {
     pub(in crate::engine) fn start_log(&mut self) -> bool {
         self.drop_rewrite();
         self.aof.state = State::Waiting;
-        if self.read_manifest().is_err() || self.begin_rewrite().is_err() {
+        let known = self.read_manifest();
+        if let Err(why) = &known {
+            tracing::warn!("{why}");
+        }
+        if known.is_err() || self.begin_rewrite().is_err() {
             self.forget_first_log();
             self.aof.state = State::Off;
             self.aof.rewriting.scheduled = false;
