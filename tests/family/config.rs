@@ -138,7 +138,17 @@ fn listeners_follow_the_port() {
 
 case!(
     commands_can_be_renamed_and_taken_away,
-    ["--rename-command", "FLUSHALL", "", "--rename-command", "KEYS", "listkeys"],
+    [
+        "--rename-command",
+        "FLUSHALL",
+        "",
+        "--rename-command",
+        "FLUSHDB",
+        "",
+        "--rename-command",
+        "KEYS",
+        "listkeys"
+    ],
     |c| {
         c.expect(&["SET", "a", "1"], "+OK\r\n");
         let unknown = "-ERR unknown command 'FLUSHALL', with args beginning with: \r\n";

@@ -240,7 +240,7 @@ impl<'a, 's> Loader<'a, 's> {
         if !self.is_command(from) {
             return Err("No such command in rename-command".into());
         }
-        if self.is_command(to) && !from.eq_ignore_ascii_case(to) {
+        if !to.is_empty() && self.is_command(to) && !from.eq_ignore_ascii_case(to) {
             return Err("Target command name already exists".into());
         }
         self.config.renamed_commands.push((from.to_owned(), to.to_owned()));
