@@ -94,9 +94,11 @@ start 0:0 docker-entrypoint /etc/my.conf
 same 'protected mode of the file' "$(cli config get protected-mode | tail -1)" yes
 stop
 
-# Started as another user, nothing is handed over.
+# Started as another user, nothing is handed over: neither what was saved nor the place to save.
+same 'data of the first run' "$(stat -c %u:%g "$root/data/dump.rdb")" 999:1000
+rm "$root/data/dump.rdb"
 touch "$root/data/sub/theirs"
-start 1234:1234 docker-entrypoint.sh redis-server --port "$port"
+start 1234:1234 docker-entrypoint.sh redis-server --port "$port" --save ''
 same 'chosen user' "$(ids)" 'Uid: 1234 Gid: 1234 Groups:'
 same 'untouched owner' "$(stat -c %u "$root/data/sub/theirs")" 0
 stop
