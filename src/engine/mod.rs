@@ -166,7 +166,6 @@ impl Engine {
         env.entropy.fill(&mut random);
         let word = |at: usize| u64::from_le_bytes(random[at..at + 8].try_into().expect("8 bytes"));
         let seed = Seed { k0: word(0), k1: word(8) };
-        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         let (run_id, repl_id) = (hex(&random[32..52]), hex(&random[52..]));
         let keyspace = Keyspace::new(config.databases, seed, Rng::seeded(word(16)));
         let (now_ms, now_us) = (env.clock.wall_us() / 1000, env.clock.mono_us());
@@ -223,7 +222,6 @@ impl Engine {
         };
         engine.configured();
         engine.cycle.reset(now_us);
-        engine.gauges.refresh(engine.env.memory.as_ref());
         engine.gauges.startup = engine.env.memory.used();
         engine
     }
@@ -269,7 +267,7 @@ impl Engine {
     pub fn change_repl_id(&mut self) {
         let mut random = [0u8; 20];
         self.env.entropy.fill(&mut random);
-        self.repl_id = random.iter().map(|byte| format!("{byte:02x}")).collect();
+        self.repl_id = hex(&random);
     }
 
     /// A client connected. One that may not is answered with the reason and closed.
@@ -516,6 +514,12 @@ impl Engine {
             assert!(client.live.is_some(), "{id:?} is between commands");
         }
     }
+}
+
+/// Bytes as hexadecimal digits.
+fn hex(bytes: &[u8]) -> String {
+    let digit = |value: u8| char::from_digit(u32::from(value), 16).expect("below 16");
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// The classes that are worth logging: none unless a channel kind is chosen too.
