@@ -94,7 +94,8 @@ impl Engine {
                 return false;
             }
             let silenced = client.reply_mode != ReplyMode::On;
-            if n > 1 && !self.ahead.pending() {
+            // What a transaction keeps looks at no key before EXEC.
+            if n > 1 && !self.ahead.pending() && live.session.txn.is_none() {
                 self.plan_more(inbuf, live.session.db);
             }
             let limits = Limits {

@@ -52,6 +52,12 @@ impl Plan {
     }
 }
 
+/// What follows MULTI is kept, and planned by EXEC.
+#[inline]
+fn begins_txn(name: &[u8]) -> bool {
+    name.len() == 5 && name.eq_ignore_ascii_case(b"multi")
+}
+
 impl Engine {
     /// Plans for the first clients in line, as many as fit; returns how many clients that is.
     pub(super) fn plan_ahead(&mut self) -> usize {
@@ -80,7 +86,9 @@ impl Engine {
         let db = live.session.db;
         let dict = &self.keyspace.dbs[db].dict;
         self.ahead.ahead.clear();
-        client.inbuf.lookahead(room, &mut self.ahead.ahead);
+        if live.session.txn.is_none() {
+            client.inbuf.lookahead(room, begins_txn, &mut self.ahead.ahead);
+        }
         let bytes = client.inbuf.peek_bytes();
         for ahead in &self.ahead.ahead {
             if ahead.argc < 2 {
@@ -97,7 +105,7 @@ impl Engine {
     pub(super) fn plan_more(&mut self, inbuf: &crate::resp::request::InBuf, db: usize) {
         self.ahead.clear();
         self.ahead.ahead.clear();
-        inbuf.lookahead(PLAN_MAX, &mut self.ahead.ahead);
+        inbuf.lookahead(PLAN_MAX, begins_txn, &mut self.ahead.ahead);
         if self.ahead.ahead.len() < 2 {
             return;
         }

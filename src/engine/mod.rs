@@ -141,6 +141,8 @@ pub struct Engine {
     works: VecDeque<work::Suspended>,
     blocking: block::Blocking,
     watchers: watch::Watchers,
+    /// Room for the next transaction.
+    spare_txn: Option<Box<session::Txn>>,
     monitors: Vec<ClientId>,
     slowlog: slowlog::Slowlog,
     trackers: tracking::Trackers,
@@ -194,7 +196,7 @@ impl Engine {
             repl_offset: 0,
             table,
             clients: Clients::default(),
-            pubsub: PubSub::default(),
+            pubsub: PubSub::new(seed),
             scripts: script::Scripts::default(),
             now_ms,
             now_us,
@@ -204,6 +206,7 @@ impl Engine {
             works: VecDeque::new(),
             blocking: block::Blocking::default(),
             watchers: watch::Watchers::default(),
+            spare_txn: None,
             monitors: Vec::new(),
             slowlog: slowlog::Slowlog::default(),
             trackers: tracking::Trackers::default(),
@@ -510,6 +513,7 @@ impl Engine {
     /// Asserts the invariants of everything; for tests and simulation.
     pub fn check(&self) {
         self.keyspace.check();
+        self.pubsub.check(&self.clients);
         for (id, client) in &self.clients {
             assert!(client.live.is_some(), "{id:?} is between commands");
         }

@@ -4,7 +4,7 @@ use super::super::Engine;
 use super::super::args::Args;
 use super::super::client::{ClientId, Live};
 use super::super::cx::{CmdResult, Outcome, Propagate};
-use super::super::session::{Origin, Queued, Session};
+use super::super::session::{Origin, Session, Txn};
 use super::super::spec::Spec;
 use super::cache::{Sha, hex};
 use super::convert;
@@ -16,7 +16,6 @@ use crate::base::error::Error;
 use crate::resp::reply::{Proto, Reply};
 use crate::resp::request::Argv;
 use bytes::Bytes;
-use std::collections::VecDeque;
 
 /// What a script is called.
 #[derive(Clone)]
@@ -85,7 +84,7 @@ pub struct Running {
     /// What it has cost so far, nanoseconds, and whose call that is.
     pub cost: Option<(&'static Spec, u64)>,
     /// What follows it in its transaction.
-    pub rest: Option<VecDeque<Queued>>,
+    pub rest: Option<(Box<Txn>, usize)>,
     /// Microseconds of the slice's end.
     pub slice_end_us: u64,
     /// Looks around in this slice.
@@ -266,9 +265,9 @@ impl Engine {
     }
 
     /// A transaction whose script is suspended goes on with these when it ends.
-    pub(in crate::engine) fn after_script(&mut self, rest: VecDeque<Queued>) {
+    pub(in crate::engine) fn after_script(&mut self, txn: Box<Txn>, next: usize) {
         if let Some(running) = &mut self.scripts.running {
-            running.rest = Some(rest);
+            running.rest = Some((txn, next));
         }
     }
 
@@ -317,9 +316,9 @@ impl Engine {
         if let Some((spec, _)) = run.cost.filter(|_| failed) {
             self.calls.failed(spec);
         }
-        if let Some(rest) = run.rest.take() {
+        if let Some((txn, next)) = run.rest.take() {
             live.session.at_once = true;
-            self.exec_rest(rest, &mut live.session, &mut live.out);
+            self.exec_rest(txn, next, &mut live.session, &mut live.out);
         }
         let suspended = self.scripts.suspended();
         if !suspended {
