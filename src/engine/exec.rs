@@ -161,9 +161,8 @@ impl Engine {
     /// REPLY was anything but on before it.
     fn request_of(&mut self, id: ClientId, live: &mut Live, raw: RawArgs<'_>, silenced: bool) {
         if raw.len() > 1 {
-            let first = raw.get(1);
-            let hash = self.ahead.next_hash(first);
-            self.keyspace.hints().expect_first(first, hash);
+            let hint = self.ahead.next_hint(raw.get(1));
+            self.keyspace.hints().expect_first(hint);
         }
         if silenced {
             self.reply_mode_before(id, &mut live.out);

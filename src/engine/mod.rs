@@ -154,6 +154,8 @@ pub struct Engine {
     freeing: usize,
     freeing_objects: usize,
     refused: usize,
+    /// A signal that waits for the end of a script.
+    asked_to_end: Option<Signal>,
     cron: cron::Cron,
     /// The append-only file.
     pub aof: persist::aof::Aof,
@@ -217,6 +219,7 @@ impl Engine {
             freeing: 0,
             freeing_objects: 0,
             refused: 0,
+            asked_to_end: None,
             cron: cron::Cron::default(),
             aof: persist::aof::Aof::default(),
             tap: None,
