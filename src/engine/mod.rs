@@ -25,6 +25,7 @@ pub mod limits;
 pub mod lookahead;
 pub mod memory;
 pub mod monitor;
+mod obstacle;
 pub mod pause;
 pub mod persist;
 pub mod pubsub;
@@ -139,6 +140,7 @@ pub struct Engine {
     ready: VecDeque<ClientId>,
     dirty: Vec<ClientId>,
     works: VecDeque<work::Suspended>,
+    waiting: obstacle::Waiting,
     blocking: block::Blocking,
     watchers: watch::Watchers,
     /// Room for the next transaction.
@@ -206,6 +208,7 @@ impl Engine {
             ready: VecDeque::new(),
             dirty: Vec::new(),
             works: VecDeque::new(),
+            waiting: obstacle::Waiting::default(),
             blocking: block::Blocking::default(),
             watchers: watch::Watchers::default(),
             spare_txn: None,
@@ -432,6 +435,7 @@ impl Engine {
         self.unsubscribe_all(id);
         self.forget_blocked(id);
         self.forget_postponed(id);
+        self.forget_waiting(id);
         self.unwatch(id);
         self.stop_monitoring(id);
         self.stop_tracking(id);

@@ -63,8 +63,6 @@ impl Engine {
         let Some(txn) = session.txn.take() else {
             return Err(Error::fixed("ERR EXEC without MULTI"));
         };
-        // What still runs comes before: it may change a key that is watched.
-        self.finish_works();
         let client = session.origin.client();
         let broken = client.is_some_and(|id| self.watch_broken(id));
         if let Some(id) = client {

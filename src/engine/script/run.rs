@@ -120,7 +120,6 @@ impl Engine {
         start: Start,
     ) -> CmdResult {
         self.admit_declared(&start)?;
-        self.finish_works();
         self.feed_monitors(session, args);
         let mut machine = self.take_machine();
         let which = start.name.which();
