@@ -159,7 +159,7 @@ mod tests {
             let mut inbuf = InBuf::new();
             inbuf.feed(request.as_bytes());
             let mut ahead = Vec::new();
-            inbuf.lookahead(1, &mut ahead);
+            inbuf.lookahead(1, |_| false, &mut ahead);
             assert_eq!(first_key(&ahead[0], inbuf.peek_bytes()), key.as_bytes(), "{request}");
         }
     }

@@ -6,6 +6,7 @@ use super::cx::{Called, CmdResult, Outcome};
 use super::session::{Session, Txn};
 use super::spec::Spec;
 use crate::base::error::Error;
+use crate::keyspace::keys::Hint;
 use crate::resp::reply::Reply;
 
 /// Memory that an ended transaction may leave to the next one, which is counted with it, bytes.
@@ -115,7 +116,8 @@ impl Engine {
             let (spec, raw) = txn.call(next);
             let mut args = Args::new(raw);
             if args.len() > 1 {
-                self.keyspace.hints().expect_first(args.get(1), Some(hashes[planned]));
+                let hint = Hint::of(args.get(1), hashes[planned]);
+                self.keyspace.hints().expect_first(Some(hint));
             }
             self.run_kept(spec, &mut args, session, out);
             // The words may be gone before the next request comes.
