@@ -15,6 +15,7 @@ use super::Keyspace;
 use super::entry::{Entry, view_in};
 use super::keys::{Keys, ValueType};
 use crate::ds::dict::Thin;
+use crate::value::Value;
 
 /// What a command does to a key that it names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +72,13 @@ impl Leases {
 
     fn attached(&mut self, table: u64, key: &[u8]) -> Option<&mut Held> {
         self.held.iter_mut().find(|h| h.entry.is_none() && h.table == table && *h.key == *key)
+    }
+
+    /// The value that was under this key and is still to be told of by an image.
+    pub(super) fn captured(&mut self, table: u64, key: &[u8]) -> Option<&mut Value> {
+        let held = self.held.iter_mut().filter(|h| h.table == table && *h.key == *key);
+        let mut values = held.filter_map(|h| h.entry.as_mut()?.boxed_mut());
+        values.find(|value| value.is_captured())
     }
 
     fn of(&self, lease: Lease) -> Option<&Held> {
@@ -137,8 +145,10 @@ impl Keyspace {
             std::mem::take(&mut self.leases.held).into_iter().partition(|h| h.users.is_empty());
         self.leases.held = kept;
         let gone: Vec<Held> = gone;
-        for entry in gone.into_iter().filter_map(|held| held.entry) {
-            self.free(entry);
+        for held in gone {
+            if let Some(entry) = held.entry {
+                self.discard_from(held.table, entry, true);
+            }
         }
     }
 }
