@@ -1,6 +1,7 @@
 //! Plain structures without a word of Redis in them; each can `check()` itself.
 
 pub mod bits;
+pub mod capture;
 pub mod deadlines;
 pub mod dict;
 pub mod geohash;

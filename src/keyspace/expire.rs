@@ -41,14 +41,8 @@ impl Keyspace {
 
     /// Removes a key, handing it to walks first; large values are freed off the loop.
     pub(super) fn remove(&mut self, db: usize, hash: u64, key: &[u8]) -> bool {
-        let target = &mut self.dbs[db];
-        if !self.walks.is_empty() {
-            if let Some(entry) = target.peek(hash, key) {
-                let position = target.dict.position_of(hash);
-                self.walks.before_removal(target.table, position, &entry);
-            }
-        }
-        match target.take(hash, key) {
+        self.before_removal(db, hash, key);
+        match self.dbs[db].take(hash, key) {
             Some(entry) => {
                 self.discard(db, entry);
                 self.ready(db, key);

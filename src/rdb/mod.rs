@@ -42,8 +42,8 @@ pub use error::{Error, Reason};
 pub use load_file::{Loader, Part};
 pub use load_value::load_value;
 pub use reader::Reader;
-pub use save_file::{Saver, Start};
-pub use save_value::save_value;
+pub use save_file::{Saver, Start, save_properties};
+pub use save_value::{begin_value, end_value, save_piece, save_value};
 pub use writer::{Options, Writer};
 
 /// The newest version that is read, and the one that is written.

@@ -1,5 +1,6 @@
 //! Types and their encodings. Nothing here knows a key, a client or a reply's protocol version.
 
+pub mod capture;
 pub mod copying;
 pub mod hash;
 pub mod limits;

@@ -2,6 +2,7 @@
 
 use crate::base::hash::Seed;
 use crate::base::rng::Rng;
+use crate::ds::capture::Capture;
 use crate::ds::dict::{self, Dict};
 use crate::ds::listpack::Item;
 use crate::ds::member::{Member, bytes_of};
@@ -12,6 +13,8 @@ pub struct Table {
     dict: Dict<Member>,
     /// Memory of all members.
     members_bytes: usize,
+    /// What is still to be told of an earlier moment.
+    pub(in crate::value) capture: Option<Box<Capture>>,
 }
 
 impl std::fmt::Debug for Table {
@@ -35,7 +38,7 @@ impl<'a> Iterator for Members<'a> {
 impl Table {
     /// An empty table.
     pub fn new(seed: Seed) -> Table {
-        Table { seed, dict: Dict::new(seed), members_bytes: 0 }
+        Table { seed, dict: Dict::new(seed), members_bytes: 0, capture: None }
     }
 
     /// An empty table with the same seed.
@@ -69,6 +72,7 @@ impl Table {
     #[inline]
     pub fn insert(&mut self, text: &[u8]) -> bool {
         let hash = self.dict.hash(text);
+        self.before_change(hash);
         let (_, new) = self.dict.find_or_insert_with(hash, text, || Member::new(text));
         if new {
             self.members_bytes += Member::footprint(text.len());
@@ -79,11 +83,28 @@ impl Table {
     /// Takes a text out; false when it is not there.
     #[inline]
     pub fn remove(&mut self, text: &[u8]) -> bool {
-        let found = self.dict.remove(self.dict.hash(text), text).is_some();
+        let hash = self.dict.hash(text);
+        self.before_change(hash);
+        let found = self.dict.remove(hash, text).is_some();
         if found {
             self.members_bytes -= Member::footprint(text.len());
         }
         found
+    }
+
+    /// Whoever tells of an earlier moment keeps what has this hash.
+    #[inline]
+    fn before_change(&mut self, hash: u64) {
+        if let Some(capture) = &mut self.capture {
+            capture.before_change(&self.dict, hash, |member, kept| kept.push(member.bytes()));
+        }
+    }
+
+    /// Tells some members more of the moment the capture began at; true when that was all.
+    pub(in crate::value) fn tell(&mut self, f: &mut dyn FnMut(&[u8])) -> bool {
+        let Some(capture) = &mut self.capture else { return true };
+        capture.take_kept().iter().for_each(&mut *f);
+        capture.step(&self.dict, |member| f(member.bytes()))
     }
 
     /// A member, each equally likely.
