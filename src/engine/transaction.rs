@@ -3,7 +3,7 @@
 use super::Engine;
 use super::args::Args;
 use super::cx::{Called, CmdResult, Outcome};
-use super::session::{Queued, Session, Txn};
+use super::session::{Origin, Queued, Session, Txn};
 use super::spec::Spec;
 use crate::base::error::Error;
 use crate::resp::reply::Reply;
@@ -104,7 +104,12 @@ impl Engine {
     fn run_kept(&mut self, mut queued: Queued, session: &mut Session, out: &mut Reply) {
         let mark = out.mark();
         let mut args = Args::new(queued.argv.raw());
-        match self.timed_call(queued.spec, session, out, &mut args) {
+        let called = match session.origin {
+            // It was counted when it first ran.
+            Origin::AofLoad => self.call(queued.spec, session, out, &mut args),
+            _ => self.timed_call(queued.spec, session, out, &mut args),
+        };
+        match called {
             Ok(Called::Done) => {}
             Ok(Called::Blocked(block)) => {
                 block.refuse(out);

@@ -157,8 +157,13 @@ impl Engine {
     /// Libraries that a file brought take the place of those there are.
     pub fn replace_libraries(&mut self, texts: Vec<Vec<u8>>) {
         self.flush_libraries();
+        self.add_libraries(texts, false);
+    }
+
+    /// Libraries that a file brought join those there are, over those of the same name if `over`.
+    pub fn add_libraries(&mut self, texts: Vec<Vec<u8>>, over: bool) {
         for text in texts {
-            if let Err(error) = self.load_library(Bytes::from(text), false) {
+            if let Err(error) = self.load_library(Bytes::from(text), over) {
                 tracing::warn!("Failed creating a library of functions: {}", error.text());
             }
         }
