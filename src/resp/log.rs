@@ -376,4 +376,44 @@ mod tests {
         }
         assert!(matches!(read(b"*9\r\n$999999999999\r\nab").2, Err(LogError::Truncated)));
     }
+
+    #[test]
+    fn batches_and_large_words_make_no_difference() {
+        use super::super::argv::{Argv, BIG_ARG};
+        let words = |n: usize| -> Vec<Vec<u8>> {
+            let long = if n % 70 == 3 { BIG_ARG + n } else { n };
+            vec![b"SET".to_vec(), format!("key:{n}").into_bytes(), vec![b'x'; long]]
+        };
+        let mut bytes = Vec::new();
+        for n in 0..300 {
+            bytes.extend_from_slice(b"*3\r\n");
+            for word in words(n) {
+                bytes.extend_from_slice(format!("${}\r\n", word.len()).as_bytes());
+                bytes.extend_from_slice(&word);
+                bytes.extend_from_slice(b"\r\n");
+            }
+            if n % 50 == 0 {
+                bytes.extend_from_slice(b"#TS:1\r\n");
+            }
+        }
+        let mut reader = LogReader::new(&bytes[..], 0);
+        let (mut n, mut ahead) = (0, std::collections::VecDeque::new());
+        loop {
+            let keys = reader.keys_ahead().expect("it is sound");
+            ahead.extend(keys.map(<[u8]>::to_vec));
+            match reader.next_record().expect("it is sound") {
+                Some(Record::Command(raw)) => {
+                    assert_eq!(Some(raw.get(1).to_vec()), ahead.pop_front(), "keys come in order");
+                    assert_eq!(raw.spans[2].is_big(), raw.get(2).len() >= BIG_ARG);
+                    let argv = Argv::from(raw);
+                    assert!(argv.iter().eq(words(n).iter().map(Vec::as_slice)), "{n}");
+                    n += 1;
+                }
+                Some(Record::Note(note)) => assert_eq!(note, b"TS:1"),
+                None => break,
+            }
+        }
+        assert_eq!((n, ahead.len()), (300, 0));
+        assert_eq!(reader.offset(), bytes.len() as u64);
+    }
 }

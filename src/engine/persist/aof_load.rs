@@ -419,6 +419,7 @@ impl Engine {
             if session.txn.is_none() {
                 *sound = reader.offset();
             }
+            slice.delay();
             if !slice.more(self.env.clock.as_ref(), passed + reader.offset()) {
                 return Ok(false);
             }

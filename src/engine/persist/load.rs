@@ -97,6 +97,7 @@ impl<R: Read> SnapshotLoad<R> {
             }
             // Hints of sizes are not believed, and tables grow by themselves.
             Part::Sizes { .. } => {}
+            Part::Elements => return Ok(Taken::Elements),
             Part::Function(library) => self.into.libraries.push(library),
             Part::ModuleAux(name) => {
                 tracing::warn!("Data of the module type '{name}' was passed over");
@@ -184,6 +185,8 @@ impl<R: Read> SnapshotLoad<R> {
 pub enum Taken {
     /// A key.
     Key,
+    /// Some elements of one.
+    Elements,
     /// Anything else.
     Other,
     /// The end: there is nothing more.

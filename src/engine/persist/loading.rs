@@ -16,9 +16,9 @@ use std::path::PathBuf;
 /// How long a slice may take, microseconds: long enough that looking at the clients in between
 /// costs little, short enough that they hardly wait.
 const SLICE_US: u64 = 3000;
-/// Keys of a slice at most, which ends it where time stands still.
+/// Keys, commands and lots of elements of a slice at most, which ends it where time stands still.
 const KEYS_MAX: u32 = 16_384;
-/// Keys or commands between two looks at the clock.
+/// The same between two looks at the clock.
 const LOOK_EVERY: u32 = 32;
 /// Delays of less than this are saved up, microseconds.
 const REST_MIN_US: i64 = 1000;
@@ -83,17 +83,25 @@ impl Slice {
         Slice { until_us: u64::MAX, until_byte: u64::MAX, keys: 0, delay_us, owed_us: 0 }
     }
 
-    /// A key or a command was taken in; whether another one may be. `at` is the place in the file.
+    /// Makes or notes the delay after a key or a command.
+    #[inline]
+    pub(super) fn delay(&mut self) {
+        if self.delay_us == 0 {
+            return;
+        }
+        match self.until_us {
+            u64::MAX => sys::sleep_us(self.delay_us as u64),
+            _ => self.owed_us += self.delay_us,
+        }
+    }
+
+    /// Something was taken in; whether more may be. `at` is the place in the file.
     #[inline]
     pub(super) fn more(&mut self, clock: &dyn Clock, at: u64) -> bool {
         self.keys += 1;
         if self.until_us == u64::MAX {
-            if self.delay_us > 0 {
-                sys::sleep_us(self.delay_us as u64);
-            }
             return true;
         }
-        self.owed_us += self.delay_us;
         let stops = self.keys >= KEYS_MAX || at >= self.until_byte || self.owed_us >= REST_MIN_US;
         !stops && (!self.keys.is_multiple_of(LOOK_EVERY) || clock.mono_us() < self.until_us)
     }
@@ -311,6 +319,12 @@ pub(super) fn fill<R: Read>(
             Taken::End => return Ok(true),
             Taken::Other => {}
             Taken::Key => {
+                slice.delay();
+                if !slice.more(engine.env.clock.as_ref(), load.position()) {
+                    return Ok(false);
+                }
+            }
+            Taken::Elements => {
                 if !slice.more(engine.env.clock.as_ref(), load.position()) {
                     return Ok(false);
                 }
