@@ -103,14 +103,15 @@ fn serve(mut config: Config, path: Option<PathBuf>) -> ! {
     engine.config_file = path;
     engine.show_title();
     tracing::info!("Server initialized");
-    engine.load_at_start().unwrap_or_else(|why| give_up(why));
-    for kind in server.kinds() {
-        tracing::info!("Ready to accept connections {kind}");
-    }
-    if let Some(manager) = manager {
-        manager.ready();
-    }
-    let code = server.run(&mut engine, &finished);
+    engine.begin_loading().unwrap_or_else(|why| give_up(why));
+    let code = server.run(&mut engine, &finished, &mut |kinds| {
+        for kind in kinds {
+            tracing::info!("Ready to accept connections {kind}");
+        }
+        if let Some(manager) = manager {
+            manager.ready();
+        }
+    });
     server.unlink();
     if let Some(pidfile) = pidfile {
         // It may have been removed already, and the process ends either way.

@@ -61,11 +61,13 @@ impl Engine {
         let timed = [self.blocking.first_deadline_us(), self.pausing.deadline_us()];
         let timed = timed.into_iter().flatten().min();
         let timed = timed.map(|at| at.saturating_sub(self.now_us));
-        [expiry, round, timed, log, self.next_save_us()].into_iter().flatten().min()
+        let load = self.next_load_us();
+        [expiry, round, timed, log, self.next_save_us(), load].into_iter().flatten().min()
     }
 
     fn active_expiry(&self) -> bool {
-        !self.cron_paused && !self.rounds_paused && !self.pausing.is_on()
+        let stopped = self.cron_paused || self.rounds_paused || self.is_loading();
+        !stopped && !self.pausing.is_on()
     }
 
     /// Deletes keys that are due, for one slice; true when more are due.

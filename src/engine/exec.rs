@@ -10,8 +10,8 @@ use super::session::{Origin, Session};
 use super::spec::{Run, Spec};
 use crate::base::error::Error;
 use crate::keyspace::BEFORE_ALL_DEADLINES;
-use crate::resp::reply::{Proto, Reply};
-use crate::resp::request::{Argv, InBuf, Limits, Parsed, RawArgs};
+use crate::resp::reply::Reply;
+use crate::resp::request::{InBuf, Limits, Parsed, RawArgs};
 
 /// Requests of one client in one pass; the rest waits for the others' turn.
 const TURN_REQUESTS: usize = 512;
@@ -19,6 +19,15 @@ const TURN_REQUESTS: usize = 512;
 const CLOCK_EVERY: usize = 64;
 /// How long one client's turn may take, microseconds.
 const TURN_US: u64 = 1000;
+
+/// Why a command of a log had no effect.
+#[derive(Debug)]
+pub enum NotReplayed {
+    /// It is no command, or its words do not fit.
+    NoCommand(Error),
+    /// It ran and ended in an error.
+    Failed(Error),
+}
 
 impl Engine {
     /// Runs what has arrived, a bounded turn for each client.
@@ -46,6 +55,7 @@ impl Engine {
         }
         self.end_of_pass(began_ns);
         self.resume();
+        self.load_on();
         self.broadcast_invalid();
         self.evict_clients();
         if self.keyspace.has_garbage() {
@@ -347,14 +357,34 @@ impl Engine {
         run(&mut cx, args)
     }
 
-    /// Runs a kept command outside any client, as a log being replayed does.
-    pub fn replay(&mut self, session: &mut Session, argv: &mut Argv) -> Vec<u8> {
-        let mut out = Reply::new(Proto::V2);
-        let now_ns = self.refresh_clock();
-        self.calls.restart(now_ns);
-        self.command(session, &mut out, &mut Args::new(argv.raw()));
+    /// Runs a command outside any client, as a log being replayed does: it was admitted and counted
+    /// when it first ran.
+    pub fn replay(
+        &mut self,
+        session: &mut Session,
+        out: &mut Reply,
+        args: &mut Args<'_>,
+    ) -> Result<(), NotReplayed> {
+        let spec = self.resolve(args).map_err(NotReplayed::NoCommand)?;
+        if Engine::is_kept(session, spec) {
+            Engine::keep(session, spec, out, args);
+            return Ok(());
+        }
+        if args.len() > 1 {
+            let hint = self.ahead.next_hint(args.get(1));
+            self.keyspace.hints().expect_first(hint);
+        }
+        let called = self.call(spec, session, out, args);
+        self.keyspace.hints().clear();
         self.unit_end();
-        out.out().to_vec()
+        match called {
+            Ok(Called::Done) => Ok(()),
+            Ok(Called::Blocked(block)) => {
+                block.refuse(out);
+                Ok(())
+            }
+            Err(error) => Err(NotReplayed::Failed(error)),
+        }
     }
 
     pub(super) fn append_deferred(&mut self, id: ClientId, out: &mut Reply) {

@@ -59,6 +59,30 @@ fn begins_txn(name: &[u8]) -> bool {
 }
 
 impl Engine {
+    /// Plans for commands of a log, whose first arguments these are.
+    pub(super) fn plan_keys<'a>(&mut self, db: usize, keys: impl Iterator<Item = &'a [u8]>) {
+        self.ahead.clear();
+        let dict = &self.keyspace.dbs[db].dict;
+        for key in keys {
+            let hash = dict.hash(key);
+            dict.prefetch_bucket(hash);
+            let first = key.as_ptr().addr();
+            self.ahead.items.push(Item { first, hint: Hint::of(key, hash), db });
+        }
+        let items = self.ahead.items.iter();
+        items.for_each(|item| dict.prefetch_entry(item.hint.hash()));
+    }
+
+    /// Whether keys are planned that have not come up.
+    pub(super) fn plan_is_pending(&self) -> bool {
+        self.ahead.pending()
+    }
+
+    /// Drops the plan: its addresses hold something else from now on.
+    pub(super) fn forget_plan(&mut self) {
+        self.ahead.clear();
+    }
+
     /// Plans for the first clients in line, as many as fit; returns how many clients that is.
     pub(super) fn plan_ahead(&mut self) -> usize {
         self.ahead.clear();

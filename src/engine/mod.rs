@@ -62,6 +62,8 @@ use table::Table;
 /// What the engine wants of the network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NetRequest {
+    /// The data set is there: tell those who wait for it that clients are served.
+    Ready,
     /// End the process with this exit code once the output has left.
     Shutdown {
         /// The process's exit code.
@@ -161,6 +163,7 @@ pub struct Engine {
     cron: cron::Cron,
     /// The append-only file.
     pub aof: persist::aof::Aof,
+    loading: Option<Box<persist::Loading>>,
     tap: Option<Vec<u8>>,
     stream_db: Option<usize>,
 }
@@ -225,6 +228,7 @@ impl Engine {
             asked_to_end: None,
             cron: cron::Cron::default(),
             aof: persist::aof::Aof::default(),
+            loading: None,
             tap: None,
             stream_db: None,
             env,
@@ -377,6 +381,7 @@ impl Engine {
             || !self.works.is_empty()
             || self.keyspace.has_garbage()
             || self.scripts.suspended()
+            || self.loading_may_go_on()
     }
 
     /// A client's output.

@@ -3,7 +3,7 @@
 use super::Engine;
 use super::args::Args;
 use super::cx::{Called, CmdResult, Outcome};
-use super::session::{Session, Txn};
+use super::session::{Origin, Session, Txn};
 use super::spec::Spec;
 use crate::base::error::Error;
 use crate::keyspace::keys::Hint;
@@ -154,7 +154,12 @@ impl Engine {
         out: &mut Reply,
     ) {
         let mark = out.mark();
-        match self.timed_call(spec, session, out, args) {
+        let called = match session.origin {
+            // It was counted when it first ran.
+            Origin::AofLoad => self.call(spec, session, out, args),
+            _ => self.timed_call(spec, session, out, args),
+        };
+        match called {
             Ok(Called::Done) => {}
             Ok(Called::Blocked(block)) => {
                 block.refuse(out);

@@ -209,7 +209,7 @@ impl Server {
     }
 
     /// Kinds of listeners in the order they were opened, each once.
-    pub fn kinds(&self) -> Vec<&'static str> {
+    fn kinds(&self) -> Vec<&'static str> {
         let mut kinds: Vec<&'static str> =
             lock(&self.doors).list.iter().map(|door| door.listener.kind()).collect();
         kinds.dedup();
@@ -226,11 +226,23 @@ impl Server {
         }
     }
 
-    /// Serves until the engine asks for the end; gives the process's exit code.
-    pub fn run(&mut self, engine: &mut Engine, finished: &Finished) -> i32 {
+    /// Serves until the engine asks for the end; gives the process's exit code. `ready` is called
+    /// with the kinds of listeners once the data set is there.
+    pub fn run(
+        &mut self,
+        engine: &mut Engine,
+        finished: &Finished,
+        ready: &mut dyn FnMut(&[&'static str]),
+    ) -> i32 {
         let mut events = Events::with_capacity(EVENTS_MAX);
         let mut deadline = engine.tick();
         loop {
+            for request in engine.requests() {
+                match request {
+                    NetRequest::Ready => ready(&self.kinds()),
+                    NetRequest::Shutdown { exit_code } => return exit_code,
+                }
+            }
             let timeout = self.timeout(engine, deadline);
             engine.sleeps();
             if let Err(error) = self.poll.poll(&mut events, timeout) {
@@ -252,9 +264,6 @@ impl Server {
             self.write_all(engine);
             // Those who go have gone: who finds no place now is told so.
             self.accept_waiting(idle, Full::Refuse, engine);
-            if let Some(NetRequest::Shutdown { exit_code }) = engine.requests().first() {
-                return *exit_code;
-            }
         }
     }
 
