@@ -44,10 +44,11 @@ impl Engine {
         if self.keyspace.has_garbage() {
             self.free_garbage();
         }
+        let littered = self.scripts.tidy_up();
         let log = self.tick_log();
         let now_ns = self.refresh_clock();
         self.cycle.cron_us += (now_ns - began_ns) / 1000;
-        if more || restamping || self.has_ready() {
+        if more || restamping || littered || self.has_ready() {
             return Some(0);
         }
         let expiry = self.active_expiry().then(|| self.keyspace.next_deadline()).flatten();
