@@ -203,9 +203,10 @@ impl Engine {
         }
         let mark = out.mark();
         let resolved = self.resolve(args);
-        if resolved.is_err() {
-            session.abort_txn();
-        }
+        let resolved = resolved.map_err(|error| match &error {
+            Error::WrongArity(name) => self.give_up_txn(&name.clone(), session, error),
+            _ => self.give_up_txn("", session, error),
+        });
         if let Err(error) = resolved.and_then(|spec| self.found(spec, session, out, args)) {
             out.truncate(mark);
             self.write_error(&error, out);
@@ -236,7 +237,7 @@ impl Engine {
             }
             Err(error) => {
                 self.calls.rejected(spec);
-                return Err(self.give_up_txn(spec, session, error));
+                return Err(self.give_up_txn(spec.name, session, error));
             }
         }
         if Engine::is_kept(session, spec) {
@@ -387,6 +388,7 @@ impl Engine {
         }
     }
 
+    /// Appends what waits for a client's reply to be complete; others may wait for theirs.
     pub(super) fn append_deferred(&mut self, id: ClientId, out: &mut Reply) {
         for (to, mut message) in std::mem::take(&mut self.deferred) {
             if to == id {
@@ -405,9 +407,10 @@ impl Engine {
         out.set_silent(true);
     }
 
+    /// The one reply to be left out may be yet to come, when the command waits.
     fn reply_mode_after(&mut self, id: ClientId, out: &mut Reply) {
         let Some(client) = self.clients.get_mut(&id) else { return };
-        if client.reply_mode == ReplyMode::Skipping {
+        if client.reply_mode == ReplyMode::Skipping && !client.parked {
             client.reply_mode = ReplyMode::On;
             out.set_silent(false);
         }

@@ -122,7 +122,7 @@ fn pubsub_mode(call: &Call<'_>) -> Admit {
     Admit::Refuse(Error::err(format!(
         "Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are \
          allowed in this context",
-        call.spec.name
+        call.spec.full_name
     )))
 }
 

@@ -444,6 +444,7 @@ impl Engine {
         self.unwatch(id);
         self.stop_monitoring(id);
         self.stop_tracking(id);
+        self.deferred.retain(|(to, _)| *to != id);
         if let Some(client) = self.clients.remove(&id) {
             self.refused -= usize::from(client.refused);
             self.forget_client(client.counted_bytes);

@@ -84,9 +84,9 @@ impl Engine {
         }
         self.keyspace.expiry = ExpiryPolicy::Delete;
         for id in std::mem::take(&mut self.pausing.held) {
+            self.unpark(id);
             if let Some(client) = self.clients.get_mut(&id) {
                 client.postponed = false;
-                self.unpark(id);
             }
         }
     }
