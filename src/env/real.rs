@@ -208,17 +208,12 @@ impl Memory for ProcessMemory {
     }
 
     fn pages(&self) -> AllocatorPages {
-        let (allocated, resident) = (alloc::used(), sys::resident_bytes());
-        let stat = |name: &str| {
-            let value = alloc::control_number(name.as_bytes(), None).ok();
-            value.and_then(|value| usize::try_from(value).ok())
-        };
-        // The figures stand still until their epoch is moved on. An allocator built without them
-        // is known by its own count and the kernel's alone.
-        let moved = alloc::control_number(b"epoch", Some(1));
-        match (moved, stat("stats.active"), stat("stats.resident")) {
-            (Ok(_), Some(active), Some(resident)) => AllocatorPages { allocated, active, resident },
-            _ => AllocatorPages { allocated, active: allocated, resident },
+        match alloc::own_figures(["stats.allocated", "stats.active", "stats.resident"]) {
+            Ok([allocated, active, resident]) => AllocatorPages { allocated, active, resident },
+            Err(error) => {
+                tracing::warn!("The allocator does not tell what it holds: {error}");
+                AllocatorPages::default()
+            }
         }
     }
 }
