@@ -45,7 +45,8 @@ impl Engine {
             self.free_garbage();
         }
         let log = self.tick_log();
-        let now_ns = self.refresh_clock();
+        let now_ns = self.env.clock.mono_ns();
+        self.now_us = now_ns / 1000;
         self.cycle.cron_us += (now_ns - began_ns) / 1000;
         if more || restamping || self.has_ready() {
             return Some(0);
