@@ -46,7 +46,8 @@ impl Engine {
         }
         let littered = self.scripts.tidy_up();
         let log = self.tick_log();
-        let now_ns = self.refresh_clock();
+        let now_ns = self.env.clock.mono_ns();
+        self.now_us = now_ns / 1000;
         self.cycle.cron_us += (now_ns - began_ns) / 1000;
         if more || restamping || littered || self.has_ready() {
             return Some(0);

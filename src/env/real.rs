@@ -11,7 +11,6 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::env::{
     AllocatorPages, Appender, Clock, Disk, Done, Entropy, Env, Job, Jobs, Memory, NewFile, Ports,
@@ -41,14 +40,14 @@ pub fn environment(wake: Wake, ports: Box<dyn Ports>) -> (Env, Finished) {
 
 /// The machine's clocks.
 pub struct SystemClock {
-    start: Instant,
+    start_ns: u64,
 }
 
 impl SystemClock {
     /// Monotonic time counts from here.
     #[expect(clippy::new_without_default, reason = "reading a clock is not a default")]
     pub fn new() -> Self {
-        SystemClock { start: Instant::now() }
+        SystemClock { start_ns: sys::monotonic_ns() }
     }
 }
 
@@ -65,8 +64,7 @@ impl Clock for SystemClock {
 
     #[inline]
     fn mono_ns(&self) -> u64 {
-        let elapsed = self.start.elapsed();
-        elapsed.as_secs() * 1_000_000_000 + u64::from(elapsed.subsec_nanos())
+        sys::monotonic_ns() - self.start_ns
     }
 }
 
@@ -74,10 +72,7 @@ impl Clock for SystemClock {
 /// [`Env`].
 #[inline]
 pub fn wall_us() -> i64 {
-    match SystemTime::now().duration_since(UNIX_EPOCH) {
-        Ok(since) => i64::try_from(since.as_micros()).unwrap_or(i64::MAX),
-        Err(before) => -i64::try_from(before.duration().as_micros()).unwrap_or(i64::MAX),
-    }
+    sys::wall_ns().div_euclid(1000)
 }
 
 /// All of standard input.

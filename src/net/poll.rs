@@ -7,8 +7,7 @@
 // Socket files belong to the network layer.
 #![allow(clippy::disallowed_methods)]
 
-use std::collections::{HashMap, VecDeque};
-use std::hash::BuildHasherDefault;
+use std::collections::VecDeque;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,7 +16,8 @@ use std::time::Duration;
 use mio::event::Event;
 use mio::{Events, Interest, Poll, Registry, Token, Waker};
 
-use crate::engine::client::{ClientId, CloseWish, IdHasher};
+use crate::ds::id_map::IdMap;
+use crate::engine::client::{ClientId, CloseWish};
 use crate::engine::{Engine, NetRequest};
 use crate::env::Ports;
 use crate::env::real::{Finished, Wake};
@@ -127,7 +127,7 @@ pub struct Server {
     waker: Arc<Waker>,
     signals: Signals,
     doors: Arc<Mutex<Doors>>,
-    conns: HashMap<ClientId, Conn, BuildHasherDefault<IdHasher>>,
+    conns: IdMap<Conn>,
     /// To be read in the next pass, and the list under work.
     unread: Vec<ClientId>,
     reading: Vec<ClientId>,
@@ -138,6 +138,8 @@ pub struct Server {
     dirty: Vec<ClientId>,
     /// A client was closed since the last look at the listeners: there may be a descriptor.
     freed: bool,
+    /// Some listener has connections that were not taken yet.
+    knocking: bool,
 }
 
 /// Where a client's bytes go: its buffer in the engine.
@@ -174,13 +176,14 @@ impl Server {
             waker,
             signals,
             doors: Arc::new(Mutex::new(doors)),
-            conns: HashMap::default(),
+            conns: IdMap::default(),
             unread: Vec::new(),
             reading: Vec::new(),
             held: VecDeque::new(),
             unwritten: Vec::new(),
             dirty: Vec::new(),
             freed: false,
+            knocking: false,
         })
     }
 
@@ -279,6 +282,9 @@ impl Server {
         if !self.held.is_empty() {
             at_most(RETRY);
         }
+        if !self.knocking {
+            return timeout;
+        }
         for door in &lock(&self.doors).list {
             match door.backlog {
                 Backlog::None => {}
@@ -303,6 +309,7 @@ impl Server {
                 let door = doors.list.iter_mut().find(|door| door.token == event.token());
                 if let Some(door) = door.filter(|door| door.backlog == Backlog::None) {
                     door.backlog = Backlog::Waiting;
+                    self.knocking = true;
                 }
             }
             Token(client) => self.sort_client(ClientId(client as u64), event, engine),
@@ -310,7 +317,7 @@ impl Server {
     }
 
     fn sort_client(&mut self, id: ClientId, event: &Event, engine: &mut Engine) {
-        let Some(conn) = self.conns.get_mut(&id) else { return };
+        let Some(conn) = self.conns.get_mut(id.0) else { return };
         let broken = event.is_error() || (event.is_read_closed() && event.is_write_closed());
         if conn.ended {
             // Both directions are gone, so nothing that waits can ever leave.
@@ -336,12 +343,17 @@ impl Server {
     /// of a busy server: each failure is a line in the log.
     fn accept_waiting(&mut self, idle: bool, full: Full, engine: &mut Engine) {
         let hope = std::mem::take(&mut self.freed) || idle;
+        if !self.knocking {
+            return;
+        }
+        self.knocking = false;
         let doors = self.doors.clone();
         for door in &mut lock(&doors).list {
             let backlog = door.backlog;
             if backlog == Backlog::Waiting || (backlog == Backlog::Starved && hope) {
                 door.backlog = self.accept(&door.listener, full, engine);
             }
+            self.knocking |= door.backlog != Backlog::None;
         }
     }
 
@@ -368,7 +380,7 @@ impl Server {
             let token = Token(usize::try_from(id.0).expect("ids count up from one"));
             match self.poll.registry().register(&mut socket, token, Interest::READABLE) {
                 Ok(()) => {
-                    self.conns.insert(id, Conn::new(socket));
+                    self.conns.insert(id.0, Conn::new(socket));
                 }
                 Err(error) => {
                     tracing::warn!("Can't watch a client connection: {}", error_text(&error));
@@ -384,7 +396,7 @@ impl Server {
     fn release_held(&mut self, engine: &Engine) {
         for _ in 0..self.held.len().min(HELD_MAX) {
             let Some(id) = self.held.pop_front() else { return };
-            let Some(conn) = self.conns.get_mut(&id) else { continue };
+            let Some(conn) = self.conns.get_mut(id.0) else { continue };
             if engine.reading_paused(id) {
                 self.held.push_back(id);
                 continue;
@@ -406,7 +418,7 @@ impl Server {
     }
 
     fn read(&mut self, id: ClientId, engine: &mut Engine) {
-        let Some(conn) = self.conns.get_mut(&id) else { return };
+        let Some(conn) = self.conns.get_mut(id.0) else { return };
         conn.listed = false;
         // An end must be noticed even while reading is paused. What comes before it is no more
         // than the kernel's own buffer holds.
@@ -449,7 +461,7 @@ impl Server {
     }
 
     fn write(&mut self, id: ClientId, engine: &mut Engine) {
-        let Some(conn) = self.conns.get_mut(&id) else { return };
+        let Some(conn) = self.conns.get_mut(id.0) else { return };
         if engine.close_wish(id) == CloseWish::Now {
             return self.close(id, engine);
         }
@@ -480,7 +492,7 @@ impl Server {
     /// Asks the kernel to tell when the socket takes bytes again. Asking also reports room that
     /// came since the write, so no edge is lost.
     fn watch_room(&mut self, id: ClientId, engine: &mut Engine) {
-        let Some(conn) = self.conns.get_mut(&id) else { return };
+        let Some(conn) = self.conns.get_mut(id.0) else { return };
         conn.blocked = true;
         if conn.watches_room {
             return;
@@ -496,7 +508,7 @@ impl Server {
     /// A Unix socket reports room each time its peer reads, so it is watched only while needed.
     /// TCP reports it only after a short write: watching on costs nothing.
     fn drop_watch(&mut self, id: ClientId) {
-        let Some(conn) = self.conns.get_mut(&id) else { return };
+        let Some(conn) = self.conns.get_mut(id.0) else { return };
         if conn.watches_room && conn.socket.is_unix() {
             let token = Token(usize::try_from(id.0).expect("ids count up from one"));
             let registry = self.poll.registry();
@@ -508,7 +520,7 @@ impl Server {
 
     /// Closing a socket also ends its registration.
     fn close(&mut self, id: ClientId, engine: &mut Engine) {
-        if let Some(conn) = self.conns.remove(&id) {
+        if let Some(conn) = self.conns.remove(id.0) {
             tracing::trace!("Closing client {} on descriptor {}", id.0, conn.socket.as_raw_fd());
             drop(conn);
             self.freed = true;
