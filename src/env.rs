@@ -44,13 +44,13 @@ pub enum Job {
     Sync {
         /// The file.
         file: Box<dyn Syncer>,
-        /// Which of the submitter's files it is.
-        what: Synced,
         /// How far the file was written when this was asked for, in the submitter's own count.
         upto: u64,
     },
     /// Add to a file.
     Write {
+        /// The submitter's own name for the file.
+        id: u64,
         /// The file.
         file: SharedFile,
         /// What to add.
@@ -58,15 +58,6 @@ pub enum Job {
         /// Whether to wait until it lasts.
         sync: bool,
     },
-}
-
-/// What a [`Job::Sync`] was for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Synced {
-    /// The log that grows.
-    Log,
-    /// The base a rewrite makes.
-    Base,
 }
 
 /// The end of a [`Job`].
@@ -82,16 +73,16 @@ pub enum Done {
     /// A file was synced, or could not be.
     Synced {
         /// As in the job.
-        what: Synced,
-        /// As in the job.
         upto: u64,
         /// The system's error number, when it failed.
         error: Option<i32>,
     },
     /// A file was written to.
     Written {
-        /// Why that failed.
-        fault: Option<io::ErrorKind>,
+        /// As in the job.
+        id: u64,
+        /// The system's error number, when it failed.
+        error: Option<i32>,
     },
 }
 
@@ -104,18 +95,25 @@ impl Job {
                 drop(garbage);
                 Done::Freed { bytes, objects }
             }
-            Job::Sync { mut file, what, upto } => {
-                let error = file.sync().err().map(|e| e.raw_os_error().unwrap_or(libc::EIO));
-                Done::Synced { what, upto, error }
+            Job::Sync { mut file, upto } => {
+                Done::Synced { upto, error: file.sync().err().map(number_of) }
             }
-            Job::Write { file, bytes, sync } => {
+            Job::Write { id, file, bytes, sync } => {
                 let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
                 let written = file.write_all(&bytes);
                 let written = if sync { written.and_then(|()| file.sync()) } else { written };
-                Done::Written { fault: written.err().map(|error| error.kind()) }
+                Done::Written { id, error: written.err().map(number_of) }
             }
         }
     }
+}
+
+fn number_of(error: io::Error) -> i32 {
+    error.raw_os_error().unwrap_or(match error.kind() {
+        io::ErrorKind::StorageFull => libc::ENOSPC,
+        io::ErrorKind::PermissionDenied => libc::EACCES,
+        _ => libc::EIO,
+    })
 }
 
 /// The one way off the main thread.

@@ -15,7 +15,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::env::{
     AllocatorPages, Appender, Clock, Disk, Done, Entropy, Env, Job, Jobs, Memory, NewFile, Ports,
-    Process, Synced, Syncer,
+    Process, Syncer,
 };
 use crate::sys::cgroup;
 use crate::{alloc, sys};
@@ -114,8 +114,8 @@ struct Workers {
 fn worker_for(job: &Job) -> (usize, &'static str) {
     match job {
         Job::Free(_) => (0, "jobs"),
-        Job::Sync { what: Synced::Log, .. } => (1, "sync log"),
-        Job::Sync { what: Synced::Base, .. } | Job::Write { .. } => (2, "files"),
+        Job::Sync { .. } => (1, "sync log"),
+        Job::Write { .. } => (2, "files"),
     }
 }
 

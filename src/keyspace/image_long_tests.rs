@@ -224,7 +224,9 @@ fn what_waits_behind_a_large_value_is_bounded() {
     let limits = limits();
     let mut keys = space.keys(0, NOW, true);
     let mut set = keys.edit_or_new::<Set>(b"large").expect(FOUND);
-    (0..100_000).for_each(|n| drop(set.insert(format!("member {n}").as_bytes(), &limits)));
+    for n in 0..100_000 {
+        set.insert(format!("member {n}").as_bytes(), &limits);
+    }
     drop(set);
     let value = [b'v'; 100];
     for n in 0..50_000 {

@@ -4,7 +4,8 @@
 //! ```text
 //!  begin    new incr file, named in the manifest; walks over all databases at this moment
 //!  slices   images go to a temporary file; who changes a key first hands its image over
-//!  end      the temporary file is synced by a job, renamed, named as the base; the rest is history
+//!           jobs write and sync it
+//!  end      the temporary file is renamed and named as the base; the rest is history
 //! ```
 //!
 //! Invariant: at each step the files that the manifest on the disk names make up the data. A
@@ -14,8 +15,8 @@ use super::super::Engine;
 use super::super::budget::{Budget, SLICE_US};
 use super::aof::{State, annotation};
 use super::manifest::Part;
+use super::outgoing::Outgoing;
 use crate::base::error::Error;
-use crate::env::{Appender, Job, Synced};
 use crate::keyspace::image::Form;
 use crate::rdb::Start;
 use crate::sys::error_text;
@@ -49,13 +50,8 @@ pub struct Rewriting {
 }
 
 struct Running {
-    file: Box<dyn Appender>,
+    file: Outgoing,
     rdb: bool,
-    len: u64,
-    /// How far syncs were asked for.
-    asked: u64,
-    /// All is written, and the last sync is under way.
-    written: bool,
     began_us: u64,
 }
 
@@ -63,6 +59,10 @@ impl Rewriting {
     /// Whether one is under way.
     pub fn is_running(&self) -> bool {
         self.running.is_some()
+    }
+
+    pub(super) fn writes(&self, id: u64) -> bool {
+        self.running.as_ref().is_some_and(|running| running.file.id() == id)
     }
 
     /// Whether one is to begin as soon as it may.
@@ -142,7 +142,7 @@ impl Engine {
     fn try_begin_rewrite(&mut self) -> io::Result<()> {
         let dir = self.log_dir();
         self.env.disk.make_dir(&dir)?;
-        let file = self.env.disk.open(&dir.join(TEMP_BASE), true)?;
+        let file = self.outgoing(&dir.join(TEMP_BASE))?;
         if self.aof.state == State::Off {
             // Another server may have left its log here.
             self.read_manifest().map_err(io::Error::other)?;
@@ -154,15 +154,15 @@ impl Engine {
         let (hints, now) = (self.hint_kind(), self.now_ms);
         let began_us = self.now_us;
         let in_slices = self.keyspace.may_start_image();
-        let running = Running { file, rdb, len: 0, asked: 0, written: false, began_us };
-        self.aof.rewriting.running = Some(running);
+        self.aof.rewriting.running = Some(Running { file, rdb, began_us });
         if in_slices {
             self.keyspace.start_image(form, hints, now);
-            return Ok(());
+        } else {
+            // Seldom: then everybody waits.
+            let bytes = self.keyspace.whole_image(form, hints, now);
+            self.add_to_base(bytes, true);
         }
-        // Seldom: then everybody waits.
-        let bytes = self.keyspace.whole_image(form, hints, now);
-        self.write_base(&bytes, true)
+        Ok(())
     }
 
     fn rdb_form(&self) -> Form {
@@ -240,8 +240,8 @@ impl Engine {
     pub(super) fn tick_rewrite(&mut self) -> Option<u64> {
         if self.aof.rewriting.is_running() {
             self.step_rewrite();
-            let more = self.aof.rewriting.running.as_ref().is_some_and(|r| !r.written);
-            return more.then_some(0);
+            let more = |running: &Running| !running.file.is_complete() && !running.file.is_busy();
+            return self.aof.rewriting.running.as_ref().is_some_and(more).then_some(0);
         }
         if self.aof.state == State::Off && !self.aof.rewriting.scheduled {
             return None;
@@ -279,47 +279,30 @@ impl Engine {
         false
     }
 
-    /// One slice of the walk, and what it found into the file.
+    /// One slice of the walk, and what it found on its way to the file.
     fn step_rewrite(&mut self) {
         let Some(running) = &self.aof.rewriting.running else { return };
-        if running.written {
+        if running.file.is_busy() || running.file.is_complete() {
             return;
         }
         let mut budget = Budget::slice(self.env.clock.as_ref(), self.now_ms, SLICE_US);
         let (bytes, done) = self.keyspace.step_image(&mut || budget.more());
-        if let Err(error) = self.write_base(&bytes, done) {
-            self.fail_rewrite(&error_text(&error));
-        }
+        self.add_to_base(bytes, done);
     }
 
-    fn write_base(&mut self, bytes: &[u8], last: bool) -> io::Result<()> {
-        let Some(running) = &mut self.aof.rewriting.running else { return Ok(()) };
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            match running.file.write(rest)? {
-                0 => return Err(io::ErrorKind::WriteZero.into()),
-                n => rest = &rest[n..],
-            }
-        }
-        running.len += bytes.len() as u64;
-        running.written = last;
-        let piece =
-            self.config.aof_rewrite_incremental_fsync && running.len - running.asked >= SYNC_EVERY;
-        if last || piece {
-            running.asked = running.len;
-            let file = running.file.syncer()?;
-            self.env.jobs.submit(Job::Sync { file, what: Synced::Base, upto: running.len });
-        }
-        Ok(())
+    fn add_to_base(&mut self, bytes: Vec<u8>, last: bool) {
+        let Some(running) = &mut self.aof.rewriting.running else { return };
+        let sync_every = self.config.aof_rewrite_incremental_fsync.then_some(SYNC_EVERY);
+        running.file.add(bytes, last, sync_every, self.env.jobs.as_mut());
     }
 
-    /// A sync of the base ended.
-    pub(in crate::engine) fn base_synced(&mut self, upto: u64, error: Option<i32>) {
-        let Some(running) = &self.aof.rewriting.running else { return };
-        if let Some(number) = error {
-            let text = error_text(&io::Error::from_raw_os_error(number));
-            self.fail_rewrite(&text);
-        } else if running.written && upto == running.len {
+    /// A job has written a piece of the base.
+    pub(super) fn base_written(&mut self, fault: Option<String>) {
+        let Some(running) = &mut self.aof.rewriting.running else { return };
+        let whole = running.file.written();
+        if let Some(why) = fault {
+            self.fail_rewrite(&why);
+        } else if whole {
             if let Err(error) = self.finish_rewrite() {
                 self.fail_rewrite(&error_text(&error));
             }
@@ -329,7 +312,7 @@ impl Engine {
     /// The base is whole and on the disk: it takes its place.
     fn finish_rewrite(&mut self) -> io::Result<()> {
         let Some(running) = &self.aof.rewriting.running else { return Ok(()) };
-        let (rdb, len, began_us) = (running.rdb, running.len, running.began_us);
+        let (rdb, len, began_us) = (running.rdb, running.file.len(), running.began_us);
         let dir = self.log_dir();
         let filename = self.config.appendfilename.clone();
         let mut manifest = self.aof.manifest.clone();
@@ -405,7 +388,7 @@ impl Engine {
     /// Ends a rewrite that leads nowhere.
     pub(in crate::engine) fn drop_rewrite(&mut self) {
         if let Some(running) = self.aof.rewriting.running.take() {
-            if !running.written {
+            if !running.file.is_complete() {
                 self.keyspace.end_image();
             }
             self.remove_quietly(&self.log_dir().join(TEMP_BASE));

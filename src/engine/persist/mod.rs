@@ -5,6 +5,7 @@
 //! | `mod.rs`    | what INFO and LASTSAVE tell                                            |
 //! | `save.rs`   | the data set into a file while everybody waits: SAVE, the last save    |
 //! | `slices.rs` | the same while commands go on: BGSAVE, save points                     |
+//! | `outgoing.rs` | a file that jobs write, piece by piece                               |
 //! | `load.rs`   | a file into a fresh keyspace: the start, DEBUG RELOAD                  |
 //! | `aof.rs`    | the append-only file: what is written and synced when                  |
 //! | `stamps.rs` | output that waits until the log is synced                              |
@@ -20,6 +21,7 @@ mod aof_load;
 mod aof_rewrite;
 mod load;
 pub mod manifest;
+mod outgoing;
 mod save;
 mod slices;
 pub mod stamps;
@@ -28,6 +30,10 @@ mod tests;
 
 use super::Engine;
 use crate::base::error::Error;
+use crate::sys::error_text;
+use outgoing::Outgoing;
+use std::io;
+use std::path::Path;
 
 /// Why writes are refused after a save failed.
 const SAVE_FAILED: &str = concat!(
@@ -56,8 +62,8 @@ pub struct Persist {
     pub keys_expired: u64,
     /// The counter of changes when the data set was last saved.
     saved_changes: u64,
-    /// Jobs that still write for saves that were given up.
-    stale_writes: u32,
+    /// Files that were made off the loop, counted, for their names among jobs.
+    outgoing: u64,
     /// A save in the background.
     background: Option<slices::Background>,
     /// When a save in the background was last begun, seconds since 1970.
@@ -76,10 +82,15 @@ impl Persist {
             keys_loaded: 0,
             keys_expired: 0,
             saved_changes: 0,
-            stale_writes: 0,
+            outgoing: 0,
             background: None,
             last_try_s: 0,
         }
+    }
+
+    fn writes(&self, id: u64) -> bool {
+        let file = self.background.as_ref().and_then(|background| background.file.as_ref());
+        file.is_some_and(|file| file.id() == id)
     }
 
     /// Whether a save in the background is under way.
@@ -89,6 +100,23 @@ impl Persist {
 }
 
 impl Engine {
+    /// Begins a file that jobs write.
+    fn outgoing(&mut self, path: &Path) -> io::Result<Outgoing> {
+        let file = self.env.disk.create_file(path)?;
+        self.persist.outgoing += 1;
+        Ok(Outgoing::new(self.persist.outgoing, file))
+    }
+
+    /// A job has written a piece of a file, which may have been given up meanwhile.
+    pub(in crate::engine) fn piece_written(&mut self, id: u64, error: Option<i32>) {
+        let fault = error.map(|number| error_text(&io::Error::from_raw_os_error(number)));
+        if self.persist.writes(id) {
+            self.snapshot_written(fault);
+        } else if self.aof.rewriting.writes(id) {
+            self.base_written(fault);
+        }
+    }
+
     /// Changes that are not saved.
     pub fn unsaved_changes(&self) -> u64 {
         self.keyspace.effects.dirty.saturating_sub(self.persist.saved_changes)
