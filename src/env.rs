@@ -57,6 +57,8 @@ pub enum Job {
         bytes: Vec<u8>,
         /// Whether to wait until it lasts.
         sync: bool,
+        /// The directory in which its new name is to last.
+        dir: Option<PathBuf>,
     },
 }
 
@@ -98,10 +100,15 @@ impl Job {
             Job::Sync { mut file, upto } => {
                 Done::Synced { upto, error: file.sync().err().map(number_of) }
             }
-            Job::Write { id, file, bytes, sync } => {
+            Job::Write { id, file, bytes, sync, dir } => {
                 let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
-                let written = file.write_all(&bytes);
-                let written = if sync { written.and_then(|()| file.sync()) } else { written };
+                let mut written = file.write_all(&bytes);
+                if sync {
+                    written = written.and_then(|()| file.sync());
+                }
+                if let Some(dir) = dir {
+                    written = written.and_then(|()| file.sync_dir(&dir));
+                }
                 Done::Written { id, error: written.err().map(number_of) }
             }
         }
@@ -198,6 +205,8 @@ pub trait Syncer: Send {
 pub trait NewFile: io::Write + Send {
     /// Waits until all that was written lasts.
     fn sync(&mut self) -> io::Result<()>;
+    /// Waits until its name in this directory lasts.
+    fn sync_dir(&mut self, dir: &Path) -> io::Result<()>;
 }
 
 /// Files. All paths are as the configuration gives them.
@@ -227,6 +236,21 @@ pub trait Disk: Send {
     /// Makes renames and creations inside the directory last.
     fn sync_dir(&mut self, dir: &Path) -> io::Result<()>;
 
+    /// Removes a file; what is to be dropped afterwards, elsewhere, frees the room it takes on the
+    /// disk, which may take long.
+    fn remove_lightly(&mut self, path: &Path) -> io::Result<Option<Box<dyn Garbage>>> {
+        let file = self.open_file(path).ok();
+        self.remove(path)?;
+        Ok(file.map(|file| Box::new(OldFile { _file: file }) as Box<dyn Garbage>))
+    }
+
+    /// The same for `rename`, which removes what had the new name.
+    fn rename_lightly(&mut self, from: &Path, to: &Path) -> io::Result<Option<Box<dyn Garbage>>> {
+        let file = self.open_file(to).ok();
+        self.rename(from, to)?;
+        Ok(file.map(|file| Box::new(OldFile { _file: file }) as Box<dyn Garbage>))
+    }
+
     /// Replaces a file so that a crash leaves either the old or the new contents, never a mix:
     /// temporary file beside it, sync, rename, sync of the directory.
     fn replace(&mut self, path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -240,6 +264,22 @@ pub trait Disk: Send {
             return Err(error);
         }
         self.sync_dir(&parent(path))
+    }
+}
+
+/// A file that has no name any more.
+struct OldFile {
+    _file: Box<dyn io::Read + Send>,
+}
+
+impl Garbage for OldFile {
+    fn bytes(&self) -> usize {
+        // It is the disk's room that is given back.
+        0
+    }
+
+    fn objects(&self) -> usize {
+        0
     }
 }
 

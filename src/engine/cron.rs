@@ -53,6 +53,7 @@ impl Engine {
             self.free_garbage();
         }
         let log = self.tick_log();
+        let backlog = self.watch_backlog();
         let now_ns = self.refresh_clock();
         self.cycle.cron_us += (now_ns - began_ns) / 1000;
         if more || restamping || self.has_ready() {
@@ -70,7 +71,8 @@ impl Engine {
         let timed = [self.blocking.first_deadline_us(), self.pausing.deadline_us(), rest];
         let timed = timed.into_iter().flatten().min();
         let timed = timed.map(|at| at.saturating_sub(self.now_us));
-        [expiry, round, timed, log, self.next_save_us()].into_iter().flatten().min()
+        let saving = [log, backlog, self.next_save_us()];
+        [expiry, round, timed].into_iter().chain(saving).flatten().min()
     }
 
     fn active_expiry(&self) -> bool {

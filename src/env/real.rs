@@ -276,6 +276,10 @@ impl NewFile for File {
     fn sync(&mut self) -> io::Result<()> {
         self.sync_all()
     }
+
+    fn sync_dir(&mut self, dir: &Path) -> io::Result<()> {
+        RealDisk.sync_dir(dir)
+    }
 }
 
 impl Disk for RealDisk {

@@ -480,6 +480,10 @@ impl NewFile for SimFile {
     fn sync(&mut self) -> io::Result<()> {
         Syncer::sync(self)
     }
+
+    fn sync_dir(&mut self, dir: &Path) -> io::Result<()> {
+        self.sim.sync_dir(dir)
+    }
 }
 
 impl Syncer for SimFile {

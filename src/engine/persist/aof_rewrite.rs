@@ -15,13 +15,13 @@ use super::super::Engine;
 use super::super::budget::{Budget, SLICE_US};
 use super::aof::{State, annotation};
 use super::manifest::Part;
-use super::outgoing::Outgoing;
+use super::outgoing::{Outgoing, Stage};
 use crate::base::error::Error;
 use crate::keyspace::image::Form;
 use crate::rdb::Start;
 use crate::sys::error_text;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The name of a base that is being written.
 const TEMP_BASE: &str = "temp-rewriteaof-bg.aof";
@@ -299,7 +299,7 @@ impl Engine {
     /// A job has written a piece of the base.
     pub(super) fn base_written(&mut self, fault: Option<String>) {
         let Some(running) = &mut self.aof.rewriting.running else { return };
-        let whole = running.file.written();
+        let whole = matches!(running.file.written(), Stage::Whole);
         if let Some(why) = fault {
             self.fail_rewrite(&why);
         } else if whole {
@@ -362,7 +362,7 @@ impl Engine {
         }
     }
 
-    fn fail_rewrite(&mut self, why: &str) {
+    pub(super) fn fail_rewrite(&mut self, why: &str) {
         tracing::warn!("Background AOF rewrite terminated with error: {why}");
         self.drop_rewrite();
         self.note_failure();
@@ -402,11 +402,6 @@ impl Engine {
         self.aof.written = self.aof.appended;
         self.stream_wanted();
         self.remove_quietly(&self.log_dir().join(self.temp_incr()));
-    }
-
-    fn remove_quietly(&mut self, path: &Path) {
-        // Files left behind by a rewrite are overwritten by the next one anyway.
-        let _ = self.env.disk.remove(path);
     }
 
     /// CONFIG SET appendonly yes: the first rewrite begins. False when it cannot.

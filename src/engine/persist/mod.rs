@@ -6,6 +6,7 @@
 //! | `save.rs`   | the data set into a file while everybody waits: SAVE, the last save    |
 //! | `slices.rs` | the same while commands go on: BGSAVE, save points                     |
 //! | `outgoing.rs` | a file that jobs write, piece by piece                               |
+//! | `backlog.rs` | writers wait while too much waits for the disk                        |
 //! | `load.rs`   | a file into a fresh keyspace: the start, DEBUG RELOAD                  |
 //! | `aof.rs`    | the append-only file: what is written and synced when                  |
 //! | `stamps.rs` | output that waits until the log is synced                              |
@@ -19,6 +20,7 @@
 pub mod aof;
 mod aof_load;
 mod aof_rewrite;
+pub mod backlog;
 mod load;
 pub mod manifest;
 mod outgoing;
@@ -30,6 +32,7 @@ mod tests;
 
 use super::Engine;
 use crate::base::error::Error;
+use crate::env::Job;
 use crate::sys::error_text;
 use outgoing::Outgoing;
 use std::io;
@@ -66,6 +69,8 @@ pub struct Persist {
     outgoing: u64,
     /// A save in the background.
     background: Option<slices::Background>,
+    /// What waits for the disk.
+    pub backlog: backlog::Backlog,
     /// When a save in the background was last begun, seconds since 1970.
     last_try_s: i64,
 }
@@ -84,6 +89,7 @@ impl Persist {
             saved_changes: 0,
             outgoing: 0,
             background: None,
+            backlog: backlog::Backlog::default(),
             last_try_s: 0,
         }
     }
@@ -105,6 +111,13 @@ impl Engine {
         let file = self.env.disk.create_file(path)?;
         self.persist.outgoing += 1;
         Ok(Outgoing::new(self.persist.outgoing, file))
+    }
+
+    /// Removes a file that may be large, or may not exist.
+    fn remove_quietly(&mut self, path: &Path) {
+        if let Ok(Some(garbage)) = self.env.disk.remove_lightly(path) {
+            self.env.jobs.submit(Job::Free(garbage));
+        }
     }
 
     /// A job has written a piece of a file, which may have been given up meanwhile.

@@ -4,6 +4,7 @@
 //! slows the maker down, not the clients.
 
 use crate::env::{Job, Jobs, NewFile, SharedFile};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 /// Bytes that are handed to a job together.
@@ -22,6 +23,18 @@ pub(super) struct Outgoing {
     /// Written since the file was last synced.
     unsynced: u64,
     len: u64,
+    /// Its new name is being made to last.
+    settling: bool,
+}
+
+/// What a job has brought about.
+pub(super) enum Stage {
+    /// There is more to write.
+    Partial,
+    /// All is written and lasts.
+    Whole,
+    /// Its new name lasts, too.
+    Settled,
 }
 
 impl Outgoing {
@@ -29,7 +42,7 @@ impl Outgoing {
     pub(super) fn new(id: u64, file: Box<dyn NewFile>) -> Outgoing {
         let file: SharedFile = Arc::new(Mutex::new(file));
         let (piece, complete, busy) = (Vec::new(), false, false);
-        Outgoing { id, file, piece, complete, busy, unsynced: 0, len: 0 }
+        Outgoing { id, file, piece, complete, busy, unsynced: 0, len: 0, settling: false }
     }
 
     /// Which one it is.
@@ -50,11 +63,6 @@ impl Outgoing {
     /// Bytes handed over so far.
     pub(super) fn len(&self) -> u64 {
         self.len
-    }
-
-    /// Bytes that are still in memory.
-    pub(super) fn waiting(&self) -> usize {
-        if self.busy { PIECE } else { self.piece.len() }
     }
 
     /// Takes what was made, and sends a piece off when it is large enough or the `last` one. The
@@ -83,13 +91,28 @@ impl Outgoing {
         if sync {
             self.unsynced = 0;
         }
-        self.busy = true;
-        jobs.submit(Job::Write { id: self.id, file: Arc::clone(&self.file), bytes, sync });
+        self.send(bytes, sync, None, jobs);
     }
 
-    /// A job has written a piece; true when the file is whole and lasts.
-    pub(super) fn written(&mut self) -> bool {
+    /// The whole file got another name, which is to last.
+    pub(super) fn settle(&mut self, dir: &Path, jobs: &mut dyn Jobs) {
+        self.settling = true;
+        self.send(Vec::new(), false, Some(dir.to_path_buf()), jobs);
+    }
+
+    fn send(&mut self, bytes: Vec<u8>, sync: bool, dir: Option<PathBuf>, jobs: &mut dyn Jobs) {
+        self.busy = true;
+        let (id, file) = (self.id, Arc::clone(&self.file));
+        jobs.submit(Job::Write { id, file, bytes, sync, dir });
+    }
+
+    /// A job has ended well.
+    pub(super) fn written(&mut self) -> Stage {
         self.busy = false;
-        self.complete
+        match (self.complete, self.settling) {
+            (false, _) => Stage::Partial,
+            (true, false) => Stage::Whole,
+            (true, true) => Stage::Settled,
+        }
     }
 }

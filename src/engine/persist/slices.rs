@@ -3,11 +3,12 @@
 //! The keyspace makes the image in slices; a job writes it, piece by piece, so that the loop never
 //! waits for the disk.
 
-use super::outgoing::Outgoing;
+use super::outgoing::{Outgoing, Stage};
 use super::save::{SYNC_EVERY, directory_of};
 use crate::base::error::Error;
 use crate::engine::Engine;
 use crate::engine::budget::{Budget, SLICE_US};
+use crate::env::Job;
 use crate::keyspace::image::Form;
 use crate::rdb::Start;
 use crate::sys;
@@ -131,30 +132,37 @@ impl Engine {
     /// A job has written a piece.
     pub(super) fn snapshot_written(&mut self, fault: Option<String>) {
         let Some(mut background) = self.persist.background.take() else { return };
-        let whole = background.file.as_mut().is_some_and(Outgoing::written);
-        let ended = match (fault, whole) {
-            (Some(fault), _) => Err(fault),
-            (None, true) => {
-                self.background_saved(&background).map_err(|error| sys::error_text(&error))
-            }
-            (None, false) => {
-                self.persist.background = Some(background);
-                return;
-            }
+        let stage = background.file.as_mut().map_or(Stage::Partial, Outgoing::written);
+        let fault = match (fault, stage) {
+            (None, Stage::Partial) => None,
+            (None, Stage::Whole) => self.put_in_place(&mut background).err(),
+            (None, Stage::Settled) => return self.background_saved(&background),
+            (fault, _) => fault,
         };
-        if let Err(why) = ended {
-            self.background_failed(&background.temporary, &why);
+        match fault {
+            Some(why) => self.background_failed(&background.temporary, &why),
+            None => self.persist.background = Some(background),
         }
     }
 
-    fn background_saved(&mut self, background: &Background) -> io::Result<()> {
-        self.env.disk.rename(&background.temporary, &background.name)?;
-        self.env.disk.sync_dir(directory_of(&background.name))?;
+    /// The snapshot is whole and lasts: it takes the place of the one before.
+    fn put_in_place(&mut self, background: &mut Background) -> Result<(), String> {
+        let Background { temporary, name, file, .. } = background;
+        let renamed = self.env.disk.rename_lightly(temporary, name);
+        if let Some(garbage) = renamed.map_err(|error| sys::error_text(&error))? {
+            self.env.jobs.submit(Job::Free(garbage));
+        }
+        if let Some(file) = file {
+            file.settle(directory_of(name), self.env.jobs.as_mut());
+        }
+        Ok(())
+    }
+
+    fn background_saved(&mut self, background: &Background) {
         tracing::info!("DB saved on disk");
         tracing::info!("Background saving terminated with success");
         self.snapshot_saved(background.changes);
         self.persist.last_took_s = self.persist.last_save_s - background.began_s;
-        Ok(())
     }
 
     fn background_failed(&mut self, temporary: &std::path::Path, why: &str) {
@@ -162,10 +170,16 @@ impl Engine {
         tracing::warn!("Background saving error");
         self.persist.background = None;
         self.keyspace.end_image();
-        // It may not exist; the first error is the one that tells why.
-        let _ = self.env.disk.remove(temporary);
+        self.remove_quietly(temporary);
         self.persist.last_took_s = self.now_ms / 1000 - self.persist.last_try_s;
         self.persist.failed = true;
+    }
+
+    /// Ends a save in the background as a failed one.
+    pub(super) fn fail_background(&mut self, why: &str) {
+        if let Some(background) = self.persist.background.take() {
+            self.background_failed(&background.temporary, why);
+        }
     }
 
     /// Gives a save in the background up; the file of an earlier one stays.
@@ -173,8 +187,7 @@ impl Engine {
         let Some(background) = self.persist.background.take() else { return };
         tracing::warn!("A save in the background is under way: it is given up");
         self.keyspace.end_image();
-        // It may not exist yet.
-        let _ = self.env.disk.remove(&background.temporary);
+        self.remove_quietly(&background.temporary);
     }
 
     /// After FLUSHALL the file of earlier contents would bring them back.
