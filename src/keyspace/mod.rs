@@ -81,8 +81,6 @@ pub struct Keyspace {
     pub eviction: evict::Eviction,
     /// Everything was emptied on purpose: no snapshot is to bring it back.
     pub flushed: bool,
-    /// A key was given a deadline that had passed long before.
-    pub late_deadline: bool,
     /// Collections of so many bytes are saved in pieces.
     pub long_from: usize,
     scratch: Vec<u8>,
@@ -117,7 +115,6 @@ impl Keyspace {
             watched: Register::default(),
             eviction: evict::Eviction::default(),
             flushed: false,
-            late_deadline: false,
             long_from: image::LONG_FROM,
             scratch: Vec::new(),
             garbage: Vec::new(),
@@ -190,7 +187,8 @@ impl Keyspace {
         self.garbage_bytes
     }
 
-    fn waste(&mut self, garbage: Box<dyn Garbage>) {
+    /// Has this freed off the loop, together with the values that are.
+    pub fn waste(&mut self, garbage: Box<dyn Garbage>) {
         self.garbage_bytes += garbage.bytes();
         self.garbage.push(garbage);
     }

@@ -73,6 +73,8 @@ pub struct Persist {
     pub backlog: backlog::Backlog,
     /// When a save in the background was last begun, seconds since 1970.
     last_try_s: i64,
+    /// Since when an image waits to be begun, monotonic microseconds.
+    waits_since_us: Option<u64>,
 }
 
 impl Persist {
@@ -91,6 +93,7 @@ impl Persist {
             background: None,
             backlog: backlog::Backlog::default(),
             last_try_s: 0,
+            waits_since_us: None,
         }
     }
 

@@ -7,7 +7,6 @@ use super::id::StreamId;
 use super::log::Log;
 use crate::ds::listpack::{Listpack, Packed};
 use std::collections::BTreeMap;
-use std::ops::Bound;
 
 /// The telling of a log.
 #[derive(Debug)]
@@ -38,7 +37,7 @@ impl Capture {
 impl Log {
     /// From now on the log remembers what it holds at this moment, until it was told.
     pub fn begin_capture(&mut self) {
-        let last = self.nodes.last_key_value().map_or(StreamId::MIN, |(id, _)| *id);
+        let last = self.nodes.last().map_or(StreamId::MIN, |(id, _)| *id);
         self.capture = Some(Box::new(Capture { told: None, last, kept: BTreeMap::new() }));
     }
 
@@ -63,9 +62,11 @@ impl Log {
     /// Tells one node more of the moment; true when that was all.
     pub fn tell(&mut self, f: &mut dyn FnMut(StreamId, Packed<'_>)) -> bool {
         let Some(capture) = &mut self.capture else { return true };
-        let behind = capture.told.map_or(Bound::Unbounded, Bound::Excluded);
-        let to_come = (behind, Bound::Included(capture.last));
-        let live = self.nodes.range(to_come).next().map(|(id, node)| (*id, node));
+        let live = match capture.told {
+            Some(told) => self.nodes.after(told),
+            None => self.nodes.first(),
+        };
+        let live = live.filter(|(id, _)| *id <= capture.last).map(|(id, node)| (*id, node));
         // What is kept under the id of a node is what that node was.
         let kept = capture.kept.first_key_value().map(|(id, _)| *id);
         match (live, kept) {
