@@ -197,7 +197,7 @@ impl Engine {
             self.release_output();
             self.serve_log_waiters();
         }
-        let rewrite = self.tick_rewrite();
+        let (rewrite, history) = (self.tick_rewrite(), self.tick_history());
         let aof = &self.aof;
         let now = self.now_us;
         let mut due = Vec::new();
@@ -214,7 +214,7 @@ impl Engine {
             due.push(aof.last_sync_us + SYNC_EVERY_US);
         }
         let due = due.into_iter().min().map(|at| at.saturating_sub(now).max(1));
-        [due, rewrite].into_iter().flatten().min()
+        [due, rewrite, history].into_iter().flatten().min()
     }
 
     /// Writes the buffer and syncs the file, as far as it is time to; `force` waits for nothing.

@@ -31,6 +31,9 @@ const SYNC_EVERY: u64 = 4 << 20;
 const LOOK_EVERY_US: u64 = 100_000;
 /// So many failures in a row do not slow rewrites down.
 const FAILURES_FREE: u32 = 3;
+/// How long files stay that a rewrite made superfluous, microseconds: a copy of the directory that
+/// is being taken may have been told of them by the manifest of before.
+const HISTORY_STAYS_US: u64 = 60_000_000;
 /// The longest wait after failures, minutes.
 const WAIT_MAX_MINUTES: u64 = 60;
 
@@ -41,6 +44,8 @@ pub struct Rewriting {
     scheduled: bool,
     look_us: u64,
     not_before_us: u64,
+    /// Until when history stays.
+    history_until_us: u64,
     /// Rewrites begun.
     pub count: u64,
     /// How many failed since one succeeded.
@@ -205,6 +210,7 @@ impl Engine {
         }
         let mut manifest = self.aof.manifest.clone();
         let part = manifest.next_incr(&self.config.appendfilename);
+        manifest.rewriting = true;
         let file = self.env.disk.open(&dir.join(&part.name), true)?;
         let before = std::mem::replace(&mut self.aof.manifest, manifest);
         if let Err(error) = self.write_manifest() {
@@ -320,6 +326,12 @@ impl Engine {
         let dir = self.log_dir();
         let filename = self.config.appendfilename.clone();
         let mut manifest = self.aof.manifest.clone();
+        // Of all history only the last one is of any use to a copy.
+        let stale = match self.config.aof_disable_auto_gc {
+            true => Vec::new(),
+            false => std::mem::take(&mut manifest.history),
+        };
+        manifest.rewriting = false;
         let base = manifest.next_base(&filename, rdb);
         self.env.disk.rename(&dir.join(TEMP_BASE), &dir.join(&base.name))?;
         let first = self.aof.state == State::Waiting;
@@ -345,9 +357,32 @@ impl Engine {
         if first || self.aof.sync_error.take().is_some() {
             self.sync_log();
         }
-        self.delete_history();
+        self.remove_parts(stale);
+        self.aof.rewriting.history_until_us = self.now_us + HISTORY_STAYS_US;
         tracing::info!("Background AOF rewrite finished successfully");
         Ok(())
+    }
+
+    /// Deletes history that has stayed long enough; gives the microseconds until there is some.
+    pub(super) fn tick_history(&mut self) -> Option<u64> {
+        if self.aof.manifest.history.is_empty() || self.config.aof_disable_auto_gc {
+            return None;
+        }
+        let left = self.aof.rewriting.history_until_us.saturating_sub(self.now_us);
+        if left == 0 {
+            self.delete_history();
+            return None;
+        }
+        Some(left)
+    }
+
+    fn remove_parts(&mut self, parts: Vec<Part>) {
+        let dir = self.log_dir();
+        for Part { name, .. } in parts {
+            // One that is gone already is what was wanted.
+            self.remove_quietly(&dir.join(&name));
+            tracing::info!("Removed the history file {name}");
+        }
     }
 
     /// Deletes what the log does not need any more.
@@ -355,12 +390,8 @@ impl Engine {
         if self.config.aof_disable_auto_gc || self.aof.manifest.history.is_empty() {
             return;
         }
-        let dir = self.log_dir();
-        for Part { name, .. } in std::mem::take(&mut self.aof.manifest.history) {
-            // One that is gone already is what was wanted.
-            let _ = self.env.disk.remove(&dir.join(&name));
-            tracing::info!("Removed the history file {name}");
-        }
+        let parts = std::mem::take(&mut self.aof.manifest.history);
+        self.remove_parts(parts);
         if let Err(error) = self.write_manifest() {
             tracing::warn!("Can't update the AOF manifest: {}", error_text(&error));
         }
