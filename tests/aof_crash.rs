@@ -129,6 +129,48 @@ fn under_always_every_acknowledged_write_survives() {
     }
 }
 
+/// One run of a seed, with the power failing instead of the change to the disk number `at`; true
+/// when it came so far.
+fn fails_at(seed: u64, at: u64, policy: &str) -> bool {
+    let sim = Sim::new(seed);
+    let mut rng = Rng::seeded(seed);
+    let options = ["--appendfsync", policy, "--aof-timestamp-enabled", "yes"];
+    let mut life = Life::begin(&sim, &options);
+    sim.fail_power_after(at);
+    let (mut now_us, mut promised) = (0, 0);
+    for step in 0..60 {
+        if step % 20 == 10 {
+            life.session.ask(&["BGREWRITEAOF"]);
+        }
+        life.push(&mut rng, now_us);
+        life.session.inner.advance_us(100_000);
+        now_us += 100_000;
+        life.listen(now_us);
+        if sim.has_power_failed() {
+            break;
+        }
+        let grace_us = if policy == "always" { 0 } else { 1_150_000 };
+        let old = life.acknowledged.iter().filter(|(said, _)| said + grace_us <= now_us);
+        promised = old.map(|(_, n)| *n).fold(promised, u64::max);
+    }
+    let failed = sim.has_power_failed();
+    sim.cut_power();
+    let mut next = Life::begin(&sim, &options);
+    next.check(&life, promised, seed);
+    failed
+}
+
+#[test]
+fn the_power_may_fail_at_any_change_to_the_disk() {
+    for (policy, seed) in [("always", 1), ("always", 2), ("everysec", 1), ("everysec", 2)] {
+        let mut at = 0;
+        while fails_at(first_seed() + seed * 1000 + at, at, policy) {
+            at += 1;
+        }
+        assert!(at > 60, "{policy}: only {at} changes to the disk");
+    }
+}
+
 #[test]
 fn under_slow_syncs_what_is_left_is_a_prefix() {
     for seed in first_seed()..first_seed() + 60 {

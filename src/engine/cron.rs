@@ -46,6 +46,7 @@ impl Engine {
         }
         let littered = self.scripts.tidy_up();
         let log = self.tick_log();
+        let backlog = self.watch_backlog();
         let now_ns = self.env.clock.mono_ns();
         self.now_us = now_ns / 1000;
         self.cycle.cron_us += (now_ns - began_ns) / 1000;
@@ -63,8 +64,8 @@ impl Engine {
         let timed = [self.blocking.first_deadline_us(), self.pausing.deadline_us()];
         let timed = timed.into_iter().flatten().min();
         let timed = timed.map(|at| at.saturating_sub(self.now_us));
-        let load = self.next_load_us();
-        [expiry, round, timed, log, self.next_save_us(), load].into_iter().flatten().min()
+        let files = [log, backlog, self.next_save_us(), self.next_load_us()];
+        [expiry, round, timed].into_iter().chain(files).flatten().min()
     }
 
     fn active_expiry(&self) -> bool {

@@ -323,7 +323,7 @@ impl Engine {
         match result? {
             Outcome::Unchanged | Outcome::Changed(Propagate::Nothing) => {}
             Outcome::Changed(Propagate::Verbatim) => {
-                self.keyspace.effects.propagate(session.db, || args.to_argv());
+                self.keyspace.effects.propagate_words(session.db, args.iter());
             }
             Outcome::Changed(Propagate::As(argv)) => {
                 self.keyspace.effects.propagate(session.db, || argv);

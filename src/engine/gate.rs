@@ -144,11 +144,11 @@ fn busy(call: &Call<'_>) -> Admit {
     call.engine.scripts().busy().map_or(Admit::Go, Admit::Refuse)
 }
 
-/// CLIENT PAUSE: writes, or everything, wait. Last of all checks: what would be refused is refused
-/// at once.
+/// CLIENT PAUSE, or a disk that is behind: writes, or everything, wait. Last of all checks: what
+/// would be refused is refused at once.
 #[inline]
 fn pause(call: &Call<'_>) -> Admit {
-    if !call.engine.pausing.is_on() {
+    if !call.engine.pausing.holds_any() {
         return Admit::Go;
     }
     let pausing = &call.engine.pausing;

@@ -46,7 +46,7 @@ pub mod work;
 use crate::base::error::Error;
 use crate::base::hash::Seed;
 use crate::base::rng::Rng;
-use crate::env::{Done, Env, Synced};
+use crate::env::{Done, Env};
 use crate::keyspace::Keyspace;
 use crate::resp::outbuf::OutBuf;
 use crate::resp::reply::{Proto, Reply};
@@ -456,13 +456,8 @@ impl Engine {
     pub fn job_done(&mut self, done: Done) {
         let (bytes, objects) = match done {
             Done::Freed { bytes, objects } => (bytes, objects),
-            Done::Written { fault } => return self.snapshot_written(fault),
-            Done::Synced { what: Synced::Log, upto, error } => {
-                return self.log_synced(upto, error);
-            }
-            Done::Synced { what: Synced::Base, upto, error } => {
-                return self.base_synced(upto, error);
-            }
+            Done::Written { id, error } => return self.piece_written(id, error),
+            Done::Synced { upto, error } => return self.log_synced(upto, error),
         };
         self.freeing_objects = self.freeing_objects.saturating_sub(objects);
         self.freeing = self.freeing.saturating_sub(bytes);

@@ -14,7 +14,7 @@ use std::thread;
 
 use crate::env::{
     AllocatorPages, Appender, Clock, Disk, Done, Entropy, Env, Job, Jobs, Memory, NewFile, Ports,
-    Process, Synced, Syncer,
+    Process, Syncer,
 };
 use crate::sys::cgroup;
 use crate::{alloc, sys};
@@ -109,8 +109,8 @@ struct Workers {
 fn worker_for(job: &Job) -> (usize, &'static str) {
     match job {
         Job::Free(_) => (0, "jobs"),
-        Job::Sync { what: Synced::Log, .. } => (1, "sync log"),
-        Job::Sync { what: Synced::Base, .. } | Job::Write { .. } => (2, "files"),
+        Job::Sync { .. } => (1, "sync log"),
+        Job::Write { .. } => (2, "files"),
     }
 }
 
@@ -265,6 +265,10 @@ impl RealDisk {
 impl NewFile for File {
     fn sync(&mut self) -> io::Result<()> {
         self.sync_all()
+    }
+
+    fn sync_dir(&mut self, dir: &Path) -> io::Result<()> {
+        RealDisk.sync_dir(dir)
     }
 }
 

@@ -144,12 +144,17 @@ impl Image {
         self.later.as_ref().map_or(0, |later| later.position() as usize)
     }
 
-    fn waiting(&self) -> usize {
+    /// Bytes that are ready, or wait behind a large value.
+    pub(super) fn made_bytes(&self) -> usize {
         let made = match &self.form {
             Form::Rdb(saver) => saver.position().saturating_sub(self.taken) as usize,
             Form::Commands(out) => out.len(),
         };
-        made + self.later_bytes() + self.longs.iter().map(Long::bytes).sum::<usize>()
+        made + self.later_bytes()
+    }
+
+    fn waiting(&self) -> usize {
+        self.made_bytes() + self.longs.iter().map(Long::bytes).sum::<usize>()
     }
 
     /// Whether so much is ready that it should be taken before more is made.
@@ -253,6 +258,13 @@ impl Keyspace {
     /// Bytes of the image that nobody has taken yet.
     pub fn image_bytes(&self) -> usize {
         self.walks.image.as_ref().map_or(0, |image| image.waiting())
+    }
+
+    /// Bytes that were handed over to the image and wait to be taken; it does not count values
+    /// that only the image still has.
+    pub fn image_backlog(&mut self) -> usize {
+        let made = self.walks.image.as_ref().map_or(0, |image| image.made_bytes());
+        made + self.kept_bytes()
     }
 
     /// Gives the image up.

@@ -228,6 +228,18 @@ impl Keyspace {
         none
     }
 
+    /// Bytes that large values keep for the image.
+    pub(super) fn kept_bytes(&mut self) -> usize {
+        let Some(mut image) = self.walks.image.take() else { return 0 };
+        let places = |space: &mut Keyspace, home: &mut Home| {
+            let places = (&mut space.dbs[..], &mut space.walks, &mut space.leases);
+            at_home(places, home, |value| value.kept_bytes())
+        };
+        let kept = image.longs.iter_mut().map(|long| places(self, &mut long.home)).sum();
+        self.walks.image = Some(image);
+        kept
+    }
+
     /// Something was handed over: when much waits behind a large value, that goes on.
     #[inline]
     pub(super) fn help_out(&mut self) {

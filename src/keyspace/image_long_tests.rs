@@ -184,7 +184,7 @@ fn large_values_are_saved_as_they_were() {
         assert!(space.walks.is_empty() && !space.has_longs());
         assert_eq!(loaded(&bytes).digest(), before, "seed {seed}");
     }
-    assert!(under_way > 600 && taken > 100_000, "{under_way} slices, {taken} bytes");
+    assert!(under_way > 600 && taken > 50_000, "{under_way} slices, {taken} bytes");
 }
 
 #[test]
@@ -224,9 +224,9 @@ fn what_waits_behind_a_large_value_is_bounded() {
     let limits = limits();
     let mut keys = space.keys(0, NOW, true);
     let mut set = keys.edit_or_new::<Set>(b"large").expect(FOUND);
-    (0..100_000).for_each(|n| {
+    for n in 0..100_000 {
         set.insert(format!("member {n}").as_bytes(), &limits);
-    });
+    }
     drop(set);
     let value = [b'v'; 100];
     for n in 0..50_000 {

@@ -226,6 +226,16 @@ impl Engine {
                 fault.line, fault.text, fault.reason
             )
         })?;
+        let (dir, disk) = (self.log_dir(), &self.env.disk);
+        if self.aof.manifest.heal(|part| disk.exists(&dir.join(&part.name))) {
+            tracing::warn!(
+                "Files that the AOF manifest names are not there: this is a copy that was taken \
+                 while a rewrite went on. The files of before make up the data."
+            );
+            self.write_manifest().map_err(|error| {
+                format!("Fatal error: can't write the AOF manifest file: {}", error_text(&error))
+            })?;
+        }
         Ok(())
     }
 

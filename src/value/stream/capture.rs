@@ -62,11 +62,11 @@ impl Log {
     /// Tells one node more of the moment; true when that was all.
     pub fn tell(&mut self, f: &mut dyn FnMut(StreamId, Packed<'_>)) -> bool {
         let Some(capture) = &mut self.capture else { return true };
-        let next = match capture.told {
+        let live = match capture.told {
             Some(told) => self.nodes.after(told),
             None => self.nodes.first(),
         };
-        let live = next.filter(|(id, _)| *id <= capture.last).map(|(id, node)| (*id, node));
+        let live = live.filter(|(id, _)| *id <= capture.last).map(|(id, node)| (*id, node));
         // What is kept under the id of a node is what that node was.
         let kept = capture.kept.first_key_value().map(|(id, _)| *id);
         match (live, kept) {
