@@ -85,14 +85,20 @@ unsafe impl Thin for Entry {
     }
 
     #[inline]
-    fn key(&self) -> &[u8] {
-        let (start, len) = self.key_span();
-        // SAFETY: `new` wrote `len` key bytes at `start` inside the allocation.
-        unsafe { std::slice::from_raw_parts(self.0.as_ptr().add(start), len) }
+    fn with_key<R>(&self, f: impl FnOnce(&[u8]) -> R) -> R {
+        f(self.key())
     }
 }
 
 impl Entry {
+    /// The bytes it is found by.
+    #[inline]
+    pub fn key(&self) -> &[u8] {
+        let (start, len) = self.key_span();
+        // SAFETY: `new` wrote `len` key bytes at `start` inside the allocation.
+        unsafe { std::slice::from_raw_parts(self.0.as_ptr().add(start), len) }
+    }
+
     /// Builds an entry. `deadline` is in milliseconds since 1970.
     pub fn new(key: &[u8], value: New<'_>, deadline: Option<i64>, epoch: u8, access: u32) -> Entry {
         let (kind, vlen, stored) = match &value {

@@ -12,7 +12,6 @@ use super::as_commands;
 use super::db::Db;
 use super::entry::Entry;
 use super::saved::{HintKind, record_of};
-use crate::ds::dict::Thin;
 use crate::rdb::{Options, Saver, Start};
 
 const SAFE: &str = "a vector takes everything";

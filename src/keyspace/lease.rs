@@ -14,7 +14,6 @@
 use super::Keyspace;
 use super::entry::{Entry, view_in};
 use super::keys::{Keys, ValueType};
-use crate::ds::dict::Thin;
 
 /// What a command does to a key that it names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,7 +8,7 @@
 //! Invariant: no field is there twice; a table knows the sum of its pairs' bytes.
 
 use crate::base::rng::Rng;
-use crate::ds::dict::{self, Dict, Thin};
+use crate::ds::dict::{self, Dict};
 use crate::ds::listpack::{self, Item, Listpack, Packed, Pos};
 use crate::ds::pair::{Pair, parts_of};
 use crate::value::limits::Limits;

@@ -3,7 +3,6 @@
 use super::{Keys, ValueType};
 use crate::base::error::Error;
 use crate::base::num::parse_i64;
-use crate::ds::dict::Thin;
 use crate::keyspace::entry::{Entry, New, SHORT_MAX, View};
 use crate::value::Value;
 use crate::value::string::{BigStr, EMBSTR_MAX, SHARED_MIN, Str, StrRef};

@@ -4,7 +4,7 @@ use crate::base::hash::Seed;
 use crate::base::rng::Rng;
 use crate::ds::dict::{self, Dict};
 use crate::ds::listpack::Item;
-use crate::ds::member::{Member, bytes_of};
+use crate::ds::member::{Member, item_of};
 
 /// Members by hash.
 pub struct Table {
@@ -24,11 +24,11 @@ impl std::fmt::Debug for Table {
 pub struct Members<'a>(dict::Iter<'a, Member>);
 
 impl<'a> Iterator for Members<'a> {
-    type Item = &'a [u8];
+    type Item = Item<'a>;
 
     #[inline]
-    fn next(&mut self) -> Option<&'a [u8]> {
-        self.0.next().map(|member| bytes_of(&member))
+    fn next(&mut self) -> Option<Item<'a>> {
+        self.0.next().map(|member| item_of(&member))
     }
 }
 
@@ -71,7 +71,7 @@ impl Table {
         let hash = self.dict.hash(text);
         let (_, new) = self.dict.find_or_insert_with(hash, text, || Member::new(text));
         if new {
-            self.members_bytes += Member::footprint(text.len());
+            self.members_bytes += Member::footprint(text);
         }
         new
     }
@@ -81,14 +81,14 @@ impl Table {
     pub fn remove(&mut self, text: &[u8]) -> bool {
         let found = self.dict.remove(self.dict.hash(text), text).is_some();
         if found {
-            self.members_bytes -= Member::footprint(text.len());
+            self.members_bytes -= Member::footprint(text);
         }
         found
     }
 
     /// A member, each equally likely.
-    pub fn random(&self, rng: &mut Rng) -> Option<&[u8]> {
-        self.dict.random(rng).map(|member| bytes_of(&member))
+    pub fn random(&self, rng: &mut Rng) -> Option<Item<'_>> {
+        self.dict.random(rng).map(|member| item_of(&member))
     }
 
     /// The members in no useful order.
@@ -98,14 +98,14 @@ impl Table {
 
     /// One step of a scan in hash order.
     pub fn scan(&self, cursor: u64, f: &mut impl FnMut(Item<'_>)) -> u64 {
-        self.dict.scan(cursor, &mut |member| f(Item::Bytes(member.bytes())))
+        self.dict.scan(cursor, &mut |member| f(member.item()))
     }
 
     /// An independent copy.
     pub fn duplicate(&self) -> Table {
         let mut copy = Table::new(self.seed);
-        for text in self.iter() {
-            copy.insert(text);
+        for item in self.iter() {
+            item.with_text(|text| copy.insert(text));
         }
         copy
     }
@@ -113,7 +113,7 @@ impl Table {
     /// Asserts every invariant.
     pub fn check(&self) {
         self.dict.check();
-        let sum: usize = self.iter().map(|text| Member::footprint(text.len())).sum();
+        let sum: usize = self.iter().map(|item| item.with_text(Member::footprint)).sum();
         assert_eq!(self.members_bytes, sum, "the sum of the members' sizes");
     }
 }
