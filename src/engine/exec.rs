@@ -95,7 +95,7 @@ impl Engine {
             }
             let silenced = client.reply_mode != ReplyMode::On;
             if n > 1 && !self.ahead.pending() {
-                self.plan_more(inbuf, live.session.db);
+                self.plan_more(id, inbuf, live.session.db);
             }
             let limits = Limits {
                 max_bulk_len: self.config.proto_max_bulk_len,

@@ -8,7 +8,7 @@
 //! Invariant: no field is there twice; a table knows the sum of its pairs' bytes.
 
 use crate::base::rng::Rng;
-use crate::ds::dict::{self, Dict};
+use crate::ds::dict::{self, Dict, Fetch};
 use crate::ds::listpack::{self, Item, Listpack, Packed, Pos};
 use crate::ds::pair::{Pair, parts_of};
 use crate::value::limits::Limits;
@@ -50,6 +50,12 @@ impl HashTable {
     /// An empty one with the same seed.
     pub fn like(&self) -> HashTable {
         HashTable { dict: Dict::new(self.dict.seed()), pairs: 0 }
+    }
+
+    /// Asks for the cache lines that a search for this hash touches.
+    #[inline]
+    pub fn fetch(&self, hash: u64, what: Fetch) {
+        self.dict.fetch(hash, what);
     }
 
     /// Sets a field; true when it is new.

@@ -62,6 +62,15 @@ pub unsafe trait Thin: Sized {
     fn with_key<R>(&self, f: impl FnOnce(&[u8]) -> R) -> R;
 }
 
+/// What a search touches, in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fetch {
+    /// The bucket where it begins.
+    Bucket,
+    /// The entry that it most likely finds there.
+    Entry,
+}
+
 /// What the table is made of, for reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
@@ -261,6 +270,15 @@ impl<E: Thin> Dict<E> {
         }
         if bucket.overflow() > 0 {
             prefetch(segment.address(segment.after(segment.home(bits))));
+        }
+    }
+
+    /// `prefetch_bucket` or `prefetch_entry`.
+    #[inline]
+    pub fn fetch(&self, hash: u64, what: Fetch) {
+        match what {
+            Fetch::Bucket => self.prefetch_bucket(hash),
+            Fetch::Entry => self.prefetch_entry(hash),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::base::hash::Seed;
 use crate::base::rng::Rng;
-use crate::ds::dict::{self, Dict};
+use crate::ds::dict::{self, Dict, Fetch};
 use crate::ds::listpack::Item;
 use crate::ds::member::{Member, item_of};
 
@@ -57,6 +57,12 @@ impl Table {
     /// Memory of the table and its members.
     pub fn bytes(&self) -> usize {
         size_of::<Table>() - size_of::<Dict<Member>>() + self.dict.bytes() + self.members_bytes
+    }
+
+    /// Asks for the cache lines that a search for this hash touches.
+    #[inline]
+    pub fn fetch(&self, hash: u64, what: Fetch) {
+        self.dict.fetch(hash, what);
     }
 
     /// Whether a text is a member.
