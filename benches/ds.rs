@@ -21,11 +21,13 @@ const AHEAD: usize = 32;
 struct Item(NonNull<[u8; 16]>);
 
 impl Item {
-    /// The bytes it is found by.
     #[inline]
-    pub fn key(&self) -> &[u8] {
+    fn key(&self) -> &[u8] {
         // SAFETY: the box lives as long as the item.
-        unsafe { self.0.as_ref() }
+        #[allow(unsafe_code)]
+        unsafe {
+            self.0.as_ref()
+        }
     }
 
     fn new(key: [u8; 16]) -> Item {

@@ -3,14 +3,14 @@
 //! collection, the same is done for the member that the request names.
 //!
 //! Never more than a hint. Each request is parsed in earnest at its turn; a planned hash is used
-//! only when the request's first argument lies at the planned address, and the plan is dropped at
-//! the end of the pass.
+//! only for a key that lies at the planned address, and the plan is dropped at the end of the pass.
 
 use super::Engine;
 use super::client::ClientId;
 use crate::ds::dict::Fetch;
 use crate::keyspace::db::Db;
 use crate::keyspace::entry::{View, view_in};
+use crate::keyspace::keys::Hint;
 use crate::resp::request::{Ahead, InBuf, Span};
 use crate::value::Value;
 use smallvec::SmallVec;
@@ -32,20 +32,20 @@ struct Item {
     client: ClientId,
     /// Its place in what was seen ahead.
     ahead: usize,
-    addr: usize,
-    len: usize,
-    hash: u64,
+    /// Where the request's first argument lies.
+    first: usize,
+    hint: Hint,
     db: usize,
 }
 
 impl Plan {
-    /// The hash of the next request's first argument, when it is the one that was planned.
+    /// The hash of the next request's first key, when the request is the one that was planned.
     #[inline]
-    pub fn next_hash(&mut self, first_argument: &[u8]) -> Option<u64> {
+    pub fn next_hint(&mut self, first_argument: &[u8]) -> Option<Hint> {
         let item = self.items.get(self.next)?;
-        if item.addr == first_argument.as_ptr().addr() && item.len == first_argument.len() {
+        if item.first == first_argument.as_ptr().addr() {
             self.next += 1;
-            return Some(item.hash);
+            return Some(item.hint);
         }
         None
     }
@@ -59,17 +59,17 @@ impl Plan {
     /// Adds the next requests of a client, and asks for the buckets of their keys.
     fn add(&mut self, client: ClientId, inbuf: &InBuf, room: usize, (db, keys): (usize, &Db)) {
         let from = self.ahead.len();
-        inbuf.lookahead(room, &mut self.ahead);
+        inbuf.lookahead(room, begins_txn, &mut self.ahead);
         let bytes = inbuf.peek_bytes();
         for (at, ahead) in self.ahead.iter().enumerate().skip(from) {
             if ahead.argc < 2 {
                 continue;
             }
-            let key = ahead.args[0].of(bytes);
+            let key = first_key(ahead, bytes);
             let hash = keys.dict.hash(key);
             keys.dict.prefetch_bucket(hash);
-            let (addr, len) = (key.as_ptr().addr(), key.len());
-            self.items.push(Item { client, ahead: at, addr, len, hash, db });
+            let first = ahead.args[0].of(bytes).as_ptr().addr();
+            self.items.push(Item { client, ahead: at, first, hint: Hint::of(key, hash), db });
         }
     }
 
@@ -78,6 +78,12 @@ impl Plan {
         self.items.clear();
         self.next = 0;
     }
+}
+
+/// What follows MULTI is kept, and planned by EXEC.
+#[inline]
+fn begins_txn(name: &[u8]) -> bool {
+    name.len() == 5 && name.eq_ignore_ascii_case(b"multi")
 }
 
 impl Engine {
@@ -95,7 +101,7 @@ impl Engine {
         }
         if self.ahead.items.len() > 1 {
             for item in &self.ahead.items {
-                self.keyspace.dbs[item.db].dict.prefetch_entry(item.hash);
+                self.keyspace.dbs[item.db].dict.prefetch_entry(item.hint.hash());
             }
             for group in self.ahead.items.chunk_by(|one, next| one.client == next.client) {
                 match self.clients.get(&group[0].client) {
@@ -114,7 +120,9 @@ impl Engine {
         let Some(client) = self.clients.get(&id) else { return };
         let Some(live) = &client.live else { return };
         let db = live.session.db;
-        self.ahead.add(id, &client.inbuf, room, (db, &self.keyspace.dbs[db]));
+        if live.session.txn.is_none() {
+            self.ahead.add(id, &client.inbuf, room, (db, &self.keyspace.dbs[db]));
+        }
     }
 
     /// Plans the next requests of the client that is running, when its plan has run out.
@@ -125,7 +133,7 @@ impl Engine {
             return;
         }
         for item in &self.ahead.items {
-            self.keyspace.dbs[db].dict.prefetch_entry(item.hash);
+            self.keyspace.dbs[db].dict.prefetch_entry(item.hint.hash());
         }
         self.fetch_members(&self.ahead.items, inbuf.peek_bytes());
     }
@@ -139,7 +147,7 @@ impl Engine {
             let dict = &self.keyspace.dbs[item.db].dict;
             let entry = match ahead.argc {
                 0..=2 => None,
-                _ => dict.find(item.hash, ahead.args[0].of(bytes)).map(view_in),
+                _ => dict.find(item.hint.hash(), ahead.args[0].of(bytes)).map(view_in),
             };
             if let Some(View::Boxed(value)) = entry {
                 let hash = dict.hash(member_of(value, ahead).of(bytes));
@@ -162,4 +170,43 @@ impl Engine {
 fn member_of(value: &Value, ahead: &Ahead) -> Span {
     let behind_score = matches!(value, Value::ZSet(_)) && ahead.argc > 3;
     ahead.args[if behind_score { 2 } else { 1 }]
+}
+
+/// What is most likely the first key of a request that has arguments: the first of them, or what
+/// follows the number of keys of a script.
+#[inline]
+fn first_key<'a>(ahead: &Ahead, bytes: &'a [u8]) -> &'a [u8] {
+    let name = ahead.name.of(bytes);
+    let script = ahead.argc > 3 && is_script(name);
+    ahead.args[if script { 2 } else { 0 }].of(bytes)
+}
+
+/// Whether this is EVAL, FCALL or a variant of them, as far as four letters tell.
+fn is_script(name: &[u8]) -> bool {
+    name.get(..4).is_some_and(|start| {
+        start.eq_ignore_ascii_case(b"eval") || start.eq_ignore_ascii_case(b"fcal")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_of_scripts_are_behind_their_number() {
+        for (request, key) in [
+            ("*2\r\n$3\r\nGET\r\n$1\r\nk\r\n", "k"),
+            ("*4\r\n$7\r\nevalsha\r\n$1\r\ns\r\n$1\r\n1\r\n$2\r\nkk\r\n", "kk"),
+            ("*4\r\n$5\r\nFCALL\r\n$1\r\nf\r\n$1\r\n1\r\n$2\r\nkk\r\n", "kk"),
+            ("*3\r\n$4\r\nEVAL\r\n$1\r\ns\r\n$1\r\n0\r\n", "s"),
+            ("*4\r\n$3\r\nEVA\r\n$1\r\ns\r\n$1\r\n1\r\n$2\r\nkk\r\n", "s"),
+            ("*2\r\n$0\r\n\r\n$1\r\nx\r\n", "x"),
+        ] {
+            let mut inbuf = InBuf::new();
+            inbuf.feed(request.as_bytes());
+            let mut ahead = Vec::new();
+            inbuf.lookahead(1, |_| false, &mut ahead);
+            assert_eq!(first_key(&ahead[0], inbuf.peek_bytes()), key.as_bytes(), "{request}");
+        }
+    }
 }

@@ -18,6 +18,7 @@
 #![allow(unsafe_code)]
 
 mod handle;
+pub mod owned;
 mod resize;
 mod segment;
 #[cfg(test)]

@@ -22,9 +22,7 @@ fn alive() -> isize {
 struct Item(NonNull<u8>);
 
 impl Item {
-    /// The bytes it is found by.
-    #[inline]
-    pub fn key(&self) -> &[u8] {
+    fn key(&self) -> &[u8] {
         // SAFETY: `new` wrote length and key.
         unsafe {
             let len = self.0.cast::<u64>().read() as usize;
