@@ -64,6 +64,7 @@ fn give_up(error: impl std::fmt::Display) -> ! {
 }
 
 fn serve(mut config: Config, path: Option<PathBuf>) -> ! {
+    sys::fetch_code();
     if let Err(error) = std::env::set_current_dir(&config.dir) {
         fail(format!("Can't chdir to '{}': {}", config.dir, sys::error_text(&error)));
     }

@@ -110,7 +110,7 @@ impl Engine {
             let silenced = client.reply_mode != ReplyMode::On;
             // What a transaction keeps looks at no key before EXEC.
             if n > 1 && !self.ahead.pending() && live.session.txn.is_none() {
-                self.plan_more(inbuf, live.session.db);
+                self.plan_more(id, inbuf, live.session.db);
             }
             let limits = Limits {
                 max_bulk_len: self.config.proto_max_bulk_len,

@@ -256,10 +256,10 @@ impl Effects {
         use crate::resp::log::{LogReader, Record};
         let stream = self.take_stream();
         let mut reader = LogReader::new(&stream[..], 0);
-        std::iter::from_fn(|| match reader.next_record() {
-            Ok(Some(Record::Command(argv))) => Some(argv),
-            _ => None,
-        })
-        .collect()
+        let mut commands = Vec::new();
+        while let Ok(Some(Record::Command(words))) = reader.next_record() {
+            commands.push(words.into());
+        }
+        commands
     }
 }

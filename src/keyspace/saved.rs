@@ -4,7 +4,7 @@ use super::Keyspace;
 use super::access::AccessPolicy;
 use super::entry::{Entry, New, PACKED_MAX, SHORT_MAX, View};
 use crate::base::num::parse_i64;
-use crate::ds::dict::{Dict, Thin};
+use crate::ds::dict::Dict;
 use crate::rdb::{Hint, Loaded, Record, Source};
 use crate::value::string::EMBSTR_MAX;
 use crate::value::{Collection, PackedKind, Value};

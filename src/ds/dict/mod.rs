@@ -41,14 +41,16 @@ const MAX_DEPTH: u32 = 28;
 /// Tries of `random` before it counts its way to the entry.
 const RANDOM_TRIES: usize = 512;
 
-/// An owner of one allocation that starts with, or leads to, its key.
+/// An owner of one allocation that starts with, or leads to, its key; or a key that is so short
+/// that it is written in the place of the pointer.
 ///
 /// # Safety
 /// - `into_raw` and `from_raw` are inverse, free of effects, and do not panic; the pointer fits in
-///   48 bits and stays valid until the object is dropped.
+///   48 bits and stays valid until the object is dropped. What is no pointer is fetched into the
+///   cache at times, but never read.
 /// - The object is nothing but the pointer: copies made by `from_raw` (never dropped) read the same
 ///   state, and nothing that takes `&self` changes the pointer.
-/// - `key` gives the same bytes as long as the object is in a table.
+/// - `with_key` gives the same bytes as long as the object is in a table.
 pub unsafe trait Thin: Sized {
     /// Gives up ownership.
     fn into_raw(self) -> NonNull<u8>;
@@ -57,8 +59,17 @@ pub unsafe trait Thin: Sized {
     /// # Safety
     /// `p` comes from `into_raw`, and of all objects made from it at most one is used as owner.
     unsafe fn from_raw(p: NonNull<u8>) -> Self;
-    /// The bytes that are hashed and compared.
-    fn key(&self) -> &[u8];
+    /// Runs `f` over the bytes that are hashed and compared.
+    fn with_key<R>(&self, f: impl FnOnce(&[u8]) -> R) -> R;
+}
+
+/// What a search touches, in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fetch {
+    /// The bucket where it begins.
+    Bucket,
+    /// The entry that it most likely finds there.
+    Entry,
 }
 
 /// What the table is made of, for reports.
@@ -263,6 +274,15 @@ impl<E: Thin> Dict<E> {
         }
     }
 
+    /// `prefetch_bucket` or `prefetch_entry`.
+    #[inline]
+    pub fn fetch(&self, hash: u64, what: Fetch) {
+        match what {
+            Fetch::Bucket => self.prefetch_bucket(hash),
+            Fetch::Entry => self.prefetch_entry(hash),
+        }
+    }
+
     /// Visits the entries from `cursor` to the end of the home bucket it falls into, and returns
     /// the cursor to go on with, 0 at the end. Starting from 0 and going on until 0 visits every
     /// entry that is present all the time exactly once, whatever is inserted, removed or resized in
@@ -295,7 +315,7 @@ impl<E: Thin> Dict<E> {
         let (segment, mut at) = self.sampled_from(position);
         let mut seen = 0;
         for _ in 0..buckets.min(segment.len()) {
-            let bucket = &segment.buckets()[at];
+            let bucket = segment.bucket(at);
             for index in bucket.occupied() {
                 seen += usize::from(f(&entry(bucket.slot(index))));
             }
@@ -318,7 +338,7 @@ impl<E: Thin> Dict<E> {
     pub fn prefetch_sampled(&self, position: u64) {
         let (segment, at) = self.sampled_from(position);
         for at in [at, segment.after(at)] {
-            let bucket = &segment.buckets()[at];
+            let bucket = segment.bucket(at);
             bucket.occupied().for_each(|index| prefetch_slot(bucket.slot(index)));
         }
     }
@@ -368,7 +388,7 @@ impl<E: Thin> Dict<E> {
         pred: &mut impl FnMut(&E) -> bool,
     ) -> Option<SlotMut<'_, E>> {
         let (place, entry) = self.locate_position(hash_top32, pred)?;
-        let hash = self.hash(entry.key());
+        let hash = entry.with_key(|key| self.hash(key));
         Some(SlotMut::new(self, place, hash, entry))
     }
 
@@ -456,7 +476,7 @@ impl<E: Thin> Dict<E> {
             let all = &self.directory[first..first + width];
             assert!(all.iter().all(|&there| there as usize == number), "directory");
             segment.check(|pointer| {
-                let hash = self.hash(entry::<E>(pointer).key());
+                let hash = self.hash_of(pointer);
                 assert_eq!(self.segment_number(hash), number, "in the wrong segment");
                 (tag_of(hash), segment.bits_of(hash))
             });
@@ -467,6 +487,12 @@ impl<E: Thin> Dict<E> {
         }
         assert_eq!((len, heap, deepest), (self.len, self.heap, self.deepest));
         assert_eq!(places, self.directory.len());
+    }
+
+    /// The hash of the entry in a slot.
+    #[inline(always)]
+    fn hash_of(&self, slot: u64) -> u64 {
+        entry::<E>(slot).with_key(|key| self.hash(key))
     }
 
     #[inline(always)]
@@ -511,7 +537,7 @@ impl<E: Thin> Dict<E> {
                 let slot = unsafe { bucket.slot_unchecked(index) };
                 if slot >> BITS_AT == bits {
                     let candidate = entry::<E>(slot);
-                    if candidate.key() == key {
+                    if candidate.with_key(|own| own == key) {
                         return Some((Place { segment: number, bucket: at, index }, candidate));
                     }
                 }
@@ -586,9 +612,7 @@ impl<E: Thin> Dict<E> {
             return false;
         }
         match range.finer {
-            Some(cursor) if bits == range.bits => {
-                self.position_of(self.hash(entry::<E>(slot).key())) >= cursor
-            }
+            Some(cursor) if bits == range.bits => self.position_of(self.hash_of(slot)) >= cursor,
             _ => true,
         }
     }
