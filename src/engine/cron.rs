@@ -90,9 +90,6 @@ impl Engine {
     fn expire_slice(&mut self, end: u64) -> bool {
         let mut steps = 0;
         for db in 0..self.keyspace.dbs.len() {
-            if self.keyspace.is_due_but_held(db, self.now_ms) {
-                self.finish_works();
-            }
             while self.keyspace.expire_next(db, self.now_ms) {
                 self.unit_end();
                 steps += 1;

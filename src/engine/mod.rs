@@ -25,6 +25,7 @@ pub mod limits;
 pub mod lookahead;
 pub mod memory;
 pub mod monitor;
+mod obstacle;
 pub mod pause;
 pub mod persist;
 pub mod pubsub;
@@ -139,8 +140,11 @@ pub struct Engine {
     ready: VecDeque<ClientId>,
     dirty: Vec<ClientId>,
     works: VecDeque<work::Suspended>,
+    waiting: obstacle::Waiting,
     blocking: block::Blocking,
     watchers: watch::Watchers,
+    /// Room for the next transaction.
+    spare_txn: Option<Box<session::Txn>>,
     monitors: Vec<ClientId>,
     slowlog: slowlog::Slowlog,
     trackers: tracking::Trackers,
@@ -152,6 +156,8 @@ pub struct Engine {
     freeing: usize,
     freeing_objects: usize,
     refused: usize,
+    /// A signal that waits for the end of a script.
+    asked_to_end: Option<Signal>,
     cron: cron::Cron,
     /// The append-only file.
     pub aof: persist::aof::Aof,
@@ -194,7 +200,7 @@ impl Engine {
             repl_offset: 0,
             table,
             clients: Clients::default(),
-            pubsub: PubSub::default(),
+            pubsub: PubSub::new(seed),
             scripts: script::Scripts::default(),
             now_ms,
             now_us,
@@ -202,8 +208,10 @@ impl Engine {
             ready: VecDeque::new(),
             dirty: Vec::new(),
             works: VecDeque::new(),
+            waiting: obstacle::Waiting::default(),
             blocking: block::Blocking::default(),
             watchers: watch::Watchers::default(),
+            spare_txn: None,
             monitors: Vec::new(),
             slowlog: slowlog::Slowlog::default(),
             trackers: tracking::Trackers::default(),
@@ -214,6 +222,7 @@ impl Engine {
             freeing: 0,
             freeing_objects: 0,
             refused: 0,
+            asked_to_end: None,
             cron: cron::Cron::default(),
             aof: persist::aof::Aof::default(),
             tap: None,
@@ -426,6 +435,7 @@ impl Engine {
         self.unsubscribe_all(id);
         self.forget_blocked(id);
         self.forget_postponed(id);
+        self.forget_waiting(id);
         self.unwatch(id);
         self.stop_monitoring(id);
         self.stop_tracking(id);
@@ -510,6 +520,7 @@ impl Engine {
     /// Asserts the invariants of everything; for tests and simulation.
     pub fn check(&self) {
         self.keyspace.check();
+        self.pubsub.check(&self.clients);
         for client in self.clients.values() {
             assert!(client.live.is_some(), "{:?} is between commands", client.id);
         }

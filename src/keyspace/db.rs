@@ -133,6 +133,17 @@ impl Db {
         Some((self.dict.hash(&key), key))
     }
 
+    /// The key that is due first of those that are not `held`.
+    pub fn due_but(&self, now: i64, held: &dyn Fn(&[u8]) -> bool) -> Option<(u64, Vec<u8>)> {
+        let due = self.deadlines.iter().take_while(|(at, _)| *at < now);
+        due.filter_map(|(at, bits)| {
+            let mut free = |e: &Entry| e.deadline() == Some(at) && !held(e.key());
+            self.dict.find_position(bits, &mut free)
+        })
+        .next()
+        .map(|entry| (self.dict.hash(entry.key()), entry.key().to_vec()))
+    }
+
     /// Mean of the remaining times of all keys with a deadline, milliseconds.
     pub fn average_ttl(&self, now: i64) -> i64 {
         let n = self.deadlines.len() as i128;

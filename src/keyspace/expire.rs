@@ -8,15 +8,17 @@ use super::{ExpiryPolicy, Keyspace};
 use crate::resp::request::Argv;
 
 impl Keyspace {
-    /// Deletes the key that is due first in database `db`, if one is due.
+    /// Deletes the key that is due first in database `db`, if one is due. What long work holds
+    /// stays until that is done.
     pub fn expire_next(&mut self, db: usize, now: i64) -> bool {
         if self.expiry != ExpiryPolicy::Delete {
             return false;
         }
-        let Some((hash, key)) = self.dbs[db].first_due(now) else { return false };
-        if self.is_held(db, &key) {
-            return false;
+        let mut due = self.dbs[db].first_due(now);
+        if due.as_ref().is_some_and(|(_, key)| self.is_held(db, key)) {
+            due = self.dbs[db].due_but(now, &|key| self.is_held(db, key));
         }
+        let Some((hash, key)) = due else { return false };
         self.expire_key(db, hash, &key);
         true
     }

@@ -180,7 +180,8 @@ impl Keyspace {
         self.garbage_bytes
     }
 
-    fn waste(&mut self, garbage: Box<dyn Garbage>) {
+    /// Has this freed off the loop, together with the values that are.
+    pub fn waste(&mut self, garbage: Box<dyn Garbage>) {
         self.garbage_bytes += garbage.bytes();
         self.garbage.push(garbage);
     }

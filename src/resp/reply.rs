@@ -39,6 +39,9 @@ enum Shape {
     Set,
 }
 
+/// A whole message, encoded once and sent to many.
+pub struct Encoded(Bytes);
+
 /// Writes replies in the client's protocol.
 pub struct Reply {
     /// The protocol in force.
@@ -332,13 +335,23 @@ impl Reply {
         self.set_silent(silent);
     }
 
-    /// A whole message that is no answer, encoded in this protocol.
-    pub fn message(&mut self, encoded: &[u8]) {
-        if self.overflowed || !self.fits(encoded.len()) {
+    /// A whole message that is no answer, encoded in this protocol; a long one is not copied.
+    pub fn message(&mut self, encoded: &Encoded) {
+        let Encoded(bytes) = encoded;
+        if self.overflowed || !self.fits(bytes.len()) {
             return;
         }
-        self.out.push_bytes(encoded);
+        if bytes.len() < SHARE_MIN {
+            self.out.push_bytes(bytes);
+        } else {
+            self.out.push_shared(bytes.clone());
+        }
         self.settle();
+    }
+
+    /// What was written, to be sent to many.
+    pub fn into_encoded(self) -> Encoded {
+        Encoded(self.out.into_bytes())
     }
 
     #[inline]
