@@ -160,7 +160,7 @@ mod tests {
         for step in 0..steps {
             let id = draw(&mut rng, step);
             // Phases of growth and of decline.
-            let growing = step * 6 / steps % 2 == 0;
+            let growing = (step * 6 / steps).is_multiple_of(2);
             if rng.below(10) < if growing { 7 } else { 2 } {
                 assert_eq!(map.insert(id, step), model.insert(id, step));
             } else {
