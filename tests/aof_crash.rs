@@ -355,6 +355,73 @@ fn a_log_is_begun_and_ended_while_the_server_runs() {
 }
 
 #[test]
+fn a_rewrite_waits_for_the_end_of_a_save() {
+    for words in [&["BGREWRITEAOF"][..], &["CONFIG", "SET", "appendonly", "yes"]] {
+        let sim = Sim::new(1);
+        let mut session = Session::in_world(&[], &sim);
+        session.ask(&["SET", "a", "1"]);
+        sim.set_job_mode(JobMode::Held);
+        session.ask(&["BGSAVE"]);
+        let reply = session.ask(words);
+        let begun = ["Background append only file rewriting scheduled", "OK"];
+        assert!(begun.iter().any(|text| reply == *text), "{reply}");
+        session.inner.advance_us(500_000);
+        assert!(session.engine().persist.is_saving());
+        assert!(!session.engine().aof.rewriting.is_running(), "one image at a time");
+        session.ask(&["INCR", "a"]);
+        sim.set_job_mode(JobMode::Prompt);
+        while let Some(done) = sim.finish_one() {
+            session.engine().job_done(done);
+            session.inner.settle();
+        }
+        session.inner.advance_us(500_000);
+        assert_eq!(session.engine().aof.rewriting.count, 1);
+        let digest = session.engine().keyspace.digest();
+        assert_eq!(Life::begin(&sim, &[]).session.engine().keyspace.digest(), digest);
+    }
+}
+
+/// What is handed over to a save is bounded: writers wait, and a disk that stands still ends it.
+#[test]
+fn writers_wait_while_too_much_waits_for_the_disk() {
+    for recovers in [true, false] {
+        let sim = Sim::new(1);
+        let mut session = Session::in_world(&["--rdbcompression", "no"], &sim);
+        session.ask(&["DEBUG", "POPULATE", "5000", "key", "1000"]);
+        session.engine().persist.backlog.bytes_max = 1 << 20;
+        sim.set_job_mode(JobMode::Held);
+        session.ask(&["BGSAVE"]);
+        assert_eq!(sim.pending_jobs(), 1, "a piece is on its way");
+        let (writer, mut written) = (session.inner.connect(), 0);
+        for n in 0..5000 {
+            let key = format!("key:{n}");
+            session.inner.feed(writer, &encode(&["SET", &key, "new"]));
+            session.inner.advance_us(1000);
+            if session.inner.take_output(writer).is_empty() {
+                break;
+            }
+            written += 1;
+        }
+        assert!((500..4500).contains(&written), "{written} were overwritten");
+        assert_eq!(session.ask(&["GET", "key:0"]), "new", "others are served");
+        let info = session.ask(&["INFO", "clients"]);
+        assert!(info.as_str().is_some_and(|text| text.contains("blocked_clients:1")), "{info}");
+        if recovers {
+            sim.set_job_mode(JobMode::Prompt);
+            while let Some(done) = sim.finish_one() {
+                session.engine().job_done(done);
+                session.inner.settle();
+            }
+        }
+        session.inner.advance_us(11_000_000);
+        assert_eq!(session.inner.take_output(writer), b"+OK\r\n", "it goes on");
+        assert_eq!(session.engine().persist.failed, !recovers);
+        assert!(!session.engine().persist.is_saving());
+        session.engine().check();
+    }
+}
+
+#[test]
 fn waitaof_waits_for_the_own_writes() {
     let sim = Sim::new(1);
     let mut life = Life::begin(&sim, &[]);

@@ -27,9 +27,9 @@ fn words(text: &str) -> Words {
 
 /// A command on one key of its kind: collections grow to some hundred elements, and shrink.
 fn on_one_key(rng: &mut Rng) -> Words {
-    let n = rng.below(4);
-    let a = rng.below(300);
-    let b = rng.below(300);
+    // The first ones are large.
+    let n = if rng.below(3) > 0 { 0 } else { rng.below(4) };
+    let (a, b) = (rng.below(600), rng.below(600));
     let text = "x".repeat(rng.below(90) as usize);
     words(&match rng.below(44) {
         0 | 1 => format!("SET s{n}{a} {b}{text}"),
@@ -104,6 +104,16 @@ struct Cut {
     log: bool,
 }
 
+/// What has come to be in a world.
+#[derive(Default)]
+struct Told {
+    /// Cuts whose file was compared.
+    compared: u64,
+    /// Passes in which an image was under way.
+    passes: u64,
+    abandoned: u64,
+}
+
 struct World {
     session: Session,
     sim: Sim,
@@ -111,9 +121,7 @@ struct World {
     clients: Vec<ClientId>,
     cut: Option<Cut>,
     begun: u64,
-    /// Cuts whose file was compared.
-    compared: u32,
-    abandoned: u32,
+    told: Told,
 }
 
 impl World {
@@ -138,12 +146,30 @@ impl World {
         let clients = (0..4).map(|_| session.inner.connect()).collect();
         sim.set_job_mode(JobMode::Held);
         let (rng, cut) = (Rng::seeded(seed), None);
-        World { session, sim, rng, clients, cut, begun: 0, compared: 0, abandoned: 0 }
+        World { session, sim, rng, clients, cut, begun: 0, told: Told::default() }
     }
 
     fn is_busy(&mut self) -> bool {
         let engine = self.session.engine();
         engine.persist.is_saving() || engine.aof.rewriting.is_running()
+    }
+
+    /// Makes the first key of each kind large, if it is not.
+    fn fill(&mut self) {
+        let client = self.clients[0];
+        for n in 0..600 {
+            let id = format!("{}-1", 1_800_000_000_000_u64 + n);
+            let n = n.to_string();
+            let calls: [&[&str]; 5] = [
+                &["HSET", "h0", &format!("f{n}"), &n],
+                &["SADD", "m0", &n, &format!("e{n}")],
+                &["ZADD", "z0", &n, &format!("m{n}")],
+                &["RPUSH", "l0", &n],
+                &["XADD", "x0", &id, "f", &n],
+            ];
+            calls.iter().for_each(|call| self.session.inner.feed(client, &encode(call)));
+        }
+        self.session.inner.take_output(client);
     }
 
     /// Commands of some clients in one pass.
@@ -157,7 +183,7 @@ impl World {
             if call[0] == "FLUSHALL" && self.session.engine().persist.is_saving() {
                 // What was being saved is given up.
                 self.cut = None;
-                self.abandoned += 1;
+                self.told.abandoned += 1;
             }
             let call: Vec<&str> = call.iter().map(String::as_str).collect();
             let mut text = encode(&call);
@@ -178,6 +204,11 @@ impl World {
         let log = self.session.engine().aof.is_logging() && self.rng.below(2) == 0;
         let client = self.clients[0];
         while self.session.inner.pass() {}
+        while let Some(done) = self.sim.finish_one() {
+            self.session.engine().job_done(done);
+            while self.session.inner.pass() {}
+        }
+        self.session.inner.take_output(client);
         let request: Vec<u8> = match (log, self.rng.below(3)) {
             (true, _) => encode(&["BGREWRITEAOF"]),
             (false, 0) => {
@@ -187,14 +218,30 @@ impl World {
             }
             (false, _) => encode(&["BGSAVE"]),
         };
+        // Time may pass, so that the first slice is a short one, but nothing else may happen.
+        let expiry = |world: &mut World, on: &str| {
+            world.session.inner.feed(client, &encode(&["DEBUG", "SET-ACTIVE-EXPIRE", on]));
+            world.session.inner.take_output(client);
+        };
+        expiry(self, "0");
+        self.sim.set_haste_us(600);
         self.session.inner.put(client, &request);
         self.session.inner.pass();
+        self.sim.set_haste_us(0);
         let replies = self.session.inner.take_output(client);
         let replies = String::from_utf8_lossy(&replies).into_owned();
+        if replies.contains("-OOM") {
+            // There is nothing that may go.
+            return expiry(self, "1");
+        }
         assert!(replies.contains("started") || replies.contains("scheduled"), "{replies}");
         assert!(self.is_busy(), "it has begun");
         self.begun += 1;
         self.cut = Some(Cut { digest: self.session.engine().keyspace.digest(), log });
+        self.sim.set_haste_us(600);
+        self.session.inner.put(client, &encode(&["DEBUG", "SET-ACTIVE-EXPIRE", "1"]));
+        self.session.inner.pass();
+        self.session.inner.take_output(client);
         self.session.inner.put(client, &encode(&["BGSAVE"]));
         self.session.inner.pass();
         let refused = self.session.inner.take_output(client);
@@ -219,7 +266,7 @@ impl World {
         let mut loaded = if cut.log { self.base() } else { self.snapshot() };
         let digest = loaded.engine().keyspace.digest();
         assert!(digest == cut.digest, "seed {seed}: save {} differs from its moment", self.begun);
-        self.compared += 1;
+        self.told.compared += 1;
     }
 
     fn snapshot(&self) -> Session {
@@ -241,16 +288,17 @@ impl World {
     }
 }
 
-fn live(seed: u64) -> (u32, u32) {
+fn live(seed: u64) -> Told {
     println!("REDSTART_SIM_SEED={seed} REDSTART_SIM_SEEDS=1");
     let mut world = World::new(seed);
-    for _ in 0..500 {
+    for _ in 0..100 {
         world.disturb();
     }
     for _ in 0..5 {
+        world.fill();
         world.begin();
         // Slices of a few steps, between which time passes.
-        let haste_us = 1 + world.rng.below(300);
+        let haste_us = [1, 50, 600, 600][world.rng.below(4) as usize];
         let mut passes = 0;
         while world.is_busy() {
             world.sim.set_haste_us(haste_us);
@@ -264,6 +312,8 @@ fn live(seed: u64) -> (u32, u32) {
                 world.finish_some_jobs();
             }
             passes += 1;
+            let under_way = world.session.engine().keyspace.image_progress().is_some();
+            world.told.passes += u64::from(under_way);
             assert!(passes < 100_000, "seed {seed}: a save does not end");
         }
         world.sim.set_haste_us(0);
@@ -274,14 +324,17 @@ fn live(seed: u64) -> (u32, u32) {
             world.disturb();
         }
     }
-    (world.compared, world.abandoned)
+    world.told
 }
 
 #[test]
 fn a_file_holds_the_moment_at_which_its_save_began() {
     let first = setting("REDSTART_SIM_SEED", 1);
-    let seeds = setting("REDSTART_SIM_SEEDS", 16);
-    let ends: Vec<(u32, u32)> = (first..first + seeds).map(live).collect();
-    let compared: u32 = ends.iter().map(|(compared, _)| *compared).sum();
-    assert!(u64::from(compared) >= seeds * 2, "{compared} compared of {} worlds", ends.len());
+    let seeds = setting("REDSTART_SIM_SEEDS", 8);
+    let told: Vec<Told> = (first..first + seeds).map(live).collect();
+    let sum = |of: fn(&Told) -> u64| told.iter().map(of).sum::<u64>();
+    let (compared, passes) = (sum(|t| t.compared), sum(|t| t.passes));
+    println!("{compared} compared, {passes} passes, {} given up", sum(|t| t.abandoned));
+    assert!(compared >= seeds * 2, "{compared} compared of {seeds} worlds");
+    assert!(passes >= seeds * 50, "{passes} passes while an image was made");
 }

@@ -252,6 +252,10 @@ impl Engine {
         if self.aof.state == State::Off && !self.aof.rewriting.scheduled {
             return None;
         }
+        if self.persist.is_saving() {
+            // Two images at a time would double what is in memory; the end of the save is felt.
+            return None;
+        }
         if self.now_us < self.aof.rewriting.look_us {
             return Some(self.aof.rewriting.look_us - self.now_us);
         }
@@ -446,6 +450,14 @@ impl Engine {
         let known = self.read_manifest();
         if let Err(why) = &known {
             tracing::warn!("{why}");
+        }
+        if known.is_ok() && self.persist.is_saving() {
+            tracing::info!(
+                "AOF was enabled but there is already another background operation. An AOF \
+                 background was scheduled to start when possible."
+            );
+            self.aof.rewriting.scheduled = true;
+            return true;
         }
         if known.is_err() || self.begin_rewrite().is_err() {
             self.forget_first_log();
