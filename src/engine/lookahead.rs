@@ -1,6 +1,6 @@
 //! Look-ahead: hash the first keys of the next requests of all ready clients and bring buckets and
-//! entries into the cache, so that a pipeline's cache misses overlap. Where the key leads to a large
-//! collection, the same is done for the member that the request names.
+//! entries into the cache, so that a pipeline's cache misses overlap. Where the key leads to a
+//! large collection, the same is done for the member that the request names.
 //!
 //! Never more than a hint. Each request is parsed in earnest at its turn; a planned hash is used
 //! only for a key that lies at the planned address, and the plan is dropped at the end of the pass.

@@ -36,8 +36,8 @@ const LAST_LISTENER: usize = usize::MAX / 2;
 const EVENTS_MAX: usize = 1024;
 /// Connections one listener hands out in a pass.
 const ACCEPT_MAX: usize = 1000;
-/// Bytes one client may bring in a pass; the rest waits for its next turn. What is read should still
-/// be in the cache when it is parsed, and buffers grow to no more than this needs.
+/// Bytes one client may bring in a pass; the rest waits for its next turn. What is read should
+/// still be in the cache when it is parsed, and buffers grow to no more than this needs.
 const READ_MAX: usize = 64 * 1024;
 /// Bytes one client may take in a pass.
 const WRITE_MAX: usize = 1024 * 1024;
