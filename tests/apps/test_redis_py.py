@@ -286,3 +286,122 @@ def test_several_connections_at_once(connect, r):
     for i, client in enumerate(clients):
         assert client.incr("shared") == i + 1
     assert r.get("shared") == "20"
+
+
+def lock_of(client, name, **options):
+    lock = client.lock(name, **options)
+    return Waiting(lock, client.loop) if isinstance(client, Waiting) else lock
+
+
+def script_of(client, text):
+    """A script of redis-py, which sends EVALSHA and the text only when it has to."""
+    script = client.register_script(text)
+
+    def run(keys=(), args=()):
+        answer = script(keys=list(keys), args=list(args))
+        return client.resolve(answer) if isinstance(client, Waiting) else answer
+
+    return run
+
+
+def test_a_lock_has_one_holder(connect, r):
+    mine = lock_of(r, "lock", timeout=100)
+    other = lock_of(connect(), "lock", timeout=100)
+    assert mine.acquire(blocking=False) is True
+    assert other.acquire(blocking=False) is False
+    assert other.acquire(blocking_timeout=0.05) is False
+    assert mine.owned() and mine.locked() and not other.owned()
+    assert mine.extend(100) is True
+    assert 150 < r.ttl("lock") <= 200
+    assert mine.extend(50, replace_ttl=True) is True
+    assert 0 < r.ttl("lock") <= 50
+    assert mine.reacquire() is True
+    assert 50 < r.ttl("lock") <= 100
+    with pytest.raises(redis.exceptions.LockError):
+        other.release()
+    mine.release()
+    assert r.exists("lock") == 0
+    assert other.acquire(blocking=False) is True
+    with pytest.raises(redis.exceptions.LockError):
+        mine.release()
+    other.release()
+
+
+def test_a_lost_lock_is_not_released(connect, r):
+    lost = lock_of(r, "lock", timeout=0.05)
+    assert lost.acquire(blocking=False) is True
+    eventually(lambda: r.exists("lock") == 0)
+    for use in (lost.release, lost.reacquire, lambda: lost.extend(10)):
+        with pytest.raises(redis.exceptions.LockError):
+            use()
+        # release() forgets what it held, whether it succeeds or not.
+        lost.local.token = b"held"
+    winner = lock_of(connect(), "lock", timeout=100)
+    assert winner.acquire(blocking=False) is True
+    with pytest.raises(redis.exceptions.LockError):
+        lost.release()
+    assert winner.owned()
+
+
+def test_a_rate_is_limited(r):
+    allowed = script_of(r, """
+        local now, window, most = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+        redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - window)
+        if redis.call('ZCARD', KEYS[1]) >= most then return 0 end
+        redis.call('ZADD', KEYS[1], now, now) redis.call('PEXPIRE', KEYS[1], window)
+        return 1""")
+    r.script_flush()
+    answers = [allowed(["rate"], [now, 1000, 3]) for now in (0, 10, 20, 30, 999, 1001, 1005)]
+    assert answers == [1, 1, 1, 0, 0, 1, 0]
+    assert 0 < r.pttl("rate") <= 1000
+
+
+def test_a_queue_of_packed_jobs(connect, r):
+    raw = connect(decode_responses=False)
+    take = script_of(raw, """
+        local job = redis.call('LMOVE', KEYS[1], KEYS[2], 'RIGHT', 'LEFT')
+        if not job then return false end
+        local fields = cmsgpack.unpack(job)
+        return {job, fields.id, cjson.encode(fields.args), tostring(fields.retry)}""")
+    add = script_of(raw, """
+        local id = redis.call('INCR', KEYS[2])
+        local args = cmsgpack.unpack(ARGV[1])
+        local job = cmsgpack.pack({id = id, args = args, retry = #args > 1})
+        return redis.call('LPUSH', KEYS[1], job)""")
+    assert add(["q", "ids"], [b"\x92\x01\xa1a"]) == 1
+    assert add(["q", "ids"], [b"\x91\xcb\x3f\xe0\0\0\0\0\0\0"]) == 2
+    first, second = take(["q", "busy"]), take(["q", "busy"])
+    assert first[1:] == [1, b'[1,"a"]', b"true"]
+    assert second[1:] == [2, b"[0.5]", b"false"]
+    assert take(["q", "busy"]) is None
+    assert raw.lrem("busy", 1, first[0]) == 1
+    assert raw.lrange("busy", 0, -1) == [second[0]]
+    with pytest.raises(redis.exceptions.ResponseError, match="Missing bytes in input"):
+        add(["q", "ids"], [b"\x92\x01"])
+
+
+def test_a_leaderboard(r):
+    top = script_of(r, """
+        local out = {}
+        local rows = redis.call('ZREVRANGE', KEYS[1], 0, ARGV[1] - 1, 'WITHSCORES')
+        for i = 1, #rows, 2 do
+            out[#out + 1] = {(i + 1) / 2, rows[i], rows[i + 1],
+                             redis.call('HGET', KEYS[2], rows[i])}
+        end
+        return out""")
+    for player, points in {"ann": 5, "bob": 7.5, "cid": 1}.items():
+        r.zincrby("board", points, player)
+    r.hset("names", mapping={"ann": "Ann", "bob": "Bob"})
+    assert top(["board", "names"], [2]) == [[1, "bob", "7.5", "Bob"], [2, "ann", "5", "Ann"]]
+    assert top(["board", "names"], [9])[2] == [3, "cid", "1", None]
+
+
+def test_functions(r):
+    code = "#!lua name=lib\nredis.register_function('twice', function(keys, args) " \
+           "return 2 * args[1] end)"
+    assert r.function_load(code, replace=True) == "lib"
+    assert r.fcall("twice", 0, 21) == 42
+    assert len(r.function_list()) == 1
+    assert r.function_delete("lib") in (True, "OK")
+    with pytest.raises(redis.exceptions.ResponseError, match="Function not found"):
+        r.fcall("twice", 0, 21)

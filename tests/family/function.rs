@@ -159,11 +159,11 @@ case!(what_is_flushed_is_freed_aside, |c| {
         c.cmd(&["FUNCTION", "LOAD", &code.replace("ARGS", &count.to_string())]);
         assert_eq!(figure(c, "memory", "number_of_cached_scripts"), count);
         assert!(figure(c, "memory", "used_memory_vm_eval") > 0);
-        let before = figure(c, "stats", "lazyfreed_objects");
+        let before = figure(c, "memory", "lazyfreed_objects");
         c.expect(&["SCRIPT", "FLUSH", "ASYNC"], OK);
-        c.until(2000, |c| figure(c, "stats", "lazyfreed_objects") == before + freed);
+        c.until(2000, |c| figure(c, "memory", "lazyfreed_objects") == before + freed);
         c.expect(&["FUNCTION", "FLUSH", "ASYNC"], OK);
-        c.until(2000, |c| figure(c, "stats", "lazyfreed_objects") == before + 2 * freed);
+        c.until(2000, |c| figure(c, "memory", "lazyfreed_objects") == before + 2 * freed);
         for name in ["number_of_cached_scripts", "used_memory_vm_eval", "used_memory_vm_functions"]
         {
             assert_eq!(figure(c, "memory", name), 0, "{name}");

@@ -265,6 +265,12 @@ pub fn to_integer(value: f64) -> i64 {
     if fits { value as i64 } else { i64::MIN }
 }
 
+/// What C makes of a double that becomes an unsigned 64-bit integer.
+pub fn to_unsigned(value: f64) -> u64 {
+    const HALF: f64 = 9_223_372_036_854_775_808.0;
+    if value >= HALF { to_integer(value - HALF) as u64 ^ 1 << 63 } else { to_integer(value) as u64 }
+}
+
 fn begin_table(lua: &mut Lua, out: &mut Reply, error: &mut dyn FnMut(&Failed)) -> Option<Open> {
     if super::lua::guard::real(lua, -1) {
         lua.replace(-2);

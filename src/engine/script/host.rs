@@ -103,7 +103,10 @@ impl Engine {
     fn may_run(&mut self, args: &Args<'_>) -> Result<(), Failure> {
         match self.resolve(args) {
             Ok(_) | Err(Error::WrongArity(_)) => Ok(()),
-            Err(_) => Err(refused("ERR Invalid command passed to redis.acl_check_cmd()")),
+            Err(_) => {
+                let text = b"ERR Invalid command passed to redis.acl_check_cmd()".to_vec();
+                Err(Failure { text, counted: false })
+            }
         }
     }
 
@@ -120,18 +123,18 @@ impl Engine {
             None => self.command_of_script(known, args)?,
         };
         if spec.has(flag::NOSCRIPT) {
-            return Err(refused(FORBIDDEN));
+            return Err(self.refuse(Some(spec), FORBIDDEN));
         }
         if run.read_only && spec.flags & (flag::WRITE | flag::MAY_REPLICATE) != 0 {
-            return Err(refused(READ_ONLY));
+            return Err(self.refuse(Some(spec), READ_ONLY));
         }
         // In the middle of its changes a script is not stopped by the state of the server.
         if !run.wrote {
             if let Some(why) = self.write_refusal().filter(|_| spec.has(flag::WRITE)) {
-                return Err(refused(&why.text()));
+                return Err(self.refuse(Some(spec), &why.text()));
             }
             if run.tight && !run.allow_oom && spec.has(flag::DENYOOM) {
-                return Err(refused(&Error::Oom.text()));
+                return Err(self.refuse(Some(spec), &Error::Oom.text()));
             }
         }
         run.wrote |= spec.has(flag::WRITE);
@@ -160,6 +163,17 @@ impl Engine {
         }
     }
 
+    /// A command that is not run. Whether the script minds or not, it counts as an error.
+    #[cold]
+    fn refuse(&mut self, spec: Option<&'static Spec>, text: &str) -> Failure {
+        let text = text.as_bytes().to_vec();
+        self.stats.error(&Error::Quoting(text.clone()));
+        if let Some(spec) = spec {
+            self.calls.rejected(spec);
+        }
+        Failure { text, counted: true }
+    }
+
     fn command_of_script(
         &mut self,
         known: &mut Option<Known>,
@@ -170,8 +184,8 @@ impl Engine {
                 *known = Known::of(args.get(0), spec);
                 Ok(spec)
             }
-            Err(Error::WrongArity(_)) => Err(refused(WRONG_ARITY)),
-            Err(_) => Err(refused(UNKNOWN)),
+            Err(Error::WrongArity(_)) => Err(self.refuse(None, WRONG_ARITY)),
+            Err(_) => Err(self.refuse(None, UNKNOWN)),
         }
     }
 
@@ -216,8 +230,4 @@ impl Engine {
             self.show_script_to_monitors(spec, session, args);
         }
     }
-}
-
-fn refused(text: &str) -> Failure {
-    Failure { text: text.as_bytes().to_vec(), counted: false }
 }

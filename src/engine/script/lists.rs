@@ -8,10 +8,7 @@
 
 use super::super::args::Args;
 use super::lua::{Lua, REGISTRY};
-use super::sandbox;
-
-/// Places of the two tables in the registry. Below zero, where values that are kept do not come.
-const PLACES: [i32; 2] = [-4, -5];
+use super::sandbox::{self, LISTS};
 
 /// Longer lists are made anew each time: clearing them would cost more than the collector does.
 const MOST: usize = 8;
@@ -37,14 +34,14 @@ pub fn give(lua: &mut Lua, args: &Args<'_>, first: usize, given: [usize; 2]) {
     if lua.shared().lists.take() != Some(given) {
         push_fresh(lua, args, first, given);
         lua.push_value(-2);
-        lua.set_item(REGISTRY, PLACES[0]);
+        lua.set_item(REGISTRY, LISTS[0]);
         lua.push_value(-1);
-        lua.set_item(REGISTRY, PLACES[1]);
+        lua.set_item(REGISTRY, LISTS[1]);
         sandbox::set_arguments(lua);
         return;
     }
     let mut at = first;
-    for (place, words) in PLACES.into_iter().zip(given) {
+    for (place, words) in LISTS.into_iter().zip(given) {
         if words > 0 {
             lua.get_item(REGISTRY, place);
             fill(lua, args, at, words);
@@ -58,7 +55,7 @@ pub fn give(lua: &mut Lua, args: &Args<'_>, first: usize, given: [usize; 2]) {
 /// they were, keeps them for the next one.
 pub fn keep(lua: &mut Lua, given: [usize; 2]) {
     let few = given.iter().all(|words| *words <= MOST);
-    if few && !lua.shared().lists_escape && PLACES.into_iter().zip(given).all(|one| clear(lua, one))
+    if few && !lua.shared().lists_escape && LISTS.into_iter().zip(given).all(|one| clear(lua, one))
     {
         lua.shared().lists = Some(given);
     }

@@ -119,6 +119,13 @@ pub enum Ended {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Kept(c_int);
 
+impl Kept {
+    /// Whether it is this item of the registry.
+    pub fn is_at(self, place: i32) -> bool {
+        self.0 == place
+    }
+}
+
 /// Where a function on the call stack stands.
 pub struct Place {
     /// The chunk's name, `@` in front.

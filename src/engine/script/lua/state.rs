@@ -18,6 +18,7 @@ const HOOK_EVERY: c_int = 10_000;
 /// An interpreter. It never runs code by itself; see `stack`.
 pub struct State {
     l: NonNull<ffi::lua_State>,
+    shared: NonNull<Shared>,
 }
 
 impl State {
@@ -32,13 +33,12 @@ impl State {
             ffi::lua_atpanic(l.as_ptr(), unprotected);
             ffi::lua_sethook(l.as_ptr(), Some(hook), ffi::LUA_MASKCOUNT, HOOK_EVERY);
         }
-        State { l }
+        State { l, shared }
     }
 
     /// The interpreter's main thread.
     pub fn lua(&mut self) -> Lua {
-        // SAFETY: the state is this one.
-        unsafe { Lua::of(self.l.as_ptr()) }
+        Lua { l: self.l.as_ptr(), shared: self.shared.as_ptr() }
     }
 
     /// Opens the parts of the standard library that need no door to the world.
@@ -57,12 +57,12 @@ impl State {
 
     /// Bytes it holds, as it counts itself.
     pub fn held_bytes(&self) -> usize {
-        // SAFETY: the state is this one.
-        unsafe { Lua::of(self.l.as_ptr()) }.held_bytes()
+        Lua { l: self.l.as_ptr(), shared: self.shared.as_ptr() }.held_bytes()
     }
 
     /// From now on its memory is counted in `shared`, which outlives it.
     pub fn belong_to(&mut self, shared: NonNull<Shared>) {
+        self.shared = shared;
         // SAFETY: the allocator stays the same; no code runs in the state now.
         unsafe { ffi::lua_setallocf(self.l.as_ptr(), allocate, shared.as_ptr().cast()) };
     }
