@@ -9,7 +9,8 @@
 //!
 //! Where the process runs in a container with a memory limit and nobody chose a `maxmemory`, the
 //! container's limit less a reserve is the limit: an error for a write is better than the kernel's
-//! end of the process.
+//! end of the process. The kernel counts pages, also those the allocator keeps for later: from
+//! a quarter of the reserve on they are given back.
 
 use super::Engine;
 use super::args::Args;
@@ -146,6 +147,18 @@ impl Engine {
                 self.used_memory()
             );
             self.memory.busy = true;
+        }
+    }
+
+    /// Gives the pages that the allocator keeps for later to the system, off the loop, when the
+    /// process comes near the container's limit.
+    pub(super) fn keep_clear_of_the_container(&mut self) {
+        let Some(limit) = self.memory.container else { return };
+        let reserve = limit - container_share(limit);
+        let pages = self.gauges.pages;
+        let spare = pages.resident.saturating_sub(pages.active);
+        if self.gauges.rss > limit - reserve / 4 * 3 && spare > reserve / 16 {
+            self.env.jobs.submit(Job::Free(self.env.memory.spare_pages()));
         }
     }
 
