@@ -24,6 +24,7 @@ mod family {
     mod list;
     mod long;
     mod long_order;
+    mod long_wait;
     mod memory;
     mod object;
     mod protocol;

@@ -264,6 +264,8 @@ impl Engine {
         self.running = Some((id, live.out.proto));
         let mark = live.out.mark();
         let mut args = Args::new(blocked.argv.raw());
+        // It keeps its place in line rather than waiting once more.
+        self.settle_leases(blocked.spec, &live.session, &args);
         let called = self.timed_call(blocked.spec, &mut live.session, &mut live.out, &mut args);
         let still = match called {
             Ok(Called::Blocked(_)) => true,

@@ -94,7 +94,8 @@ impl Engine {
                 return false;
             }
             let silenced = client.reply_mode != ReplyMode::On;
-            if n > 1 && !self.ahead.pending() {
+            // What a transaction keeps looks at no key before EXEC.
+            if n > 1 && !self.ahead.pending() && live.session.txn.is_none() {
                 self.plan_more(inbuf, live.session.db);
             }
             let limits = Limits {
@@ -160,9 +161,8 @@ impl Engine {
     /// REPLY was anything but on before it.
     fn request_of(&mut self, id: ClientId, live: &mut Live, raw: RawArgs<'_>, silenced: bool) {
         if raw.len() > 1 {
-            let first = raw.get(1);
-            let hash = self.ahead.next_hash(first);
-            self.keyspace.hints().expect_first(first, hash);
+            let hint = self.ahead.next_hint(raw.get(1));
+            self.keyspace.hints().expect_first(hint);
         }
         if silenced {
             self.reply_mode_before(id, &mut live.out);
@@ -215,7 +215,9 @@ impl Engine {
         if let Some(client) = id.and_then(|id| self.clients.get_mut(&id)) {
             client.last_command = spec.full_name;
         }
-        self.room_for(session, spec, args);
+        if self.room_for(session, spec, args) {
+            return Ok(());
+        }
         match gate::admit(&gate::Call { engine: self, session, proto: out.proto, spec }) {
             Ok(gate::Admitted::Go) => {}
             Ok(gate::Admitted::Park(id)) => {
@@ -229,6 +231,9 @@ impl Engine {
         }
         if Engine::is_kept(session, spec) {
             Engine::keep(session, spec, out, args);
+            return Ok(());
+        }
+        if self.waits_for_work(spec, session, args) {
             return Ok(());
         }
         match self.timed_call(spec, session, out, args)? {
@@ -289,7 +294,10 @@ impl Engine {
         out: &mut Reply,
         args: &mut Args<'_>,
     ) -> Result<Called, Error> {
-        self.settle_leases(spec, session, args);
+        // Others have waited.
+        if session.may_wait().is_none() {
+            self.settle_leases(spec, session, args);
+        }
         let result = match spec.run {
             Run::Data(run) => self.call_data((run, spec), session, out, args),
             Run::Engine(run) => run(&mut EngineCx { engine: self, session, out }, args),
@@ -353,6 +361,8 @@ impl Engine {
         for (to, mut message) in std::mem::take(&mut self.deferred) {
             if to == id {
                 out.out().append(message.out());
+            } else {
+                self.deferred.push((to, message));
             }
         }
     }

@@ -5,7 +5,7 @@
 //! made by deleting keys one by one, each deletion a unit of its own, for as long as
 //! `maxmemory-eviction-tenacity` allows in one pass of the loop; what is left to do goes on
 //! between requests. While that goes on nobody is refused: a write is only when nothing may be
-//! deleted, and then long works are brought to their end and garbage is waited for first.
+//! deleted, and then long works and garbage are waited for first.
 //!
 //! Where the process runs in a container with a memory limit and nobody chose a `maxmemory`, the
 //! container's limit less a reserve is the limit: an error for a write is better than the kernel's
@@ -199,30 +199,34 @@ impl Engine {
     }
 
     /// Makes room before a command of a client. `MemoryLimit::tight` is set when there is none.
+    /// True when the request is put back until the long works under way are done.
     #[inline]
-    pub(super) fn room_for(&mut self, session: &Session, spec: &Spec, args: &Args<'_>) {
+    pub(super) fn room_for(&mut self, session: &Session, spec: &Spec, args: &Args<'_>) -> bool {
         if self.memory.bytes != 0 {
             self.memory.refuses = false;
             // A suspended script sees nothing change.
             let counts = session.authenticated && session.origin.client().is_some();
             if counts && !self.scripts.suspended() {
-                self.room_for_it(session, spec, args);
+                return self.room_for_it(session, spec, args);
             }
         }
+        false
     }
 
-    fn room_for_it(&mut self, session: &Session, spec: &Spec, args: &Args<'_>) {
+    fn room_for_it(&mut self, session: &Session, spec: &Spec, args: &Args<'_>) -> bool {
         if self.excess().is_none() {
             self.memory.tight = false;
             self.end_of_excess();
-            return;
+            return false;
         }
         let mut room = self.evict();
         let needed = room == Room::Never && self.needs_room(session, spec, args);
         if needed {
-            if !self.works.is_empty() {
-                self.finish_works();
-                room = self.evict();
+            // What they have made so far goes with them, or it is what there is no room for.
+            let client = session.may_wait().filter(|id| !self.waiting.has_waited(*id));
+            if let (Some(id), false) = (client, self.works.is_empty()) {
+                self.wait_for_works(id);
+                return true;
             }
             if room == Room::Never && self.wait_for_garbage() {
                 room = self.evict();
@@ -230,6 +234,7 @@ impl Engine {
         }
         self.memory.tight = room == Room::Never;
         self.memory.refuses = self.memory.tight && needed;
+        false
     }
 
     /// Whether a command is refused when there is no room: those that would take more of it, what
@@ -241,9 +246,7 @@ impl Engine {
         let queued = session.txn.as_ref().filter(|_| spec.name == "exec");
         takes(spec, args.iter().nth(1))
             || Engine::is_kept(session, spec)
-            || queued.is_some_and(|txn| {
-                txn.queue.iter().any(|queued| takes(queued.spec, queued.argv.iter().nth(1)))
-            })
+            || queued.is_some_and(|txn| txn.iter().any(|(spec, first)| takes(spec, first)))
     }
 
     /// Deletes keys until there is room or this pass has spent enough time on it.

@@ -54,6 +54,11 @@ impl Pausing {
         std::mem::take(&mut self.postponed)
     }
 
+    /// The running request is to stay where it is, to be tried again.
+    pub(super) fn keep_request(&mut self) {
+        self.postponed = true;
+    }
+
     /// Monotonic microseconds at which the pause ends.
     pub(super) fn deadline_us(&self) -> Option<u64> {
         self.on.map(|pause| pause.until_ms.saturating_mul(1000))
@@ -92,7 +97,7 @@ impl Engine {
         client.parked = true;
         client.postponed = true;
         self.pausing.held.push_back(id);
-        self.pausing.postponed = true;
+        self.pausing.keep_request();
     }
 
     /// A client that waits has gone.

@@ -15,6 +15,7 @@ use super::Keyspace;
 use super::entry::{Entry, view_in};
 use super::keys::{Keys, ValueType};
 use crate::ds::dict::Thin;
+use std::ops::RangeInclusive;
 
 /// What a command does to a key that it names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +49,8 @@ struct Held {
 pub struct Leases {
     held: Vec<Held>,
     last: u64,
+    /// The last one that `taken` told of.
+    told: u64,
 }
 
 impl Leases {
@@ -60,6 +63,19 @@ impl Leases {
     /// Whether there is work that changes its value slice by slice.
     pub fn any_exclusive(&self) -> bool {
         self.held.iter().any(|held| held.exclusive)
+    }
+
+    /// The leases under which a value is changed slice by slice, and those that share its key.
+    pub fn exclusive(&self) -> impl Iterator<Item = u64> {
+        let held = self.held.iter().filter(|held| held.exclusive);
+        held.flat_map(|held| held.users.iter().copied())
+    }
+
+    /// The leases that were taken since the last call.
+    pub fn taken(&mut self) -> RangeInclusive<u64> {
+        let first = self.told + 1;
+        self.told = self.last;
+        first..=self.last
     }
 
     /// Whether long work holds on to this key's value.
@@ -79,34 +95,22 @@ impl Leases {
 }
 
 impl Keyspace {
-    /// Whether a command that names this key must wait for the work on it: always under an
-    /// exclusive lease, otherwise as it touches the key.
-    pub fn lease_forbids(&mut self, db: usize, key: &[u8], touch: Touch) -> bool {
+    /// The leases that a command which names this key must wait for: always exclusive ones,
+    /// otherwise as it touches the key.
+    pub fn in_the_way(&self, db: usize, key: &[u8], touch: Touch) -> &[u64] {
         let table = self.dbs[db].table;
-        self.leases.attached(table, key).is_some_and(|held| match touch {
+        let forbids = |held: &&Held| match touch {
             Touch::Looks => held.exclusive,
             Touch::Replaces => held.stays,
             Touch::Changes => true,
-        })
-    }
-
-    /// The same for a key of that name in whatever database.
-    pub fn lease_forbids_anywhere(&mut self, key: &[u8], touch: Touch) -> bool {
-        (0..self.dbs.len()).any(|db| self.lease_forbids(db, key, touch))
+        };
+        let attached = |h: &&Held| h.entry.is_none() && h.table == table && *h.key == *key;
+        self.leases.held.iter().find(attached).filter(forbids).map_or(&[], |held| &held.users)
     }
 
     /// Whether a key is held by work that is not done: it may not expire now.
-    pub(super) fn is_held(&mut self, db: usize, key: &[u8]) -> bool {
-        !self.leases.is_empty() && self.lease_forbids(db, key, Touch::Replaces)
-    }
-
-    /// Whether the key whose deadline comes first in database `db` is due but held by work.
-    pub fn is_due_but_held(&mut self, db: usize, now: i64) -> bool {
-        if self.leases.is_empty() {
-            return false;
-        }
-        let due = self.dbs[db].first_due(now);
-        due.is_some_and(|(_, key)| self.is_held(db, &key))
+    pub(super) fn is_held(&self, db: usize, key: &[u8]) -> bool {
+        !self.in_the_way(db, key, Touch::Replaces).is_empty()
     }
 
     /// An entry left its table: to the lease on it, or back to be discarded.

@@ -209,6 +209,10 @@ fn others_are_served_between_slices() {
     }
     inner.put(other, &encode(&["RPUSH", "l", "7"]));
     inner.pass();
+    inner.pass();
+    assert!(inner.take_output(other).is_empty(), "it waits");
+    assert!(inner.take_output(long).is_empty(), "and nobody is hurried for it");
+    inner.settle();
     assert_eq!(inner.take_output(long), b":1200\r\n");
     assert_eq!(inner.take_output(other), b":10801\r\n");
 }

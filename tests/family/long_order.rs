@@ -100,6 +100,10 @@ const OTHER: &[&str] = &[
     "XREAD COUNT 1 STREAMS src 0",
     "SCAN 0 COUNT 100;DBSIZE",
     "BITCOUNT src;BITOP NOT src dst",
+    "EVAL return{redis.call('type','src'),redis.call('type','dst')} 0;EXISTS src",
+    "EVAL return{redis.call('del','src'),redis.call('type','dst')} 0",
+    "EVAL return{redis.call('exists',KEYS[1]),redis.call('del',KEYS[1])} 2 src dst",
+    "EVAL return(redis.call('set','dst','x')) 1 other;TYPE src",
     "wait 10",
     "wait 10;EXISTS src;EXISTS dst",
 ];

@@ -121,8 +121,8 @@ impl Engine {
     /// Begins a rewrite; errors are in the log.
     fn begin_rewrite(&mut self) -> Result<(), ()> {
         self.aof.rewriting.scheduled = false;
-        // Long commands that are under way change the data without having said so yet.
-        self.finish_works();
+        // What changes a value slice by slice has not said so yet.
+        self.finish_exclusive();
         match self.try_begin_rewrite() {
             Ok(()) => {
                 self.aof.rewriting.count += 1;
@@ -254,6 +254,10 @@ impl Engine {
         if !wanted {
             // The log grows only when something happens.
             return None;
+        }
+        if !self.image_may_begin() {
+            self.aof.rewriting.look_us = self.now_us;
+            return Some(0);
         }
         if self.now_us >= self.aof.rewriting.not_before_us {
             // A failure is in the log, and leads to another attempt.

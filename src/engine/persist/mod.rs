@@ -62,6 +62,8 @@ pub struct Persist {
     background: Option<slices::Background>,
     /// When a save in the background was last begun, seconds since 1970.
     last_try_s: i64,
+    /// Since when an image waits to be begun, monotonic microseconds.
+    waits_since_us: Option<u64>,
 }
 
 impl Persist {
@@ -79,6 +81,7 @@ impl Persist {
             stale_writes: 0,
             background: None,
             last_try_s: 0,
+            waits_since_us: None,
         }
     }
 

@@ -18,6 +18,8 @@ use std::sync::{Arc, Mutex};
 
 /// Bytes that are handed to a job together.
 const PIECE: usize = 1 << 20;
+/// How long an image waits for a moment at which no value is between two states, microseconds.
+const PATIENCE_US: u64 = 1_000_000;
 /// After a save in the background failed, the next one waits so long, seconds.
 const RETRY_AFTER_S: i64 = 5;
 
@@ -55,7 +57,7 @@ impl Engine {
             ));
         }
         self.persist.scheduled = false;
-        self.finish_works();
+        self.finish_exclusive();
         self.persist.saves += 1;
         self.persist.last_try_s = self.now_ms / 1000;
         let aux = self.snapshot_aux(false);
@@ -108,12 +110,25 @@ impl Engine {
             }
         } else if self.aof.rewriting.is_running() || !between_units {
             // Two images at a time would double what is in memory.
+        } else if !self.image_may_begin() {
+            // Soon.
         } else if std::mem::take(&mut self.persist.scheduled) {
             self.persist.failed |= self.save_soon().is_err();
         } else if let Some((seconds, changes)) = self.save_point() {
             tracing::info!("{changes} changes in {seconds} seconds. Saving...");
             self.persist.failed |= self.save_soon().is_err();
         }
+    }
+
+    /// Whether no value is between two states. An image waits for long work that changes one slice
+    /// by slice, but not for ever: after a while whoever begins it brings that to its end.
+    pub(super) fn image_may_begin(&mut self) -> bool {
+        if !self.keyspace.leases.any_exclusive() {
+            self.persist.waits_since_us = None;
+            return true;
+        }
+        let since_us = *self.persist.waits_since_us.get_or_insert(self.now_us);
+        self.now_us - since_us >= PATIENCE_US
     }
 
     /// Makes a slice of the image, and sends it off when it is large enough or the last one.
