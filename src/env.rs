@@ -150,6 +150,19 @@ pub struct AllocatorPages {
     pub resident: usize,
 }
 
+/// Nothing to give back.
+struct NoPages;
+
+impl Garbage for NoPages {
+    fn bytes(&self) -> usize {
+        0
+    }
+
+    fn objects(&self) -> usize {
+        0
+    }
+}
+
 /// What the process occupies.
 pub trait Memory: Send {
     /// Bytes the allocator has handed out, in size classes.
@@ -167,8 +180,11 @@ pub trait Memory: Send {
     fn machine(&self) -> usize;
     /// Bytes of physical memory the process holds.
     fn rss(&self) -> usize;
-    /// Asks the allocator to give unused pages back.
-    fn purge(&mut self) {}
+    /// The unused pages that the allocator keeps for later: the drop gives them to the system.
+    /// They are not part of what was handed out.
+    fn spare_pages(&self) -> Box<dyn Garbage> {
+        Box::new(NoPages)
+    }
     /// The allocator's own statistics.
     fn report(&self) -> String {
         String::new()

@@ -9,7 +9,8 @@
 //!
 //! Where the process runs in a container with a memory limit and nobody chose a `maxmemory`, the
 //! container's limit less a reserve is the limit: an error for a write is better than the kernel's
-//! end of the process.
+//! end of the process. The kernel counts pages, also those the allocator keeps for later: from
+//! a quarter of the reserve on they are given back.
 
 use super::Engine;
 use super::args::Args;
@@ -24,6 +25,8 @@ use crate::keyspace::evict::{Choice, Measure};
 const LOOK_EVERY: u32 = 8;
 /// Garbage in flight from which on the loop helps to free it, bytes.
 const GARBAGE_MAX: usize = 64 << 20;
+/// The same as a part of the limit, where that is less.
+const GARBAGE_PART: usize = 16;
 /// The largest single piece the loop frees itself, bytes.
 const OWN_PIECE_MAX: usize = 1 << 20;
 /// Longest wait for garbage before a write is refused, microseconds.
@@ -149,6 +152,18 @@ impl Engine {
         }
     }
 
+    /// Gives the pages that the allocator keeps for later to the system, off the loop, when the
+    /// process comes near the container's limit.
+    pub(super) fn keep_clear_of_the_container(&mut self) {
+        let Some(limit) = self.memory.container else { return };
+        let reserve = limit - container_share(limit);
+        let pages = self.gauges.pages;
+        let spare = pages.resident.saturating_sub(pages.active);
+        if self.gauges.rss > limit - reserve / 4 * 3 && spare > reserve / 16 {
+            self.env.jobs.submit(Job::Free(self.env.memory.spare_pages()));
+        }
+    }
+
     /// Whether the limit is more than the container's limit leaves.
     pub(crate) fn is_above_container(&self) -> bool {
         let share = self.memory.container.map(container_share);
@@ -169,15 +184,18 @@ impl Engine {
         waste + self.keyspace.image_bytes() + self.aof.buffer_bytes()
     }
 
+    /// Bytes that count against the limit.
+    pub fn counted_memory(&self) -> usize {
+        self.used_memory().saturating_sub(self.not_counted())
+    }
+
     /// How many bytes more than the limit allows are in use.
     #[inline]
     fn excess(&self) -> Option<usize> {
-        let used = self.used_memory();
-        if used <= self.memory.bytes {
+        if self.used_memory() <= self.memory.bytes {
             return None;
         }
-        let counted = used.saturating_sub(self.not_counted());
-        counted.checked_sub(self.memory.bytes).filter(|over| *over > 0)
+        self.counted_memory().checked_sub(self.memory.bytes).filter(|over| *over > 0)
     }
 
     /// Makes room before a command of a client. `MemoryLimit::tight` is set when there is none.
@@ -322,9 +340,14 @@ impl Engine {
     /// smaller pieces itself, for a moment.
     pub(super) fn free_garbage(&mut self) {
         let end_us = self.env.clock.mono_us() + SLICE_US;
+        let most = match self.memory.bytes {
+            0 => GARBAGE_MAX,
+            // It is there, though it does not count.
+            limit => GARBAGE_MAX.min(limit / GARBAGE_PART),
+        };
         for garbage in self.keyspace.take_garbage() {
             let (bytes, objects) = (garbage.bytes(), garbage.objects());
-            let own = self.freeing > GARBAGE_MAX && bytes <= OWN_PIECE_MAX;
+            let own = self.freeing > most && bytes <= OWN_PIECE_MAX;
             if own && self.env.clock.mono_us() < end_us {
                 drop(garbage);
                 self.stats.lazyfreed += objects as u64;

@@ -13,8 +13,8 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 
 use crate::env::{
-    AllocatorPages, Appender, Clock, Disk, Done, Entropy, Env, Job, Jobs, Memory, NewFile, Ports,
-    Process, Syncer,
+    AllocatorPages, Appender, Clock, Disk, Done, Entropy, Env, Garbage, Job, Jobs, Memory, NewFile,
+    Ports, Process, Syncer,
 };
 use crate::sys::cgroup;
 use crate::{alloc, sys};
@@ -192,10 +192,8 @@ impl Memory for ProcessMemory {
         sys::resident_bytes()
     }
 
-    fn purge(&mut self) {
-        if let Err(error) = alloc::purge() {
-            tracing::warn!("The allocator does not give memory back: {error}");
-        }
+    fn spare_pages(&self) -> Box<dyn Garbage> {
+        Box::new(SparePages)
     }
 
     fn report(&self) -> String {
@@ -209,6 +207,27 @@ impl Memory for ProcessMemory {
                 tracing::warn!("The allocator does not tell what it holds: {error}");
                 AllocatorPages::default()
             }
+        }
+    }
+}
+
+/// The allocator's unused pages.
+struct SparePages;
+
+impl Garbage for SparePages {
+    fn bytes(&self) -> usize {
+        0
+    }
+
+    fn objects(&self) -> usize {
+        0
+    }
+}
+
+impl Drop for SparePages {
+    fn drop(&mut self) {
+        if let Err(error) = alloc::purge() {
+            tracing::warn!("The allocator does not give memory back: {error}");
         }
     }
 }
