@@ -27,6 +27,7 @@ mod family {
     mod memory;
     mod object;
     mod protocol;
+    mod pubsub;
     mod scan;
     mod script;
     mod set;
@@ -36,6 +37,7 @@ mod family {
     mod stream;
     mod stream_group;
     mod string;
+    mod tracking;
     mod transaction;
     mod zset;
     mod zset_long;

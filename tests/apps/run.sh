@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the redis-py tests with redis-py 5.0.1 and with the newest release.
+# Runs the tests of real clients with redis-py 5.0.1 and with the newest release.
 #
 # Environments are made under target/venvs and used again by later runs.
 #   REDIS_SERVER    binary under test (default: the newer one of the debug and release builds)
