@@ -28,6 +28,7 @@ mod family {
     mod memory;
     mod object;
     mod protocol;
+    mod pubsub;
     mod sandbox;
     mod scan;
     mod script;
@@ -38,6 +39,7 @@ mod family {
     mod stream;
     mod stream_group;
     mod string;
+    mod tracking;
     mod transaction;
     mod zset;
     mod zset_long;

@@ -10,6 +10,7 @@
 mod sim_world;
 mod support;
 
+use sim_world::crowd::Crowd;
 use sim_world::world::World;
 
 const DEFAULT_STEPS: u64 = 2500;
@@ -41,6 +42,22 @@ fn replies_are_those_of_the_model() {
     let first = setting("REDSTART_SIM_SEED", DEFAULT_SEED);
     for seed in first..first + SEEDS {
         live(seed, setting("REDSTART_SIM_STEPS", DEFAULT_STEPS));
+    }
+}
+
+#[test]
+fn what_lies_between_clients_is_as_the_model_says() {
+    let first = setting("REDSTART_SIM_SEED", DEFAULT_SEED);
+    let steps = setting("REDSTART_SIM_STEPS", DEFAULT_STEPS);
+    for seed in first..first + SEEDS {
+        println!("REDSTART_SIM_SEED={seed} REDSTART_SIM_STEPS={steps}");
+        let mut crowd = Crowd::new(seed);
+        for _ in 0..steps {
+            crowd.step();
+        }
+        crowd.end();
+        // A world in which nobody hears anything shows nothing.
+        assert!(crowd.frames > 2 * steps, "only {} frames in {steps} steps", crowd.frames);
     }
 }
 

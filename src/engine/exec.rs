@@ -70,9 +70,10 @@ impl Engine {
         let Some(mut live) = client.live.take() else { return };
         let mut inbuf = std::mem::take(&mut client.inbuf);
         client.input_seen = (inbuf.len(), inbuf.capacity_bytes());
-        self.running = Some((id, live.out.proto));
+        self.speaks(id, live.out.proto);
         let more = self.requests_of(id, &mut live, &mut inbuf);
         self.running = None;
+        self.turn_of = None;
         let Some(client) = self.clients.get_mut(&id) else { return };
         client.inbuf = inbuf;
         let output = !live.out.is_empty();
@@ -93,6 +94,12 @@ impl Engine {
             self.make_ready(id);
         }
         self.count_client(id);
+    }
+
+    /// A client has its turn, and what it is told out of turn has this form.
+    pub(super) fn speaks(&mut self, id: ClientId, proto: Proto) {
+        self.running = Some((id, proto));
+        self.turn_of = self.running;
     }
 
     /// The loop of `turn`; true when complete requests may be left.
@@ -192,11 +199,16 @@ impl Engine {
         if !self.deferred.is_empty() {
             self.append_deferred(id, &mut live.out);
         }
+        self.speaks(id, live.out.proto);
         self.serve_ready();
+        // Those who were served did something that it hears of, too.
+        if !self.deferred.is_empty() {
+            self.append_deferred(id, &mut live.out);
+        }
         if silenced {
             self.reply_mode_after(id, &mut live.out);
         }
-        self.running = Some((id, live.out.proto));
+        self.running = self.turn_of;
     }
 
     /// Finds, admits and runs one command and writes its error, if it ends in one.

@@ -153,6 +153,8 @@ pub struct Engine {
     deferred: Vec<(ClientId, Reply)>,
     /// The client whose command runs, and the protocol it spoke before.
     running: Option<(ClientId, Proto)>,
+    /// The same of the client whose turn it is: others may be served in the middle of it.
+    turn_of: Option<(ClientId, Proto)>,
     requests: Vec<NetRequest>,
     ahead: lookahead::Plan,
     freeing: usize,
@@ -220,6 +222,7 @@ impl Engine {
             trackers: tracking::Trackers::default(),
             deferred: Vec::new(),
             running: None,
+            turn_of: None,
             requests: Vec::new(),
             ahead: lookahead::Plan::default(),
             freeing: 0,

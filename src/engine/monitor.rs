@@ -53,7 +53,7 @@ impl Engine {
 
     /// Whether anybody gets the lines.
     #[inline]
-    pub(super) fn has_monitors(&self) -> bool {
+    pub fn has_monitors(&self) -> bool {
         !self.monitors.is_empty()
     }
 

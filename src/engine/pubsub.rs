@@ -344,17 +344,22 @@ impl Engine {
     fn send(&mut self, kind: Kind, name: &[u8], mut message: Message<'_>) -> usize {
         let topics = &self.pubsub.topics[kind as usize];
         let hash = topics.hash(name);
-        let Some(mut topic) = self.pubsub.topics[kind as usize].find_mut(hash, name) else {
-            return 0;
+        let only = match topics.find(hash, name).as_deref().map(|topic| &topic.listeners[..]) {
+            None => return 0,
+            Some([only]) => Some(only.id),
+            Some(_) => None,
         };
+        if let Some(id) = only {
+            let mut write = |out: &mut Reply| message.write(out);
+            self.deliver(id, &mut |_, out| out.out_of_turn(&mut write));
+            return 1;
+        }
+        let topic = self.pubsub.topics[kind as usize].find_mut(hash, name);
+        let mut topic = topic.expect("it was there just now");
         // Nobody comes or leaves while a message is handed out, so the list may be away.
         let listeners = std::mem::take(&mut topic.listeners);
         drop(topic);
-        if let [only] = &listeners[..] {
-            let mut write = |out: &mut Reply| message.write(out);
-            self.deliver(only.id, &mut |_, out| out.out_of_turn(&mut write));
-        }
-        for listener in listeners.iter().filter(|_| listeners.len() > 1) {
+        for listener in &listeners {
             self.deliver(listener.id, &mut |proto, out| out.message(message.encoded(proto)));
         }
         let sent = listeners.len();
@@ -390,7 +395,9 @@ impl Engine {
                 self.count_client(id);
             }
             None => {
-                let proto = self.running.map_or(Proto::V2, |(_, proto)| proto);
+                let out_now = [self.running, self.turn_of].into_iter().flatten();
+                let proto = out_now.into_iter().find(|(one, _)| *one == id);
+                let proto = proto.map_or(Proto::V2, |(_, proto)| proto);
                 let mut out = Reply::new(proto);
                 write(proto, &mut out);
                 self.deferred.push((id, out));

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs the tests of applications: redis-py 5.0.1 and the newest release, RESP2 and RESP3, with and
-# without its parser in C; Flask-Session and Celery of both times; redis-cli; the server's start.
+# without its parser in C; Flask-Session and Celery of both times; Socket.IO servers that share
+# rooms; redis-cli; the server's start.
 #
 #   run.sh [PYTEST-ARGUMENT...]
 #
@@ -55,8 +56,9 @@ run() {
 arguments=("$@")
 snippets=(portal.py booking.py platform.py reference.py fastapi_cache.py two_pools.py)
 
-run old "RESP2" "${snippets[@]}" redis_py.py flask_session.py celery.py
+run old "RESP2" "${snippets[@]}" redis_py.py between.py flask_session.py celery.py
 PROTOCOL=3 run old "RESP3" "${snippets[@]}"
 PYTHONPATH=$venvs/hiredis run old "hiredis" "${snippets[@]}"
-run new "RESP2" "${snippets[@]}" redis_py.py flask_session.py celery.py redis_cli.py server_start.py
+run new "RESP2" "${snippets[@]}" redis_py.py between.py socketio.py flask_session.py celery.py \
+  redis_cli.py server_start.py
 exit "$failed"

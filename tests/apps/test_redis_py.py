@@ -12,6 +12,7 @@ import time
 import pytest
 import redis
 import redis.asyncio
+import redis.asyncio.client
 import redis.asyncio.retry
 import redis.retry
 from redis.backoff import NoBackoff
@@ -35,7 +36,8 @@ class Waiting:
         return call
 
     def resolve(self, result):
-        if isinstance(result, redis.asyncio.Redis):  # pipelines, and calls chained on them
+        own = (redis.asyncio.Redis, redis.asyncio.client.PubSub)
+        if isinstance(result, own):  # pipelines and subscribers, and calls chained on them
             return self if result is self.client else Waiting(result, self.loop)
         if inspect.isasyncgen(result):
             return self.loop.run_until_complete(self.gather(result))

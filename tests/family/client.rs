@@ -326,3 +326,13 @@ case!(unblock_answers_as_in_time_or_with_an_error, |c| {
     let calls = info(c, "commandstats");
     assert!(calls.contains("cmdstat_bzpopmin:calls=3,"), "{calls}");
 });
+
+case!(the_reply_to_be_skipped_may_come_late, |c| {
+    let mut o = c.client();
+    o.send_raw(b"CLIENT REPLY SKIP\r\nBLPOP l 0\r\nPING\r\n");
+    let blocked = |c: &mut Client| c.cmd(&["INFO", "clients"]);
+    c.until(2000, |c| String::from_utf8_lossy(&blocked(c)).contains("blocked_clients:1"));
+    c.expect(&["RPUSH", "l", "x"], ":1\r\n");
+    o.expect_frame("+PONG\r\n");
+    o.expect_silence();
+});

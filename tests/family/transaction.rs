@@ -113,3 +113,48 @@ case!(a_watched_key_that_expires_fails_exec, |c| {
     c.expect(&["EXEC"], FAILED);
     c.expect(&["EXISTS", "k"], ":0\r\n");
 });
+
+case!(a_refused_exec_ends_its_transaction, |c| {
+    let why = "wrong number of arguments for 'exec' command";
+    let refused = format!("-EXECABORT Transaction discarded because of: {why}\r\n");
+    c.expect(&["EXEC", "now"], &refused);
+    c.expect(&["WATCH", "k"], OK);
+    c.expect(&["MULTI"], OK);
+    c.expect(&["PING"], QUEUED);
+    c.expect(&["EXEC", "now"], &refused);
+    c.expect(&["PING"], "+PONG\r\n");
+    c.expect(&["EXEC"], "-ERR EXEC without MULTI\r\n");
+});
+
+case!(a_long_transaction_is_kept_as_it_came, |c| {
+    let big = "b".repeat(40_000);
+    for _ in 0..2 {
+        c.expect(&["MULTI"], OK);
+        for n in 0..200 {
+            c.expect(&["SET", &format!("k{n}"), &n.to_string()], QUEUED);
+        }
+        c.send_raw(b"SET \"in line\" 'quoted \\' words'\r\n");
+        c.expect_frame(QUEUED);
+        c.expect(&["SET", "big", &big], QUEUED);
+        c.expect(&["APPEND", "big", "."], QUEUED);
+        c.expect(&["GET", "in line"], QUEUED);
+        c.expect(&["MGET", "k0", "k199", "none"], QUEUED);
+        let tail = ":40001\r\n$14\r\nquoted ' words\r\n*3\r\n$1\r\n0\r\n$3\r\n199\r\n$-1\r\n";
+        c.expect(&["EXEC"], format!("*205\r\n{}{tail}", OK.repeat(202)));
+    }
+    assert_eq!(c.int(&["STRLEN", "big"]), 40_001);
+});
+
+case!(a_key_that_was_over_is_no_change_when_its_database_goes, |c| {
+    c.expect(&["DEBUG", "SET-ACTIVE-EXPIRE", "0"], OK);
+    for sweep in [&["FLUSHALL"][..], &["SWAPDB", "0", "1"], &["DEL", "k"]] {
+        c.expect(&["SET", "k", "1", "PX", "5"], OK);
+        c.advance_ms(20);
+        c.expect(&["WATCH", "k"], OK);
+        other(c).cmd(sweep);
+        c.expect(&["MULTI"], OK);
+        c.expect(&["PING"], QUEUED);
+        c.expect(&["EXEC"], "*1\r\n+PONG\r\n");
+        c.expect(&["FLUSHALL"], OK);
+    }
+});
