@@ -25,6 +25,7 @@ mod family {
     mod long;
     mod long_order;
     mod memory;
+    mod migrate;
     mod object;
     mod protocol;
     mod scan;

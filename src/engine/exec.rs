@@ -42,6 +42,9 @@ impl Engine {
                 return self.end_of_pass(began_ns);
             }
         }
+        if self.flights.any_over() && !self.scripts.suspended() {
+            self.land_flights();
+        }
         self.room_pass();
         let mut left = self.ready.len();
         while left > 0 {
@@ -226,7 +229,8 @@ impl Engine {
             client.last_command = spec.full_name;
         }
         self.room_for(session, spec, args);
-        match gate::admit(&gate::Call { engine: self, session, proto: out.proto, spec }) {
+        let call = gate::Call { engine: self, session, proto: out.proto, spec, args };
+        match gate::admit(&call) {
             Ok(gate::Admitted::Go) => {}
             Ok(gate::Admitted::Park(id)) => {
                 self.postpone(id);

@@ -24,6 +24,7 @@ pub mod kill;
 pub mod limits;
 pub mod lookahead;
 pub mod memory;
+pub mod migrate;
 pub mod monitor;
 pub mod pause;
 pub mod persist;
@@ -158,6 +159,7 @@ pub struct Engine {
     /// The append-only file.
     pub aof: persist::aof::Aof,
     loading: Option<Box<persist::Loading>>,
+    flights: migrate::Flights,
     tap: Option<Vec<u8>>,
     stream_db: Option<usize>,
 }
@@ -221,6 +223,7 @@ impl Engine {
             cron: cron::Cron::default(),
             aof: persist::aof::Aof::default(),
             loading: None,
+            flights: migrate::Flights::default(),
             tap: None,
             stream_db: None,
             env,
@@ -375,6 +378,7 @@ impl Engine {
             || self.keyspace.has_garbage()
             || self.scripts.suspended()
             || self.loading_may_go_on()
+            || self.flights.any_over()
     }
 
     /// A client's output.
@@ -447,6 +451,8 @@ impl Engine {
     pub fn job_done(&mut self, done: Done) {
         let (bytes, objects) = match done {
             Done::Freed { bytes, objects } => (bytes, objects),
+            // A command may be running, so it is looked at later.
+            Done::Delivered { id } => return self.flights.note_over(id),
             Done::Written { fault } => return self.snapshot_written(fault),
             Done::Synced { what: Synced::Log, upto, error } => {
                 return self.log_synced(upto, error);

@@ -78,6 +78,11 @@ impl Engine {
             return;
         }
         self.keyspace.expiry = ExpiryPolicy::Delete;
+        self.release_postponed();
+    }
+
+    /// Lets those go on who are held back; who has to wait longer is held back again.
+    pub(super) fn release_postponed(&mut self) {
         for id in std::mem::take(&mut self.pausing.held) {
             if let Some(client) = self.clients.get_mut(&id) {
                 client.postponed = false;

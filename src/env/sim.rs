@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::base::rng::Rng;
+use crate::env::sim_links::LinkState;
 use crate::env::{
     Appender, Clock, Disk, Done, Entropy, Env, Job, Jobs, Memory, NewFile, Ports, Process, Syncer,
 };
@@ -48,16 +49,17 @@ struct World {
     state: Mutex<State>,
 }
 
-struct State {
+pub(super) struct State {
     rng: Rng,
     mode: JobMode,
     pending: Vec<Job>,
-    finished: VecDeque<Done>,
+    pub(super) finished: VecDeque<Done>,
     files: Files,
     disk_fault: Option<io::ErrorKind>,
     disk_room: Option<u64>,
     open_files_max: u64,
     taken_ports: Vec<u16>,
+    pub(super) links: LinkState,
 }
 
 /// What lies on the disk, and what of it would survive a power cut.
@@ -138,6 +140,7 @@ impl Sim {
             disk_room: None,
             open_files_max: OPEN_FILES_MAX,
             taken_ports: vec![TAKEN_PORT],
+            links: LinkState::default(),
         };
         let world = World {
             wall_us: AtomicI64::new(START_WALL_US),
@@ -161,6 +164,7 @@ impl Sim {
             entropy: Box::new(self.clone()),
             process: Box::new(self.clone()),
             ports: Box::new(self.clone()),
+            links: Box::new(self.clone()),
         }
     }
 
@@ -199,6 +203,11 @@ impl Sim {
     /// Changes when jobs run; those already held stay held.
     pub fn set_job_mode(&self, mode: JobMode) {
         self.state().mode = mode;
+    }
+
+    /// When jobs run.
+    pub(super) fn job_mode(&self) -> JobMode {
+        self.state().mode
     }
 
     /// How many jobs were submitted and have not run.
@@ -270,7 +279,7 @@ impl Sim {
         self.state().disk_fault = fault;
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.world.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -14,6 +14,7 @@ pub mod image;
 mod image_tests;
 pub mod keys;
 pub mod lease;
+pub mod mix_digest;
 pub mod register;
 pub mod saved;
 pub mod walk;
