@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 pub mod real;
 pub mod sim;
+pub mod sim_links;
 
 /// Two clocks in one: wall time for what users see, monotonic time for what must never jump.
 pub trait Clock: Send {
@@ -85,6 +86,11 @@ pub enum Done {
         id: u64,
         /// The system's error number, when it failed.
         error: Option<i32>,
+    },
+    /// An errand to another server is over; [`Links::take`] tells how it went.
+    Delivered {
+        /// As in the errand.
+        id: u64,
     },
 }
 
@@ -322,6 +328,61 @@ pub trait Ports: Send {
     fn listen_on(&mut self, bind: &[String], port: u16, backlog: i32) -> bool;
 }
 
+/// Keys for another server.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Errand {
+    /// Tells errands apart.
+    pub id: u64,
+    /// Name or address of the other server.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// How long connecting, and each answer, may take, milliseconds.
+    pub timeout_ms: u64,
+    /// An encoded AUTH, to be sent first.
+    pub auth: Option<Vec<u8>>,
+    /// The database there.
+    pub db: i64,
+    /// Encoded requests, each with one line for an answer.
+    pub requests: Vec<Vec<u8>>,
+}
+
+/// What went wrong on the way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkFault {
+    /// The other server could not be reached.
+    Connecting,
+    /// Not everything could be sent.
+    Writing,
+    /// An answer did not come.
+    Reading,
+}
+
+/// How an errand went.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Delivery {
+    /// What AUTH and SELECT were refused with, the first refusal alone.
+    pub refused: Option<Vec<u8>>,
+    /// The answers to the requests that were answered, in order, each one line.
+    pub answers: Vec<Vec<u8>>,
+    /// Why there are no more.
+    pub fault: Option<LinkFault>,
+}
+
+/// The way to other servers. Connections are kept for a while for whoever goes there next.
+pub trait Links: Send {
+    /// Takes an errand on; its end is reported like that of a job.
+    fn send(&mut self, errand: Errand);
+    /// The same while everybody waits.
+    fn send_now(&mut self, errand: Errand) -> Delivery;
+    /// How an errand that is over went.
+    fn take(&mut self, id: u64) -> Option<Delivery>;
+    /// Connections kept open.
+    fn kept(&self) -> usize;
+    /// Closes those that were not used for a while.
+    fn close_idle(&mut self);
+}
+
 /// Everything nondeterministic in one value.
 pub struct Env {
     /// Wall and monotonic time.
@@ -338,4 +399,6 @@ pub struct Env {
     pub process: Box<dyn Process>,
     /// Listening sockets.
     pub ports: Box<dyn Ports>,
+    /// Other servers.
+    pub links: Box<dyn Links>,
 }

@@ -14,7 +14,7 @@ use redstart::engine::Engine;
 use redstart::engine::config::{self, Config, REDIS_VERSION, Sources, Startup};
 use redstart::env::Disk;
 use redstart::env::real::{self, RealDisk, environment};
-use redstart::net::{listen, poll::Server};
+use redstart::net::{links::TcpLinks, listen, poll::Server};
 use redstart::sys::{crash, supervise};
 use redstart::{cli, commands, entrypoint, log, sys};
 
@@ -98,7 +98,7 @@ fn serve(mut config: Config, path: Option<PathBuf>) -> ! {
     server.listen(&config).unwrap_or_else(|error| give_up(error));
     let pidfile = write_pidfile(&config, background);
     let table = commands::renamed_table(&config.renamed_commands);
-    let (env, finished) = environment(server.wake(), server.ports());
+    let (env, finished) = environment(server.wake(), server.ports(), TcpLinks::boxed);
     let mut engine = Engine::new(config, env, table);
     engine.program = std::env::args_os().next().unwrap_or_default().to_string_lossy().into_owned();
     engine.config_file = path;

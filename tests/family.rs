@@ -26,6 +26,7 @@ mod family {
     mod long_order;
     mod long_wait;
     mod memory;
+    mod migrate;
     mod object;
     mod protocol;
     mod pubsub;

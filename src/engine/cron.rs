@@ -59,7 +59,8 @@ impl Engine {
             let wall_us = self.env.clock.wall_us();
             at.saturating_add(1).saturating_mul(1000).saturating_sub(wall_us).max(0) as u64
         });
-        let round = (!self.clients.is_empty() && !self.rounds_paused)
+        let watched = !self.clients.is_empty() || self.env.links.kept() > 0;
+        let round = (watched && !self.rounds_paused)
             .then(|| self.cron.next_round_us.saturating_sub(self.now_us).max(1));
         let timed = [self.blocking.first_deadline_us(), self.pausing.deadline_us()];
         let timed = timed.into_iter().flatten().min();
@@ -114,6 +115,7 @@ impl Engine {
         }
         self.cron.next_round_us = self.now_us + ROUND_US;
         self.limit_tracked_keys();
+        self.env.links.close_idle();
         let idle_us = u64::from(self.config.timeout) * 1_000_000;
         let limits = &self.config.client_output_buffer_limit;
         let now = self.now_us;

@@ -10,7 +10,7 @@ use super::session::{Origin, Session};
 use super::spec::{Run, Spec};
 use crate::base::error::Error;
 use crate::keyspace::BEFORE_ALL_DEADLINES;
-use crate::resp::reply::Reply;
+use crate::resp::reply::{Proto, Reply};
 use crate::resp::request::{InBuf, Limits, Parsed, RawArgs};
 
 /// Requests of one client in one pass; the rest waits for the others' turn.
@@ -41,6 +41,9 @@ impl Engine {
             if self.scripts.suspended() && self.scripts.busy().is_none() {
                 return self.end_of_pass(began_ns);
             }
+        }
+        if self.flights.any_over() && !self.scripts.suspended() {
+            self.land_flights();
         }
         self.room_pass();
         let mut left = self.ready.len();
@@ -245,7 +248,8 @@ impl Engine {
         if self.room_for(session, spec, args) {
             return Ok(());
         }
-        match gate::admit(&gate::Call { engine: self, session, proto: out.proto, spec }) {
+        let call = gate::Call { engine: self, session, proto: out.proto, spec, args };
+        match gate::admit(&call) {
             Ok(gate::Admitted::Go) => {}
             Ok(gate::Admitted::Park(id)) => {
                 self.postpone(id);

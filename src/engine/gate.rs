@@ -2,6 +2,7 @@
 //! clients can observe.
 
 use super::Engine;
+use super::args::Args;
 use super::client::ClientId;
 use super::session::Session;
 use super::spec::{Spec, flag};
@@ -36,13 +37,15 @@ pub struct Call<'a> {
     pub proto: Proto,
     /// What is called.
     pub spec: &'static Spec,
+    /// The call.
+    pub args: &'a Args<'a>,
 }
 
 type Gate = fn(&Call<'_>) -> Admit;
 
 /// The checks, in order.
 const GATES: &[Gate] =
-    &[auth, no_multi, room, disk, monitor_only, pubsub_mode, loading, busy, pause];
+    &[auth, no_multi, room, disk, monitor_only, pubsub_mode, loading, busy, pause, flights];
 
 /// Runs all checks.
 #[inline]
@@ -157,6 +160,20 @@ fn pause(call: &Call<'_>) -> Admit {
         || kept.is_some_and(|txn| txn.iter().any(|(spec, _)| pausing.holds(spec)));
     match call.session.origin.client() {
         Some(id) if holds => Admit::Park(id),
+        _ => Admit::Go,
+    }
+}
+
+/// Keys on their way to another server change no more until it is known whether they arrived.
+#[inline]
+fn flights(call: &Call<'_>) -> Admit {
+    if call.engine.flights.is_empty() {
+        return Admit::Go;
+    }
+    match call.session.origin.client() {
+        Some(id) if call.engine.flights.concern(call.spec, call.session, call.args) => {
+            Admit::Park(id)
+        }
         _ => Admit::Go,
     }
 }

@@ -24,6 +24,7 @@ pub mod kill;
 pub mod limits;
 pub mod lookahead;
 pub mod memory;
+pub mod migrate;
 pub mod monitor;
 mod obstacle;
 pub mod pause;
@@ -166,6 +167,7 @@ pub struct Engine {
     /// The append-only file.
     pub aof: persist::aof::Aof,
     loading: Option<Box<persist::Loading>>,
+    flights: migrate::Flights,
     tap: Option<Vec<u8>>,
     stream_db: Option<usize>,
 }
@@ -232,6 +234,7 @@ impl Engine {
             cron: cron::Cron::default(),
             aof: persist::aof::Aof::default(),
             loading: None,
+            flights: migrate::Flights::default(),
             tap: None,
             stream_db: None,
             env,
@@ -385,6 +388,7 @@ impl Engine {
             || self.keyspace.has_garbage()
             || self.scripts.suspended()
             || self.loading_may_go_on()
+            || self.flights.any_over()
     }
 
     /// A client's output.
@@ -459,6 +463,8 @@ impl Engine {
     pub fn job_done(&mut self, done: Done) {
         let (bytes, objects) = match done {
             Done::Freed { bytes, objects } => (bytes, objects),
+            // A command may be running, so it is looked at later.
+            Done::Delivered { id } => return self.flights.note_over(id),
             Done::Written { id, error } => return self.piece_written(id, error),
             Done::Synced { upto, error } => return self.log_synced(upto, error),
         };

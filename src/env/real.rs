@@ -13,8 +13,8 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 
 use crate::env::{
-    AllocatorPages, Appender, Clock, Disk, Done, Entropy, Env, Garbage, Job, Jobs, Memory, NewFile,
-    Ports, Process, Syncer,
+    AllocatorPages, Appender, Clock, Disk, Done, Entropy, Env, Garbage, Job, Jobs, Links, Memory,
+    NewFile, Ports, Process, Syncer,
 };
 use crate::sys::cgroup;
 use crate::{alloc, sys};
@@ -22,10 +22,22 @@ use crate::{alloc, sys};
 /// Called on the worker thread after a job has ended.
 pub type Wake = Arc<dyn Fn() + Send + Sync>;
 
+/// What the loop is reached by from other threads.
+pub type Report = Arc<dyn Fn(Done) + Send + Sync>;
+
 /// The real world. `wake` interrupts the event loop's sleep; `Finished` is where the loop finds
 /// what ended.
-pub fn environment(wake: Wake, ports: Box<dyn Ports>) -> (Env, Finished) {
+pub fn environment(
+    wake: Wake,
+    ports: Box<dyn Ports>,
+    links: impl FnOnce(Report) -> Box<dyn Links>,
+) -> (Env, Finished) {
     let finished = Finished::default();
+    let (done, roused) = (finished.clone(), wake.clone());
+    let report: Report = Arc::new(move |end| {
+        done.push(end);
+        roused();
+    });
     let env = Env {
         clock: Box::new(SystemClock::new()),
         disk: Box::new(RealDisk),
@@ -34,6 +46,7 @@ pub fn environment(wake: Wake, ports: Box<dyn Ports>) -> (Env, Finished) {
         entropy: Box::new(KernelEntropy),
         process: Box::new(ThisProcess),
         ports,
+        links: links(report),
     };
     (env, finished)
 }
@@ -402,8 +415,11 @@ mod tests {
     #[test]
     fn a_job_ends_with_a_wake_and_its_result() {
         let (sender, receiver) = mpsc::channel();
-        let (mut env, finished) =
-            environment(Arc::new(move || sender.send(()).expect("test waits")), Box::new(Deaf));
+        let (mut env, finished) = environment(
+            Arc::new(move || sender.send(()).expect("test waits")),
+            Box::new(Deaf),
+            |_| Box::new(crate::env::sim::Sim::new(1)),
+        );
         env.jobs.submit(Job::Free(Box::new(Weight(77))));
         receiver.recv().expect("the worker wakes the loop");
         assert_eq!(finished.pop(), Some(Done::Freed { bytes: 77, objects: 1 }));

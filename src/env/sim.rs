@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::base::rng::Rng;
+use crate::env::sim_links::LinkState;
 use crate::env::{
     Appender, Clock, Disk, Done, Entropy, Env, Job, Jobs, Memory, NewFile, Ports, Process, Syncer,
 };
@@ -48,11 +49,11 @@ struct World {
     state: Mutex<State>,
 }
 
-struct State {
+pub(super) struct State {
     rng: Rng,
     mode: JobMode,
     pending: Vec<Job>,
-    finished: VecDeque<Done>,
+    pub(super) finished: VecDeque<Done>,
     files: Files,
     disk_fault: Option<io::ErrorKind>,
     disk_room: Option<u64>,
@@ -61,6 +62,7 @@ struct State {
     /// Changes to the disk until the power fails, and what it held then.
     power_left: Option<u64>,
     left_behind: Option<Files>,
+    pub(super) links: LinkState,
 }
 
 /// What lies on the disk, and what of it would survive a power cut.
@@ -143,6 +145,7 @@ impl Sim {
             taken_ports: vec![TAKEN_PORT],
             power_left: None,
             left_behind: None,
+            links: LinkState::default(),
         };
         let world = World {
             wall_us: AtomicI64::new(START_WALL_US),
@@ -166,6 +169,7 @@ impl Sim {
             entropy: Box::new(self.clone()),
             process: Box::new(self.clone()),
             ports: Box::new(self.clone()),
+            links: Box::new(self.clone()),
         }
     }
 
@@ -204,6 +208,11 @@ impl Sim {
     /// Changes when jobs run; those already held stay held.
     pub fn set_job_mode(&self, mode: JobMode) {
         self.state().mode = mode;
+    }
+
+    /// When jobs run.
+    pub(super) fn job_mode(&self) -> JobMode {
+        self.state().mode
     }
 
     /// How many jobs were submitted and have not run.
@@ -290,7 +299,7 @@ impl Sim {
         self.state().disk_fault = fault;
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.world.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -17,6 +17,7 @@ mod image_long_tests;
 mod image_tests;
 pub mod keys;
 pub mod lease;
+pub mod mix_digest;
 pub mod register;
 pub mod saved;
 pub mod walk;

@@ -223,20 +223,20 @@ fn packed_threshold(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
     done(cx)
 }
 
-/// The first 160 bits, since that is what clients expect.
-fn digest_text(digest: [u8; 32]) -> String {
-    digest[..20].iter().map(|byte| format!("{byte:02x}")).collect()
+fn digest_text(digest: [u8; 20]) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn digest(cx: &mut EngineCx<'_>, _: &mut Args<'_>) -> CmdResult {
-    cx.out.simple(digest_text(cx.engine.keyspace.digest()).as_bytes());
+    cx.out.simple(digest_text(cx.engine.keyspace.mix_digest()).as_bytes());
     Ok(Outcome::Unchanged)
 }
 
 fn digest_values(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
     cx.out.array(args.len() - 2);
+    let now = cx.engine.now_ms();
     for key in args.iter().skip(2) {
-        let digest = cx.engine.keyspace.value_digest(cx.session.db, key);
+        let digest = cx.engine.keyspace.mix_value_digest(cx.session.db, key, now);
         cx.out.simple(digest_text(digest).as_bytes());
     }
     Ok(Outcome::Unchanged)
