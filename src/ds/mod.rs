@@ -7,6 +7,7 @@ pub mod dict;
 pub mod geohash;
 pub mod histogram;
 pub mod hll;
+pub mod id_map;
 pub mod intset;
 pub mod listpack;
 pub mod lzf;

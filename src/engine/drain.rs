@@ -17,6 +17,9 @@ impl Engine {
         if !self.keyspace.effects.is_empty() && !self.scripts.suspended() {
             self.drain();
         }
+        if self.trackers.has_own() && !self.scripts.suspended() {
+            self.tell_own_invalid();
+        }
     }
 
     /// Tells of what a command within a longer unit changed: to those who listen, call follows
@@ -31,9 +34,9 @@ impl Engine {
     #[cold]
     fn tell(&mut self) {
         let log = self.keyspace.effects.take();
-        let (told, kept) = log
-            .into_iter()
-            .partition(|effect| matches!(effect, Effect::Touched { .. } | Effect::Emptied));
+        let (told, kept) = log.into_iter().partition(|effect| {
+            matches!(effect, Effect::Touched { .. } | Effect::Swept { .. } | Effect::Emptied)
+        });
         self.keyspace.effects.put_back(kept);
         let told: Vec<Effect> = told;
         for effect in told {
@@ -50,6 +53,7 @@ impl Engine {
                 }
                 self.notify(db, &key, event);
             }
+            Effect::Swept { db, key, existed } => self.watched_key_swept(db, &key, existed),
             Effect::Emptied => self.tracked_all_changed(),
             Effect::Ready { db, key } => self.blocking.mark_ready(db, key),
             Effect::Propagate { .. } => {}

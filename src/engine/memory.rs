@@ -186,9 +186,9 @@ impl Engine {
     pub(super) fn room_for(&mut self, session: &Session, spec: &Spec, args: &Args<'_>) -> bool {
         if self.memory.bytes != 0 {
             self.memory.refuses = false;
-            // A suspended script sees nothing change.
+            // A suspended script sees nothing change, and what is being loaded is not all there.
             let counts = session.authenticated && session.origin.client().is_some();
-            if counts && !self.scripts.suspended() {
+            if counts && !self.scripts.suspended() && !self.is_loading() {
                 return self.room_for_it(session, spec, args);
             }
         }
@@ -240,10 +240,11 @@ impl Engine {
         if !evicts {
             return self.ended(Room::Never);
         }
-        let began_us = self.env.clock.mono_us();
         let allowed_us = tenacity_us(self.config.maxmemory_eviction_tenacity);
         let left_us = allowed_us.saturating_sub(self.memory.spent_us);
         let mut room = Room::Enough;
+        // A write that pushes out a key or two, the usual case, is not worth a look at the clock.
+        let mut began_us = None;
         for n in 1u32.. {
             if !self.keyspace.evict_next(self.now_ms) {
                 room = Room::Never;
@@ -253,13 +254,18 @@ impl Engine {
             if self.excess().is_none() {
                 break;
             }
-            if n.is_multiple_of(LOOK_EVERY) && self.env.clock.mono_us() - began_us >= left_us {
-                room = Room::Soon;
-                break;
+            if n.is_multiple_of(LOOK_EVERY) {
+                let now_us = self.env.clock.mono_us();
+                if now_us - *began_us.get_or_insert(now_us) >= left_us {
+                    room = Room::Soon;
+                    break;
+                }
             }
         }
-        let spent = self.env.clock.mono_us() - began_us;
-        self.memory.spent_us = self.memory.spent_us.saturating_add(spent);
+        if let Some(began_us) = began_us {
+            let spent = self.env.clock.mono_us() - began_us;
+            self.memory.spent_us = self.memory.spent_us.saturating_add(spent);
+        }
         self.ended(room)
     }
 

@@ -108,9 +108,9 @@ impl Engine {
     /// Who was held back goes on, or is held back once more.
     pub(super) fn release_held(&mut self) {
         for id in std::mem::take(&mut self.pausing.held) {
+            self.unpark(id);
             if let Some(client) = self.clients.get_mut(&id) {
                 client.postponed = false;
-                self.unpark(id);
             }
         }
     }

@@ -11,7 +11,6 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::env::{
     AllocatorPages, Appender, Clock, Disk, Done, Entropy, Env, Job, Jobs, Memory, NewFile, Ports,
@@ -41,14 +40,14 @@ pub fn environment(wake: Wake, ports: Box<dyn Ports>) -> (Env, Finished) {
 
 /// The machine's clocks.
 pub struct SystemClock {
-    start: Instant,
+    start_ns: u64,
 }
 
 impl SystemClock {
     /// Monotonic time counts from here.
     #[expect(clippy::new_without_default, reason = "reading a clock is not a default")]
     pub fn new() -> Self {
-        SystemClock { start: Instant::now() }
+        SystemClock { start_ns: sys::monotonic_ns() }
     }
 }
 
@@ -65,8 +64,7 @@ impl Clock for SystemClock {
 
     #[inline]
     fn mono_ns(&self) -> u64 {
-        let elapsed = self.start.elapsed();
-        elapsed.as_secs() * 1_000_000_000 + u64::from(elapsed.subsec_nanos())
+        sys::monotonic_ns() - self.start_ns
     }
 }
 
@@ -74,10 +72,7 @@ impl Clock for SystemClock {
 /// [`Env`].
 #[inline]
 pub fn wall_us() -> i64 {
-    match SystemTime::now().duration_since(UNIX_EPOCH) {
-        Ok(since) => i64::try_from(since.as_micros()).unwrap_or(i64::MAX),
-        Err(before) => -i64::try_from(before.duration().as_micros()).unwrap_or(i64::MAX),
-    }
+    sys::wall_ns().div_euclid(1000)
 }
 
 /// All of standard input.
@@ -208,17 +203,12 @@ impl Memory for ProcessMemory {
     }
 
     fn pages(&self) -> AllocatorPages {
-        let (allocated, resident) = (alloc::used(), sys::resident_bytes());
-        let stat = |name: &str| {
-            let value = alloc::control_number(name.as_bytes(), None).ok();
-            value.and_then(|value| usize::try_from(value).ok())
-        };
-        // The figures stand still until their epoch is moved on. An allocator built without them
-        // is known by its own count and the kernel's alone.
-        let moved = alloc::control_number(b"epoch", Some(1));
-        match (moved, stat("stats.active"), stat("stats.resident")) {
-            (Ok(_), Some(active), Some(resident)) => AllocatorPages { allocated, active, resident },
-            _ => AllocatorPages { allocated, active: allocated, resident },
+        match alloc::own_figures(["stats.allocated", "stats.active", "stats.resident"]) {
+            Ok([allocated, active, resident]) => AllocatorPages { allocated, active, resident },
+            Err(error) => {
+                tracing::warn!("The allocator does not tell what it holds: {error}");
+                AllocatorPages::default()
+            }
         }
     }
 }

@@ -4,7 +4,6 @@
 use super::entry::Entry;
 use super::keys::ValueType;
 use crate::base::double::format_17;
-use crate::ds::dict::Thin;
 use crate::ds::listpack::Item;
 use crate::value::capture::Piece;
 use crate::value::hash::Hash;

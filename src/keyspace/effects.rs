@@ -82,6 +82,16 @@ pub enum Effect {
         /// The key itself changed, rather than an event being told about it.
         changed: bool,
     },
+    /// A key under WATCH was in a database that was emptied or swapped, or is in the one that took
+    /// its place. Tracking hears of whole databases only.
+    Swept {
+        /// Its database.
+        db: usize,
+        /// The key.
+        key: Bytes,
+        /// It was there before.
+        existed: bool,
+    },
     /// A database was emptied.
     Emptied,
     /// A key that a blocked client waits for may serve it now.
@@ -147,6 +157,11 @@ impl Effects {
     #[cold]
     fn record(&mut self, db: usize, key: &[u8], event: Event, changed: bool) {
         self.log.push(Effect::Touched { db, key: Bytes::copy_from_slice(key), event, changed });
+    }
+
+    /// A key under WATCH was swept away with its database, or took a place in one.
+    pub fn swept(&mut self, db: usize, key: Bytes, existed: bool) {
+        self.log.push(Effect::Swept { db, key, existed });
     }
 
     /// A database was emptied.
@@ -241,10 +256,10 @@ impl Effects {
         use crate::resp::log::{LogReader, Record};
         let stream = self.take_stream();
         let mut reader = LogReader::new(&stream[..], 0);
-        std::iter::from_fn(|| match reader.next_record() {
-            Ok(Some(Record::Command(argv))) => Some(argv),
-            _ => None,
-        })
-        .collect()
+        let mut commands = Vec::new();
+        while let Ok(Some(Record::Command(words))) = reader.next_record() {
+            commands.push(words.into());
+        }
+        commands
     }
 }

@@ -13,7 +13,6 @@ use super::db::Db;
 use super::entry::{Entry, View};
 use super::image_long::{Found, Long};
 use super::saved::{HintKind, record_of};
-use crate::ds::dict::Thin;
 use crate::rdb::{Hint, Options, Saver, Start};
 use std::collections::VecDeque;
 

@@ -13,7 +13,6 @@ use super::entry::Entry;
 use super::image::{Form, Image};
 use super::lease::Leases;
 use super::walk::Walks;
-use crate::ds::dict::Thin;
 use crate::rdb::{Writer, begin_value, end_value, save_properties};
 use crate::value::Value;
 use crate::value::capture::Piece;

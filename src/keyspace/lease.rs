@@ -14,7 +14,6 @@
 use super::Keyspace;
 use super::entry::{Entry, view_in};
 use super::keys::{Keys, ValueType};
-use crate::ds::dict::Thin;
 use crate::value::Value;
 use std::ops::RangeInclusive;
 

@@ -23,7 +23,6 @@ pub mod walk;
 
 use crate::base::hash::Seed;
 use crate::base::rng::Rng;
-use crate::ds::dict::Thin;
 use crate::env::Garbage;
 use crate::value::Value;
 use access::AccessPolicy;

@@ -13,7 +13,7 @@ use super::db::Contents;
 use super::entry::Entry;
 use super::image::Image;
 use crate::base::glob;
-use crate::ds::dict::{Dict, Thin};
+use crate::ds::dict::Dict;
 
 /// Names a walk found, back to back.
 #[derive(Debug, Default)]

@@ -14,6 +14,7 @@
 //! | `save_file.rs`   | a whole file, record by record                                |
 //! | `reader.rs`      | the same numbers and strings out of bytes that nobody trusts  |
 //! | `load_value.rs`  | a value, looked at until it can be trusted                    |
+//! | `load_growing.rs` | large values, so many elements at a call                     |
 //! | `load_stream.rs` | streams                                                       |
 //! | `load_legacy.rs` | ziplists and zipmaps of old versions                          |
 //! | `load_file.rs`   | a whole file, one part at a call                              |
@@ -28,6 +29,7 @@
 pub mod check;
 mod error;
 mod load_file;
+mod load_growing;
 mod load_legacy;
 mod load_stream;
 mod load_value;

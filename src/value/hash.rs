@@ -10,7 +10,7 @@
 use crate::base::hash::Seed;
 use crate::base::rng::Rng;
 use crate::ds::capture::Capture;
-use crate::ds::dict::{self, Dict, Thin};
+use crate::ds::dict::{self, Dict, Fetch};
 use crate::ds::listpack::{self, Item, Listpack, Packed, Pos};
 use crate::ds::pair::{Pair, parts_of};
 use crate::value::limits::Limits;
@@ -80,6 +80,12 @@ impl HashTable {
     /// An empty one with the same seed.
     pub fn like(&self) -> HashTable {
         HashTable::new(self.dict.seed())
+    }
+
+    /// Asks for the cache lines that a search for this hash touches.
+    #[inline]
+    pub fn fetch(&self, hash: u64, what: Fetch) {
+        self.dict.fetch(hash, what);
     }
 
     /// Sets a field; true when it is new.

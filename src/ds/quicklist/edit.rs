@@ -299,6 +299,10 @@ impl Quicklist {
     pub(super) fn add_node(&mut self, at: usize, node: Node) {
         self.count += node.len();
         self.heap += node.heap_bytes();
+        if self.nodes.len() == self.nodes.capacity() {
+            // Doubling would leave as much unused.
+            self.nodes.reserve_exact(self.nodes.len() / 8 + 4);
+        }
         self.nodes.insert(at, node);
         if let Some(capture) = &mut self.capture {
             capture.added(at);

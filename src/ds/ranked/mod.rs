@@ -21,7 +21,7 @@ use std::ops::Range;
 
 use crate::base::hash::Seed;
 use crate::base::rng::Rng;
-use crate::ds::dict::Dict;
+use crate::ds::dict::{Dict, Fetch};
 use member::{Link, Member};
 use node::{Key, Leaf};
 use tree::Tree;
@@ -90,6 +90,12 @@ impl Ranked {
             + self.table.bytes()
             + self.tree.bytes()
             + self.held
+    }
+
+    /// Asks for the cache lines that a search for a member with this hash touches.
+    #[inline]
+    pub fn fetch(&self, hash: u64, what: Fetch) {
+        self.table.fetch(hash, what);
     }
 
     /// The score of a member.

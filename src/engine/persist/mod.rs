@@ -7,11 +7,12 @@
 //! | `slices.rs` | the same while commands go on: BGSAVE, save points                     |
 //! | `outgoing.rs` | a file that jobs write, piece by piece                               |
 //! | `backlog.rs` | writers wait while too much waits for the disk                        |
-//! | `load.rs`   | a file into a fresh keyspace: the start, DEBUG RELOAD                  |
+//! | `load.rs`   | a file into a fresh keyspace                                           |
+//! | `loading.rs` | the same, and the log, in slices while the loop goes on: the start    |
 //! | `aof.rs`    | the append-only file: what is written and synced when                  |
 //! | `stamps.rs` | output that waits until the log is synced                              |
 //! | `manifest.rs` | which files make up the log                                          |
-//! | `aof_load.rs` | the log at the start                                                 |
+//! | `aof_load.rs` | the log replayed                                                     |
 //! | `aof_rewrite.rs` | a new base for the log                                            |
 //!
 //! Invariant: a file under the name of the snapshot is whole. It is written under another name,
@@ -22,6 +23,7 @@ mod aof_load;
 mod aof_rewrite;
 pub mod backlog;
 mod load;
+mod loading;
 pub mod manifest;
 mod outgoing;
 mod save;
@@ -29,6 +31,8 @@ mod slices;
 pub mod stamps;
 #[cfg(test)]
 mod tests;
+
+pub use loading::{Loading, Progress};
 
 use super::Engine;
 use crate::base::error::Error;

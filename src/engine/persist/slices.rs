@@ -85,6 +85,9 @@ impl Engine {
 
     /// Goes on with a save in the background, and begins one when a save point is reached.
     pub(in crate::engine) fn save_in_background(&mut self) {
+        if self.is_loading() {
+            return;
+        }
         // What a script has done so far is no state of its own.
         let between_units = !self.scripts.suspended();
         if between_units && std::mem::take(&mut self.keyspace.flushed) {
@@ -240,7 +243,7 @@ impl Engine {
             let rest = background.rest_until_us.saturating_sub(self.now_us);
             return (!background.is_writing()).then_some(rest);
         }
-        if self.aof.rewriting.is_running() {
+        if self.aof.rewriting.is_running() || self.is_loading() {
             return None;
         }
         if self.persist.scheduled {

@@ -21,7 +21,7 @@ use super::effects::{Event, class};
 use super::entry::{Entry, New, View, view_of};
 use super::{ExpiryPolicy, Keyspace};
 use crate::base::error::Error;
-use crate::ds::dict::{Ref, Thin};
+use crate::ds::dict::Ref;
 use crate::resp::request::Argv;
 use crate::value::Value;
 pub use edit::Edit;
