@@ -36,7 +36,7 @@ fn write(mut link: TcpLink, acknowledged: &AtomicU64, stop: &AtomicBool) {
     let mut pushed = 0u64;
     while !stop.load(Ordering::Relaxed) {
         let mut batch = Vec::new();
-        let rewrites = pushed % 4000 == 0;
+        let rewrites = pushed.is_multiple_of(4000);
         if rewrites {
             batch.extend(encode(&["BGREWRITEAOF"]));
         }

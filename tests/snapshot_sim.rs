@@ -142,7 +142,7 @@ impl World {
         }
         let mut session = Session::in_world(&options, &sim);
         session.engine().load_at_start().expect("there is nothing");
-        session.engine().keyspace.long_from = if seed % 5 == 0 { 64 * 1024 } else { 400 };
+        session.engine().keyspace.long_from = if seed.is_multiple_of(5) { 64 * 1024 } else { 400 };
         let clients = (0..4).map(|_| session.inner.connect()).collect();
         sim.set_job_mode(JobMode::Held);
         let (rng, cut) = (Rng::seeded(seed), None);

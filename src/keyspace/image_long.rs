@@ -292,8 +292,8 @@ impl Keyspace {
     /// Writes the value of a key now, if it is a large one that was taken up.
     pub(super) fn finish_long(&mut self, db: usize, key: &[u8]) {
         let table = self.dbs[db].table;
-        let is_long = |image: &Box<Image>| image.longs.iter().any(|long| long.home.is(table, key));
-        if self.walks.image.as_ref().is_some_and(is_long) {
+        let is_long = |image: &Image| image.longs.iter().any(|long| long.home.is(table, key));
+        if self.walks.image.as_deref().is_some_and(is_long) {
             self.finish_longs();
         }
     }

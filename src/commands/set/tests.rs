@@ -62,9 +62,8 @@ impl World {
         };
         let (mut stream, mut events) = (Vec::new(), Vec::new());
         for effect in self.space.effects.take() {
-            match effect {
-                Effect::Touched { event, .. } => events.push(event.name),
-                _ => {}
+            if let Effect::Touched { event, .. } = effect {
+                events.push(event.name);
             }
         }
         stream.extend(self.space.effects.take_commands().iter().map(shown));

@@ -95,8 +95,8 @@ impl Quicklist {
 
     /// Bytes of what is kept for it.
     pub fn kept_bytes(&self) -> usize {
-        let kept = |capture: &Box<Capture>| capture.kept.values().map(Node::heap_bytes).sum();
-        self.capture.as_ref().map_or(0, kept)
+        let kept = |capture: &Capture| capture.kept.values().map(Node::heap_bytes).sum();
+        self.capture.as_deref().map_or(0, kept)
     }
 
     /// Tells one node more of the moment; true when that was all.

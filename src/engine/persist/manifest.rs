@@ -180,7 +180,7 @@ impl Manifest {
     /// files that are named do not exist. Tells whether there was anything to be done.
     pub fn heal(&mut self, exists: impl Fn(&Part) -> bool) -> bool {
         let lost = self.base.as_ref().is_some_and(|base| !exists(base));
-        let usable = self.history.first().is_some_and(|base| exists(base));
+        let usable = self.history.first().is_some_and(&exists);
         if lost && usable {
             let mut parts = std::mem::take(&mut self.history).into_iter();
             self.base = parts.next();

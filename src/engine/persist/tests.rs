@@ -137,6 +137,38 @@ fn a_failing_disk_leaves_the_old_file_and_stops_writes() {
 }
 
 #[test]
+fn the_power_may_fail_at_any_change_to_the_disk_of_a_save() {
+    let (mut old_ones, mut new_ones) = (0, 0);
+    for at in 0.. {
+        let sim = Sim::new(at);
+        let mut first = engine(&sim, &[]);
+        set(&mut first, 0, b"a", None);
+        first.save_now().expect("the disk is healthy");
+        let old = first.keyspace.digest();
+        set(&mut first, 1, b"b", None);
+        let new = first.keyspace.digest();
+        sim.fail_power_after(at);
+        first.save_soon().expect("none is under way");
+        to_the_end(&sim, &mut first);
+        let over = !sim.has_power_failed();
+        sim.cut_power();
+        let mut second = engine(&sim, &[]);
+        second.load_at_start().expect("a file under its name is whole");
+        let digest = second.keyspace.digest();
+        assert!(digest == new || digest == old && !over, "power failed at {at}");
+        if digest == new {
+            new_ones += 1
+        } else {
+            old_ones += 1
+        }
+        if over {
+            break;
+        }
+    }
+    assert!(old_ones > 2 && new_ones > 0, "{old_ones} old, {new_ones} new");
+}
+
+#[test]
 fn what_was_flushed_does_not_come_back() {
     let sim = Sim::new(1);
     let mut engine = engine(&sim, &[(3600, 1)]);

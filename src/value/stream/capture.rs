@@ -53,10 +53,9 @@ impl Log {
 
     /// Bytes of what is kept for it.
     pub fn kept_bytes(&self) -> usize {
-        let kept = |capture: &Box<Capture>| {
-            capture.kept.values().flatten().map(Listpack::heap_bytes).sum()
-        };
-        self.capture.as_ref().map_or(0, kept)
+        let kept =
+            |capture: &Capture| capture.kept.values().flatten().map(Listpack::heap_bytes).sum();
+        self.capture.as_deref().map_or(0, kept)
     }
 
     /// Tells one node more of the moment; true when that was all.
