@@ -15,6 +15,7 @@ use crate::keyspace::keys::Keys;
 use crate::keyspace::lease::Lease;
 use crate::resp::reply::{Proto, Reply};
 use std::borrow::Cow;
+use std::ops::Range;
 
 /// The commands of this family.
 pub const SPECS: &[Spec] = &[
@@ -79,7 +80,7 @@ impl ScanOptions<'_> {
     pub(crate) fn run_long(&self, cursor: u64, source: impl ScanSource + 'static) -> Outcome {
         let pattern = self.pattern.map(|pattern| Cow::Owned(pattern.to_vec()));
         let hunt = Hunt::new(self.count, cursor, pattern);
-        Outcome::Enter(Box::new(LongScan { hunt, source }))
+        Outcome::Enter(Box::new(LongScan { hunt, source, said: None }))
     }
 
     /// Takes steps from `cursor` on until enough elements were seen, and answers with the next
@@ -93,11 +94,8 @@ impl ScanOptions<'_> {
     ) {
         let mut hunt = Hunt::new(self.count, cursor, self.pattern.map(Cow::Borrowed));
         while hunt.goes_on(&mut step) {}
-        hunt.answer(out);
-    }
-
-    fn is_type(&self, name: &str) -> bool {
-        self.type_name.is_none_or(|wanted| wanted.eq_ignore_ascii_case(name.as_bytes()))
+        hunt.begin(out);
+        hunt.say(out, 0..usize::MAX);
     }
 }
 
@@ -123,41 +121,63 @@ impl<'a> Hunt<'a> {
         self.cursor != 0 && self.places != 0 && self.found.seen < self.count
     }
 
-    fn answer(&self, out: &mut Reply) {
+    /// Answers with what comes before the elements.
+    fn begin(&self, out: &mut Reply) {
         out.array(2);
         out.bulk(itoa::Buffer::new().format(self.cursor).as_bytes());
         out.array(self.found.ends.len());
-        let mut start = 0;
-        for &end in &self.found.ends {
+    }
+
+    /// Answers with some elements; true when there are none after these.
+    fn say(&self, out: &mut Reply, texts: Range<usize>) -> bool {
+        let ends = &self.found.ends;
+        let texts = texts.start..texts.end.min(ends.len());
+        let mut start = texts.start.checked_sub(1).map_or(0, |before| ends[before]);
+        for &end in &ends[texts.clone()] {
             out.bulk(&self.found.text[start..end]);
             start = end;
         }
+        texts.end == ends.len()
     }
 }
 
-/// What a long scan walks over: a leased collection.
+/// What a long scan walks over: a leased collection, or the keys themselves.
 pub(crate) trait ScanSource {
     /// Shows the elements of one step and returns the cursor behind it, 0 at the end.
     fn step(&mut self, keys: &mut Keys<'_>, cursor: u64, found: &mut Found<'_>) -> u64;
 
     /// The lease, to be given back.
-    fn lease(&self) -> Lease;
+    fn lease(&self) -> Option<Lease>;
 }
 
 struct LongScan<S> {
     hunt: Hunt<'static>,
     source: S,
+    /// Once all is found: how much of it is answered.
+    said: Option<usize>,
 }
 
 impl<S: ScanSource> Work for LongScan<S> {
     fn step(&mut self, cx: &mut DataCx<'_>, budget: &mut Budget<'_>) -> Result<Progress, Error> {
-        let source = &mut self.source;
-        while self.hunt.goes_on(|cursor, found| source.step(&mut cx.keys, cursor, found)) {
+        /// Elements that are answered between two looks at the budget.
+        const AT_ONCE: usize = 64;
+        let LongScan { hunt, source, said } = self;
+        while said.is_none() {
+            if !hunt.goes_on(|cursor, found| source.step(&mut cx.keys, cursor, found)) {
+                hunt.begin(cx.out);
+                *said = Some(0);
+            }
             if !budget.more() {
                 return Ok(Progress::Pending);
             }
         }
-        self.hunt.answer(cx.out);
+        let said = said.get_or_insert(0);
+        while !hunt.say(cx.out, *said..*said + AT_ONCE) && !cx.out.overflowed() {
+            *said += AT_ONCE;
+            if !budget.more() {
+                return Ok(Progress::Pending);
+            }
+        }
         Ok(Progress::Done(Outcome::Unchanged))
     }
 
@@ -166,7 +186,9 @@ impl<S: ScanSource> Work for LongScan<S> {
     }
 
     fn end(&mut self, space: &mut Keyspace) {
-        space.release(self.source.lease());
+        if let Some(lease) = self.source.lease() {
+            space.release(lease);
+        }
     }
 }
 
@@ -206,16 +228,45 @@ impl Found<'_> {
 fn scan(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
     let cursor = parse_cursor(args.get(1))?;
     let options = scan_options(args, 2, true)?;
-    options.run(cx.out, cursor, |cursor, found| {
-        cx.keys.scan(cursor, &mut |key, entry| {
-            if options.is_type(entry.type_name()) {
-                found.offer(key);
-            } else {
-                found.pass();
-            }
-        })
-    });
+    if options.is_long() && cx.keys.len() >= LONG {
+        let type_name = options.type_name.map(<[u8]>::to_vec);
+        return Ok(options.run_long(cursor, AllKeys { type_name }));
+    }
+    let type_name = options.type_name;
+    options.run(cx.out, cursor, |cursor, found| scan_keys(&mut cx.keys, cursor, type_name, found));
     Ok(Outcome::Unchanged)
+}
+
+fn scan_keys(
+    keys: &mut Keys<'_>,
+    cursor: u64,
+    type_name: Option<&[u8]>,
+    found: &mut Found<'_>,
+) -> u64 {
+    keys.scan(cursor, &mut |key, entry| {
+        let name = entry.type_name().as_bytes();
+        if type_name.is_none_or(|wanted| wanted.eq_ignore_ascii_case(name)) {
+            found.offer(key);
+        } else {
+            found.pass();
+        }
+    })
+}
+
+/// The keys as they are when a slice comes to them: what a scan promises holds from slice to slice
+/// as it does from call to call.
+struct AllKeys {
+    type_name: Option<Vec<u8>>,
+}
+
+impl ScanSource for AllKeys {
+    fn step(&mut self, keys: &mut Keys<'_>, cursor: u64, found: &mut Found<'_>) -> u64 {
+        scan_keys(keys, cursor, self.type_name.as_deref(), found)
+    }
+
+    fn lease(&self) -> Option<Lease> {
+        None
+    }
 }
 
 /// Reads a cursor as C's `strtoul` does: a sign is allowed and a negative number wraps, nothing at

@@ -232,7 +232,7 @@ impl Keyspace {
     fn discard(&mut self, db: usize, entry: entry::Entry) {
         if self.leases.is_empty() {
             self.free(entry);
-        } else if let Some(entry) = self.hand_over(self.dbs[db].table, entry) {
+        } else if let Some(entry) = self.hand_over(db, entry) {
             self.free(entry);
         }
     }

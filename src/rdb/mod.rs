@@ -18,6 +18,7 @@
 //! | `load_legacy.rs` | ziplists and zipmaps of old versions                          |
 //! | `load_file.rs`   | a whole file, one part at a call                              |
 //! | `payload.rs`     | one value with version and checksum                           |
+//! | `paced.rs`       | the same for large values, a part at a time                   |
 //! | `check.rs`       | what `redis-check-rdb` says about a file                      |
 //!
 //! The layout, byte by byte, is in `docs/formats/rdb.md`.
@@ -31,6 +32,7 @@ mod load_file;
 mod load_legacy;
 mod load_stream;
 mod load_value;
+pub mod paced;
 pub mod payload;
 mod reader;
 mod save_file;

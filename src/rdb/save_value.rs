@@ -91,7 +91,12 @@ pub fn save_value<W: Write>(
     }
 }
 
-fn save_item<W: Write>(out: &mut Writer<W>, item: Item<'_>) -> io::Result<()> {
+/// Writes the kind of a value by itself.
+pub(super) fn save_kind<W: Write>(out: &mut Writer<W>, source: Source<'_>) -> io::Result<()> {
+    out.byte(View::of(source).kind(out.options().version))
+}
+
+pub(super) fn save_item<W: Write>(out: &mut Writer<W>, item: Item<'_>) -> io::Result<()> {
     item.with_text(|text| out.string(text))
 }
 
@@ -107,22 +112,26 @@ fn save_list<W: Write>(out: &mut Writer<W>, list: ListRef<'_>) -> io::Result<()>
     let nodes = list.nodes();
     out.length(nodes.len() as u64)?;
     for node in nodes {
-        match node {
-            NodeRef::Packed(bytes) => {
-                out.length(NODE_PACKED)?;
-                out.string(bytes)?;
-            }
-            NodeRef::Plain(text) => {
-                out.length(NODE_PLAIN)?;
-                out.string(text)?;
-            }
-            NodeRef::Squeezed { lzf, len } => {
-                out.length(NODE_PACKED)?;
-                out.compressed(lzf, len)?;
-            }
-        }
+        save_node(out, node)?;
     }
     Ok(())
+}
+
+pub(super) fn save_node<W: Write>(out: &mut Writer<W>, node: NodeRef<'_>) -> io::Result<()> {
+    match node {
+        NodeRef::Packed(bytes) => {
+            out.length(NODE_PACKED)?;
+            out.string(bytes)
+        }
+        NodeRef::Plain(text) => {
+            out.length(NODE_PLAIN)?;
+            out.string(text)
+        }
+        NodeRef::Squeezed { lzf, len } => {
+            out.length(NODE_PACKED)?;
+            out.compressed(lzf, len)
+        }
+    }
 }
 
 fn save_set<W: Write>(out: &mut Writer<W>, set: SetRef<'_>) -> io::Result<()> {
@@ -173,9 +182,27 @@ fn save_stream<W: Write>(out: &mut Writer<W>, stream: &Stream) -> io::Result<()>
     let log = &stream.log;
     out.length(log.node_count() as u64)?;
     for (id, node) in log.nodes() {
-        out.string(&id_bytes(id))?;
-        out.string(node.bytes())?;
+        save_entries(out, id, node)?;
     }
+    save_beside_entries(out, stream)
+}
+
+/// A node of a stream.
+pub(super) fn save_entries<W: Write>(
+    out: &mut Writer<W>,
+    id: StreamId,
+    node: Packed<'_>,
+) -> io::Result<()> {
+    out.string(&id_bytes(id))?;
+    out.string(node.bytes())
+}
+
+/// What stands behind the nodes of a stream.
+pub(super) fn save_beside_entries<W: Write>(
+    out: &mut Writer<W>,
+    stream: &Stream,
+) -> io::Result<()> {
+    let log = &stream.log;
     out.length(log.len())?;
     save_id(out, log.last_id)?;
     save_id(out, log.first_id())?;
