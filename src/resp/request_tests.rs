@@ -1,10 +1,10 @@
 //! Every error text, every cut of the stream, memory bounds, and the look-ahead as parse sees it.
 
 use super::*;
+use crate::resp::reply::{Proto, Reply};
 
 /// How far memory may run ahead of the first bytes of a large argument.
 const BIG_STEP: usize = 1 << 20;
-use crate::resp::reply::{Proto, Reply};
 
 type Request = Vec<Vec<u8>>;
 
