@@ -55,7 +55,7 @@ fn lookahead(c: &mut Criterion) {
         group.bench_function(format!("64 SET of {value_len} B"), |b| {
             b.iter(|| {
                 ahead.clear();
-                inbuf.lookahead(PIPELINE, &mut ahead);
+                inbuf.lookahead(PIPELINE, |_| false, &mut ahead);
                 assert_eq!(black_box(&ahead).len(), PIPELINE);
             });
         });

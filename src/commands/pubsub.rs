@@ -9,7 +9,6 @@ use crate::engine::keyspec::KeySpec;
 use crate::engine::pubsub::Kind;
 use crate::engine::spec::{Spec, flag::*};
 use crate::resp::reply::Reply;
-use bytes::Bytes;
 
 const LISTEN: u32 = PUBSUB | NOSCRIPT | LOADING | STALE | IN_SUBSCRIBED;
 
@@ -133,28 +132,23 @@ fn confirm(out: &mut Reply, word: &[u8], name: Option<&[u8]>, count: usize) {
 
 fn listen(cx: &mut EngineCx<'_>, args: &mut Args<'_>, kind: Kind, word: &[u8]) -> CmdResult {
     let id = caller(cx)?;
-    for i in 1..args.len() {
-        let name = Bytes::copy_from_slice(args.get(i));
-        let count = cx.engine.subscribe(id, kind, name.clone());
-        confirm(cx.out, word, Some(&name), count);
+    for name in args.iter().skip(1) {
+        let count = cx.engine.subscribe(id, kind, name);
+        confirm(cx.out, word, Some(name), count);
     }
     Ok(Outcome::Unchanged)
 }
 
 fn leave(cx: &mut EngineCx<'_>, args: &mut Args<'_>, kind: Kind, word: &[u8]) -> CmdResult {
     let id = caller(cx)?;
-    let names: Vec<Bytes> = if args.len() > 1 {
-        (1..args.len()).map(|i| Bytes::copy_from_slice(args.get(i))).collect()
-    } else {
-        cx.engine.subscriptions_of(id, kind)
-    };
-    if names.is_empty() {
+    let all = if args.len() > 1 { Vec::new() } else { cx.engine.subscriptions_of(id, kind) };
+    for name in args.iter().skip(1).chain(all.iter().map(|name| &name[..])) {
+        let count = cx.engine.unsubscribe(id, kind, name);
+        confirm(cx.out, word, Some(name), count);
+    }
+    if args.len() == 1 && all.is_empty() {
         let count = cx.engine.client(id).map_or(0, |c| c.subscriptions.count(kind));
         confirm(cx.out, word, None, count);
-    }
-    for name in names {
-        let count = cx.engine.unsubscribe(id, kind, &name);
-        confirm(cx.out, word, Some(&name), count);
     }
     Ok(Outcome::Unchanged)
 }
@@ -213,7 +207,7 @@ fn list(cx: &mut EngineCx<'_>, args: &Args<'_>, kind: Kind, name: &str) -> CmdRe
     let slot = cx.out.open_array();
     let mut count = 0;
     for channel in cx.engine.pubsub().names(kind, pattern) {
-        cx.out.bulk(channel);
+        cx.out.bulk(&channel);
         count += 1;
     }
     cx.out.close(slot, count);

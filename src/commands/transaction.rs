@@ -4,7 +4,6 @@ use crate::base::error::Error;
 use crate::engine::args::Args;
 use crate::engine::cx::{CmdResult, EngineCx, Outcome};
 use crate::engine::keyspec::KeySpec;
-use crate::engine::session::Txn;
 use crate::engine::spec::{Spec, cat, flag};
 
 const ALWAYS: u32 = flag::NOSCRIPT | flag::LOADING | flag::STALE | flag::ALLOW_BUSY;
@@ -48,7 +47,7 @@ fn multi(cx: &mut EngineCx<'_>, _: &mut Args<'_>) -> CmdResult {
     if cx.session.txn.is_some() {
         return Err(Error::fixed("ERR MULTI calls can not be nested"));
     }
-    cx.session.txn = Some(Box::new(Txn::default()));
+    cx.session.txn = Some(cx.engine.new_txn());
     cx.out.ok();
     Ok(Outcome::Unchanged)
 }
@@ -58,9 +57,10 @@ fn exec(cx: &mut EngineCx<'_>, _: &mut Args<'_>) -> CmdResult {
 }
 
 fn discard(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
-    if cx.session.txn.take().is_none() {
+    let Some(txn) = cx.session.txn.take() else {
         return Err(Error::fixed("ERR DISCARD without MULTI"));
-    }
+    };
+    cx.engine.txn_is_over(txn);
     unwatch(cx, args)
 }
 

@@ -105,14 +105,12 @@ impl<'a> Args<'a> {
     /// An owned copy of the whole call; large arguments are shared, not copied.
     pub fn to_argv(&self) -> Argv {
         let mut argv = Argv::new();
-        for i in 0..self.raw.len() {
-            let span = self.raw.spans[i];
-            if span.start == u32::MAX {
-                argv.push_bytes(self.raw.big[span.len as usize].clone());
-            } else {
-                argv.push(self.raw.get(i));
-            }
-        }
+        argv.append(&self.raw);
         argv
+    }
+
+    /// Appends an owned copy of the whole call.
+    pub fn append_to(&self, argv: &mut Argv) {
+        argv.append(&self.raw);
     }
 }

@@ -207,7 +207,7 @@ impl Client {
     /// Memory of what MULTI keeps.
     fn txn_bytes(&self) -> usize {
         let txn = self.live.as_ref().and_then(|live| live.session.txn.as_ref());
-        txn.map_or(0, |txn| txn.bytes)
+        txn.map_or(0, |txn| txn.bytes())
     }
 
     /// Whether RESP2 allows it only the commands of subscribed mode.

@@ -10,18 +10,11 @@ use super::limits;
 pub struct Cron {
     next_round_us: u64,
     next_peak_reset_us: u64,
-    /// Until when overdue keys are left to those who ask for them, monotonic microseconds.
-    expiry_rest_us: u64,
 }
 
 /// Milliseconds after which the peak of a reply buffer is forgotten, unless DEBUG says otherwise.
 pub const PEAK_RESET_MS: Option<u64> = Some(5000);
 
-/// A key that is written with a deadline in the past is left alone for a moment, as whoever writes
-/// one looks at it next, and Redis would still have it; microseconds. Not again before
-/// `REST_EVERY_US`, or such writes would keep everything else from expiring.
-const REST_US: u64 = 25_000;
-const REST_EVERY_US: u64 = 250_000;
 /// Between two looks at all clients, microseconds.
 const ROUND_US: u64 = 1_000_000;
 /// A client's buffers are let go after this long without a request, microseconds.
@@ -37,7 +30,6 @@ impl Engine {
             return Some(0);
         }
         self.end_pause_in_time();
-        self.rest_after_late_deadline();
         let more = self.expire_due() | self.go_on_making_room();
         self.time_out_blocked();
         self.serve_ready();
@@ -66,23 +58,14 @@ impl Engine {
         });
         let round = (!self.clients.is_empty() && !self.rounds_paused)
             .then(|| self.cron.next_round_us.saturating_sub(self.now_us).max(1));
-        let rest = Some(self.cron.expiry_rest_us).filter(|until| *until > self.now_us);
-        let timed = [self.blocking.first_deadline_us(), self.pausing.deadline_us(), rest];
+        let timed = [self.blocking.first_deadline_us(), self.pausing.deadline_us()];
         let timed = timed.into_iter().flatten().min();
         let timed = timed.map(|at| at.saturating_sub(self.now_us));
         [expiry, round, timed, log, self.next_save_us()].into_iter().flatten().min()
     }
 
     fn active_expiry(&self) -> bool {
-        let resting = self.now_us < self.cron.expiry_rest_us;
-        !self.cron_paused && !self.rounds_paused && !self.pausing.is_on() && !resting
-    }
-
-    fn rest_after_late_deadline(&mut self) {
-        let late = std::mem::take(&mut self.keyspace.late_deadline);
-        if late && self.now_us >= self.cron.expiry_rest_us + REST_EVERY_US {
-            self.cron.expiry_rest_us = self.now_us + REST_US;
-        }
+        !self.cron_paused && !self.rounds_paused && !self.pausing.is_on()
     }
 
     /// Deletes keys that are due, for one slice; true when more are due.

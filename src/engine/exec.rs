@@ -94,7 +94,8 @@ impl Engine {
                 return false;
             }
             let silenced = client.reply_mode != ReplyMode::On;
-            if n > 1 && !self.ahead.pending() {
+            // What a transaction keeps looks at no key before EXEC.
+            if n > 1 && !self.ahead.pending() && live.session.txn.is_none() {
                 self.plan_more(inbuf, live.session.db);
             }
             let limits = Limits {
@@ -160,9 +161,8 @@ impl Engine {
     /// REPLY was anything but on before it.
     fn request_of(&mut self, id: ClientId, live: &mut Live, raw: RawArgs<'_>, silenced: bool) {
         if raw.len() > 1 {
-            let first = raw.get(1);
-            let hash = self.ahead.next_hash(first);
-            self.keyspace.hints().expect_first(first, hash);
+            let hint = self.ahead.next_hint(raw.get(1));
+            self.keyspace.hints().expect_first(hint);
         }
         if silenced {
             self.reply_mode_before(id, &mut live.out);

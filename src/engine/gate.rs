@@ -92,7 +92,7 @@ fn disk(call: &Call<'_>) -> Admit {
     let kept = call.session.txn.as_ref().filter(|_| call.spec.name == "exec");
     let writes = call.spec.has(flag::WRITE)
         || call.spec.name == "ping"
-        || kept.is_some_and(|txn| txn.queue.iter().any(|queued| queued.spec.has(flag::WRITE)));
+        || kept.is_some_and(|txn| txn.iter().any(|(spec, _)| spec.has(flag::WRITE)));
     if !writes {
         return Admit::Go;
     }
@@ -147,7 +147,7 @@ fn pause(call: &Call<'_>) -> Admit {
     let pausing = &call.engine.pausing;
     let kept = call.session.txn.as_ref().filter(|_| call.spec.name == "exec");
     let holds = pausing.holds(call.spec)
-        || kept.is_some_and(|txn| txn.queue.iter().any(|queued| pausing.holds(queued.spec)));
+        || kept.is_some_and(|txn| txn.iter().any(|(spec, _)| pausing.holds(spec)));
     match call.session.origin.client() {
         Some(id) if holds => Admit::Park(id),
         _ => Admit::Go,

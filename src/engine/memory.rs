@@ -228,9 +228,7 @@ impl Engine {
         let queued = session.txn.as_ref().filter(|_| spec.name == "exec");
         takes(spec, args.iter().nth(1))
             || Engine::is_kept(session, spec)
-            || queued.is_some_and(|txn| {
-                txn.queue.iter().any(|queued| takes(queued.spec, queued.argv.iter().nth(1)))
-            })
+            || queued.is_some_and(|txn| txn.iter().any(|(spec, first)| takes(spec, first)))
     }
 
     /// Deletes keys until there is room or this pass has spent enough time on it.

@@ -143,6 +143,8 @@ pub struct Engine {
     waiting: obstacle::Waiting,
     blocking: block::Blocking,
     watchers: watch::Watchers,
+    /// Room for the next transaction.
+    spare_txn: Option<Box<session::Txn>>,
     monitors: Vec<ClientId>,
     slowlog: slowlog::Slowlog,
     trackers: tracking::Trackers,
@@ -154,6 +156,8 @@ pub struct Engine {
     freeing: usize,
     freeing_objects: usize,
     refused: usize,
+    /// A signal that waits for the end of a script.
+    asked_to_end: Option<Signal>,
     cron: cron::Cron,
     /// The append-only file.
     pub aof: persist::aof::Aof,
@@ -168,7 +172,6 @@ impl Engine {
         env.entropy.fill(&mut random);
         let word = |at: usize| u64::from_le_bytes(random[at..at + 8].try_into().expect("8 bytes"));
         let seed = Seed { k0: word(0), k1: word(8) };
-        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         let (run_id, repl_id) = (hex(&random[32..52]), hex(&random[52..]));
         let keyspace = Keyspace::new(config.databases, seed, Rng::seeded(word(16)));
         let (now_ms, now_us) = (env.clock.wall_us() / 1000, env.clock.mono_us());
@@ -197,7 +200,7 @@ impl Engine {
             repl_offset: 0,
             table,
             clients: Clients::default(),
-            pubsub: PubSub::default(),
+            pubsub: PubSub::new(seed),
             scripts: script::Scripts::default(),
             now_ms,
             now_us,
@@ -208,6 +211,7 @@ impl Engine {
             waiting: obstacle::Waiting::default(),
             blocking: block::Blocking::default(),
             watchers: watch::Watchers::default(),
+            spare_txn: None,
             monitors: Vec::new(),
             slowlog: slowlog::Slowlog::default(),
             trackers: tracking::Trackers::default(),
@@ -218,6 +222,7 @@ impl Engine {
             freeing: 0,
             freeing_objects: 0,
             refused: 0,
+            asked_to_end: None,
             cron: cron::Cron::default(),
             aof: persist::aof::Aof::default(),
             tap: None,
@@ -226,7 +231,6 @@ impl Engine {
         };
         engine.configured();
         engine.cycle.reset(now_us);
-        engine.gauges.refresh(engine.env.memory.as_ref());
         engine.gauges.startup = engine.env.memory.used();
         engine
     }
@@ -272,7 +276,7 @@ impl Engine {
     pub fn change_repl_id(&mut self) {
         let mut random = [0u8; 20];
         self.env.entropy.fill(&mut random);
-        self.repl_id = random.iter().map(|byte| format!("{byte:02x}")).collect();
+        self.repl_id = hex(&random);
     }
 
     /// A client connected. One that may not is answered with the reason and closed.
@@ -516,10 +520,17 @@ impl Engine {
     /// Asserts the invariants of everything; for tests and simulation.
     pub fn check(&self) {
         self.keyspace.check();
+        self.pubsub.check(&self.clients);
         for (id, client) in &self.clients {
             assert!(client.live.is_some(), "{id:?} is between commands");
         }
     }
+}
+
+/// Bytes as hexadecimal digits.
+fn hex(bytes: &[u8]) -> String {
+    let digit = |value: u8| char::from_digit(u32::from(value), 16).expect("below 16");
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// The classes that are worth logging: none unless a channel kind is chosen too.

@@ -102,9 +102,9 @@ impl Engine {
         let mut found = Obstacles::default();
         match session.txn.as_mut().filter(|_| spec.name == "exec") {
             Some(txn) => {
-                for queued in &mut txn.queue {
-                    let args = Args::new(queued.argv.raw());
-                    self.look(queued.spec, Place::Anywhere, &args, &mut found);
+                for at in 0..txn.len() {
+                    let (spec, raw) = txn.call(at);
+                    self.look(spec, Place::Anywhere, &Args::new(raw), &mut found);
                 }
             }
             None => self.look(spec, Place::Db(session.db), args, &mut found),

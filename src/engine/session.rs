@@ -1,10 +1,11 @@
 //! What a command runs as: database, rights, origin. A value that is passed in, never a global:
 //! replay and scripts have a session and no client.
 
+use super::args::Args;
 use super::client::ClientId;
 use super::cx::Caller;
 use super::spec::Spec;
-use crate::resp::request::Argv;
+use crate::resp::request::{Argv, RawArgs};
 
 /// Who a command comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,22 +47,66 @@ impl Origin {
 }
 
 /// A command kept by MULTI.
-pub struct Queued {
-    /// What it is.
-    pub spec: &'static Spec,
-    /// The call.
-    pub argv: Argv,
+struct Kept {
+    spec: &'static Spec,
+    /// Where its words end among those of all.
+    end: usize,
 }
 
-/// An open transaction.
+/// An open transaction. The words of all its commands lie behind each other in one buffer, so that
+/// keeping a command allocates nothing.
 #[derive(Default)]
 pub struct Txn {
-    /// Its commands so far.
-    pub queue: Vec<Queued>,
+    kept: Vec<Kept>,
+    words: Argv,
     /// A command was refused: EXEC will be too.
     pub aborted: bool,
-    /// Bytes of the kept calls.
-    pub bytes: usize,
+}
+
+impl Txn {
+    /// Keeps a command.
+    pub fn keep(&mut self, spec: &'static Spec, args: &Args<'_>) {
+        args.append_to(&mut self.words);
+        self.kept.push(Kept { spec, end: self.words.len() });
+    }
+
+    /// How many commands are kept.
+    pub fn len(&self) -> usize {
+        self.kept.len()
+    }
+
+    /// Whether none is.
+    pub fn is_empty(&self) -> bool {
+        self.kept.is_empty()
+    }
+
+    /// The kept commands, in order, each with its first argument.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static Spec, Option<&[u8]>)> {
+        let starts = std::iter::once(0).chain(self.kept.iter().map(|kept| kept.end));
+        starts.zip(&self.kept).map(|(start, kept)| {
+            let first = (kept.end - start > 1).then(|| self.words.get(start + 1));
+            (kept.spec, first)
+        })
+    }
+
+    /// Command number `at`, in the form it runs with.
+    pub fn call(&mut self, at: usize) -> (&'static Spec, RawArgs<'_>) {
+        let start = if at == 0 { 0 } else { self.kept[at - 1].end };
+        let Kept { spec, end } = self.kept[at];
+        (spec, self.words.part(start..end))
+    }
+
+    /// Memory of the kept commands, large arguments included.
+    pub fn bytes(&self) -> usize {
+        self.kept.capacity() * size_of::<Kept>() + self.words.heap_bytes()
+    }
+
+    /// Forgets the commands and keeps the room for others.
+    pub fn clear(&mut self) {
+        self.kept.clear();
+        self.words.clear();
+        self.aborted = false;
+    }
 }
 
 /// The state a command runs in; the protocol version lives in the reply.

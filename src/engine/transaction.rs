@@ -3,11 +3,16 @@
 use super::Engine;
 use super::args::Args;
 use super::cx::{Called, CmdResult, Outcome};
-use super::session::{Queued, Session, Txn};
+use super::session::{Session, Txn};
 use super::spec::Spec;
 use crate::base::error::Error;
+use crate::keyspace::keys::Hint;
 use crate::resp::reply::Reply;
-use std::collections::VecDeque;
+
+/// Memory that an ended transaction may leave to the next one, which is counted with it, bytes.
+const SPARE_MAX: usize = 4 * 1024;
+/// Kept commands whose keys are fetched into the cache together.
+const PLAN_MAX: usize = 64;
 
 /// Commands that act on the transaction rather than becoming part of it.
 const NEVER_KEPT: &[&str] = &["exec", "discard", "multi", "watch", "quit", "reset"];
@@ -29,9 +34,7 @@ impl Engine {
         let Some(txn) = &mut session.txn else { return };
         // A transaction that cannot succeed keeps nothing: it would be memory for nothing.
         if !txn.aborted {
-            let argv = args.to_argv();
-            txn.bytes += argv.heap_bytes() + size_of::<Queued>();
-            txn.queue.push(Queued { spec, argv });
+            txn.keep(spec, args);
         }
         out.simple(b"QUEUED");
     }
@@ -75,38 +78,87 @@ impl Engine {
             out.null_array();
             return Ok(Outcome::Unchanged);
         }
-        let Txn { queue, .. } = *txn;
-        out.array(queue.len());
+        out.array(txn.len());
         session.at_once = true;
-        self.exec_rest(queue.into(), session, out);
+        self.exec_rest(txn, 0, session, out);
         Ok(Outcome::Unchanged)
     }
 
-    /// Runs what is left of a transaction. A script in it may be suspended: then the rest follows
-    /// when it has ended.
+    /// A transaction to begin with, in the room of one that has ended.
+    pub fn new_txn(&mut self) -> Box<Txn> {
+        self.spare_txn.take().unwrap_or_default()
+    }
+
+    /// Takes the room of a transaction back.
+    pub fn txn_is_over(&mut self, mut txn: Box<Txn>) {
+        txn.clear();
+        if txn.bytes() <= SPARE_MAX {
+            self.spare_txn = Some(txn);
+        }
+    }
+
+    /// Runs a transaction from command number `next` on. A script in it may be suspended: then the
+    /// rest follows when it has ended.
     pub(super) fn exec_rest(
         &mut self,
-        mut queue: VecDeque<Queued>,
+        mut txn: Box<Txn>,
+        mut next: usize,
         session: &mut Session,
         out: &mut Reply,
     ) {
-        while let Some(queued) = queue.pop_front() {
-            self.run_kept(queued, session, out);
+        let mut hashes = [0; PLAN_MAX];
+        let first = next;
+        while next < txn.len() {
+            let planned = (next - first) % PLAN_MAX;
+            if planned == 0 {
+                self.plan_kept(&mut txn, next, session.db, &mut hashes);
+            }
+            let (spec, raw) = txn.call(next);
+            let mut args = Args::new(raw);
+            if args.len() > 1 {
+                let hint = Hint::of(args.get(1), hashes[planned]);
+                self.keyspace.hints().expect_first(Some(hint));
+            }
+            self.run_kept(spec, &mut args, session, out);
+            // The words may be gone before the next request comes.
+            self.keyspace.hints().clear();
+            next += 1;
             if self.scripts.suspended() {
-                return self.after_script(queue);
+                return self.after_script(txn, next);
             }
         }
         session.at_once = false;
+        self.txn_is_over(txn);
     }
 
-    fn run_kept(&mut self, mut queued: Queued, session: &mut Session, out: &mut Reply) {
+    /// Hashes what may be keys of the commands from `first` on, and fetches what they lead to: cache
+    /// misses overlap as they do for a pipeline.
+    fn plan_kept(&mut self, txn: &mut Txn, first: usize, db: usize, to: &mut [u64; PLAN_MAX]) {
+        let dict = &self.keyspace.dbs[db].dict;
+        let count = (txn.len() - first).min(PLAN_MAX);
+        for (at, hash) in (first..).zip(&mut to[..count]) {
+            let (_, raw) = txn.call(at);
+            if raw.len() > 1 {
+                *hash = dict.hash(raw.get(1));
+                dict.prefetch_bucket(*hash);
+            }
+        }
+        to[..count].iter().for_each(|hash| dict.prefetch_entry(*hash));
+    }
+
+    fn run_kept(
+        &mut self,
+        spec: &'static Spec,
+        args: &mut Args<'_>,
+        session: &mut Session,
+        out: &mut Reply,
+    ) {
         let mark = out.mark();
-        let mut args = Args::new(queued.argv.raw());
-        match self.timed_call(queued.spec, session, out, &mut args) {
+        match self.timed_call(spec, session, out, args) {
             Ok(Called::Done) => {}
             Ok(Called::Blocked(block)) => {
                 block.refuse(out);
-                self.gave_up(queued.spec, false);
+                self.gave_up(spec, false);
             }
             Err(error) => {
                 out.truncate(mark);

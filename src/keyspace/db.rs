@@ -118,8 +118,15 @@ impl Db {
         self.deadline_sum -= i128::from(at);
     }
 
-    /// The key that is due first, when its deadline has passed.
-    pub fn first_due(&self, now: i64) -> Option<(u64, Vec<u8>)> {
+    /// Leaves the key with this hash and deadline, which has passed, to those who ask for it:
+    /// nobody else deletes it before `until`.
+    pub fn rest(&mut self, at: i64, hash: u64, until: i64) {
+        self.deadlines.rest(at, top(hash), until);
+    }
+
+    /// The key that is due first, when its deadline has passed and it does not rest.
+    pub fn first_due(&mut self, now: i64) -> Option<(u64, Vec<u8>)> {
+        self.deadlines.wake(now);
         let (at, bits) = self.deadlines.first().filter(|(at, _)| *at < now)?;
         let found = self.dict.find_position(bits, &mut |e: &Entry| e.deadline() == Some(at));
         let key = found.expect("every deadline belongs to an entry").key().to_vec();

@@ -31,12 +31,12 @@ impl Keyspace {
         self.effects.touched(db, key, Event::new(class::EXPIRED, "expired"));
     }
 
-    /// The earliest deadline of all databases, when it leads to a deletion at all.
+    /// When the next key of all databases is due, when that leads to a deletion at all.
     pub fn next_deadline(&self) -> Option<i64> {
         if self.expiry != ExpiryPolicy::Delete {
             return None;
         }
-        self.dbs.iter().filter_map(|db| db.deadlines.first()).map(|(at, _)| at).min()
+        self.dbs.iter().filter_map(|db| db.deadlines.next_ms()).min()
     }
 
     /// Removes a key, handing it to walks first; large values are freed off the loop.

@@ -78,8 +78,6 @@ pub struct Keyspace {
     pub eviction: evict::Eviction,
     /// Everything was emptied on purpose: no snapshot is to bring it back.
     pub flushed: bool,
-    /// A key was given a deadline that had passed long before.
-    pub late_deadline: bool,
     scratch: Vec<u8>,
     garbage: Vec<Box<dyn Garbage>>,
     garbage_bytes: usize,
@@ -112,7 +110,6 @@ impl Keyspace {
             watched: Register::default(),
             eviction: evict::Eviction::default(),
             flushed: false,
-            late_deadline: false,
             scratch: Vec::new(),
             garbage: Vec::new(),
             garbage_bytes: 0,
@@ -183,7 +180,8 @@ impl Keyspace {
         self.garbage_bytes
     }
 
-    fn waste(&mut self, garbage: Box<dyn Garbage>) {
+    /// Has this freed off the loop, together with the values that are.
+    pub fn waste(&mut self, garbage: Box<dyn Garbage>) {
         self.garbage_bytes += garbage.bytes();
         self.garbage.push(garbage);
     }

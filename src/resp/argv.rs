@@ -6,12 +6,16 @@
 
 use bytes::Bytes;
 use std::fmt;
+use std::ops::Range;
 
 /// The `start` of a span whose argument lives in `big`.
 const BIG: u32 = u32::MAX;
 
 /// An argument this long is kept as a `Bytes` of its own.
 pub const BIG_ARG: usize = 32 * 1024;
+
+/// How many bytes beside the arguments may be copied along with them.
+const STRETCH_SLACK: usize = 64;
 
 /// Where one argument lies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -87,6 +91,22 @@ impl RawArgs<'_> {
         self.spans.iter().map(|&span| resolve(self.bytes, self.big, span))
     }
 
+    /// The stretch of `bytes` that holds all small arguments, if that is no waste: in a request
+    /// they stand in a row with a few bytes of protocol between them.
+    fn stretch(&self) -> Option<(u32, &[u8])> {
+        if !self.big.is_empty() {
+            return None;
+        }
+        let (mut start, mut end, mut sum) = (u32::MAX, 0, 0);
+        for span in self.spans {
+            start = start.min(span.start);
+            end = end.max(span.start + span.len);
+            sum += span.len as usize;
+        }
+        let stretch = self.bytes.get(start as usize..end as usize)?;
+        (stretch.len() <= 2 * sum + STRETCH_SLACK).then_some((start, stretch))
+    }
+
     /// The same arguments for a shorter while.
     #[inline]
     pub fn reborrow(&mut self) -> RawArgs<'_> {
@@ -152,6 +172,25 @@ impl Argv {
         self.bytes.extend_from_slice(argument);
     }
 
+    /// Appends copies of `arguments`; large ones are shared.
+    pub fn append(&mut self, arguments: &RawArgs<'_>) {
+        if let Some((start, stretch)) = arguments.stretch() {
+            if self.bytes.len() + stretch.len() < BIG as usize {
+                let base = self.bytes.len() as u32;
+                self.bytes.extend_from_slice(stretch);
+                let moved = |span: &Span| Span { start: span.start - start + base, ..*span };
+                return self.spans.extend(arguments.spans.iter().map(moved));
+            }
+        }
+        for &span in arguments.spans {
+            if span.is_big() {
+                self.push_big(arguments.big[span.len as usize].clone());
+            } else {
+                self.push(span.of(arguments.bytes));
+            }
+        }
+    }
+
     /// Appends `argument`; a large one is not copied.
     pub fn push_bytes(&mut self, argument: Bytes) {
         if argument.len() >= BIG_ARG {
@@ -186,6 +225,11 @@ impl Argv {
     /// here too: clone first if the arguments must run twice.
     pub fn raw(&mut self) -> RawArgs<'_> {
         RawArgs { bytes: &self.bytes, spans: &self.spans, big: &mut self.big }
+    }
+
+    /// Some of the arguments, in the same form.
+    pub fn part(&mut self, which: Range<usize>) -> RawArgs<'_> {
+        RawArgs { bytes: &self.bytes, spans: &self.spans[which], big: &mut self.big }
     }
 
     /// All arguments in order.

@@ -176,6 +176,14 @@ impl OutBuf {
         all
     }
 
+    /// Everything in one piece.
+    pub fn into_bytes(self) -> Bytes {
+        match self.single() {
+            Some(_) if self.head == 0 => Bytes::from(self.tail),
+            _ => Bytes::from(self.to_vec()),
+        }
+    }
+
     /// Bytes of memory held, shared strings included.
     pub fn capacity_bytes(&self) -> usize {
         self.tail.capacity()

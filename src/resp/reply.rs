@@ -39,6 +39,9 @@ enum Shape {
     Set,
 }
 
+/// A whole message, encoded once and sent to many.
+pub struct Encoded(Bytes);
+
 /// Writes replies in the client's protocol.
 pub struct Reply {
     /// The protocol in force.
@@ -332,13 +335,23 @@ impl Reply {
         self.set_silent(silent);
     }
 
-    /// A whole message that is no answer, encoded in this protocol.
-    pub fn message(&mut self, encoded: &[u8]) {
-        if self.overflowed || !self.fits(encoded.len()) {
+    /// A whole message that is no answer, encoded in this protocol; a long one is not copied.
+    pub fn message(&mut self, encoded: &Encoded) {
+        let Encoded(bytes) = encoded;
+        if self.overflowed || !self.fits(bytes.len()) {
             return;
         }
-        self.out.push_bytes(encoded);
+        if bytes.len() < SHARE_MIN {
+            self.out.push_bytes(bytes);
+        } else {
+            self.out.push_shared(bytes.clone());
+        }
         self.settle();
+    }
+
+    /// What was written, to be sent to many.
+    pub fn into_encoded(self) -> Encoded {
+        Encoded(self.out.into_bytes())
     }
 
     #[inline]
@@ -360,7 +373,9 @@ impl Reply {
         }
         let tail = self.out.room(text.len() + 3);
         tail.push(tag);
-        if memchr::memchr2(b'\r', b'\n', text).is_none() {
+        // Most lines are short: looking at all bytes beats a search, which would first have to ask
+        // what the processor can do.
+        if !text.iter().fold(false, |found, byte| found | matches!(byte, b'\r' | b'\n')) {
             tail.extend_from_slice(text);
         } else {
             tail.extend(text.iter().map(|&b| if matches!(b, b'\r' | b'\n') { b' ' } else { b }));

@@ -458,8 +458,9 @@ impl InBuf {
     }
 
     /// Lists up to `max` complete requests that have not been handed out, without any effect.
-    /// Stops at the first thing that is incomplete, inline, large or odd: it is only a hint.
-    pub fn lookahead(&self, max: usize, out: &mut Vec<Ahead>) {
+    /// Stops at the first thing that is incomplete, inline, large or odd, or whose name `stops`:
+    /// it is only a hint.
+    pub fn lookahead(&self, max: usize, stops: impl Fn(&[u8]) -> bool, out: &mut Vec<Ahead>) {
         if !self.big.is_empty() || self.partial.is_some() {
             return;
         }
@@ -470,6 +471,9 @@ impl InBuf {
         }
         for _ in 0..max {
             let Some((ahead, next)) = look(data, at) else { return };
+            if stops(ahead.name.of(data)) {
+                return;
+            }
             out.push(ahead);
             at = next;
         }

@@ -358,26 +358,26 @@ fn reads_reuse_the_buffer() {
 fn lookahead_is_bounded_and_has_no_effect() {
     let mut inbuf = InBuf::new();
     let mut ahead = Vec::new();
-    inbuf.lookahead(64, &mut ahead);
+    inbuf.lookahead(64, |_| false, &mut ahead);
     assert!(ahead.is_empty());
     inbuf.feed(b"*2\r\n$3\r\nGET\r\n$12\r\nkey:00000001\r\n*1\r\n$4\r\nPING\r\n*5\r\n");
     inbuf.feed(&b"$1\r\na\r\n".repeat(5));
     inbuf.feed(b"PING\r\n*1\r\n$4\r\nPING\r\n");
-    inbuf.lookahead(2, &mut ahead);
+    inbuf.lookahead(2, |_| false, &mut ahead);
     assert_eq!(ahead.len(), 2);
     ahead.clear();
-    inbuf.lookahead(64, &mut ahead);
+    inbuf.lookahead(64, |_| false, &mut ahead);
     assert_eq!(ahead.iter().map(|a| a.argc).collect::<Vec<_>>(), [2, 1, 5]);
     assert_eq!(ahead[0].name.of(inbuf.peek_bytes()), b"GET");
     assert_eq!(ahead[0].args[0].of(inbuf.peek_bytes()), b"key:00000001");
     assert_eq!(ahead[0].args[1].len, 0);
     assert_eq!(inbuf.parse(&Limits::default()), Parsed::Request);
     ahead.clear();
-    inbuf.lookahead(64, &mut ahead);
+    inbuf.lookahead(64, |_| false, &mut ahead);
     assert_eq!(ahead[0].name.of(inbuf.peek_bytes()), b"PING", "what is handed out is past");
     inbuf.finish_request();
     ahead.clear();
-    inbuf.lookahead(64, &mut ahead);
+    inbuf.lookahead(64, |_| false, &mut ahead);
     assert_eq!(ahead[0].name.of(inbuf.peek_bytes()), b"PING");
     assert_eq!(ahead.len(), 2);
 }
@@ -433,7 +433,7 @@ fn check_pieces(stream: &[u8], dice: &mut Dice, limits: &Limits) -> (Vec<Request
         inbuf.feed(&stream[at..at + piece]);
         at += piece;
         ahead.clear();
-        inbuf.lookahead(8, &mut ahead);
+        inbuf.lookahead(8, |_| false, &mut ahead);
         let bytes = inbuf.peek_bytes().to_vec();
         let mut hints = ahead.iter();
         let mut hinted = false;

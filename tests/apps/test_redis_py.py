@@ -7,12 +7,6 @@ redis-py 5.0.1 and with the newest release; REDIS_SERVER names the binary.
 
 import asyncio
 import inspect
-import os
-import queue
-import socket
-import subprocess
-import tempfile
-import threading
 import time
 
 import pytest
@@ -21,42 +15,7 @@ import redis.asyncio
 import redis.asyncio.retry
 import redis.retry
 from redis.backoff import NoBackoff
-
-READY_SECONDS = 20
-
-
-class Server:
-    """A server process on a free port, in a folder of its own."""
-
-    def __init__(self, *options):
-        self.folder = tempfile.TemporaryDirectory()
-        for _ in range(8):  # somebody else may be faster on a port that was free
-            if self.start(options):
-                return
-        raise RuntimeError("the server does not start")
-
-    def start(self, options):
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
-        command = [os.environ["REDIS_SERVER"], "--port", str(self.port), "--save", ""]
-        command += ["--bind", "127.0.0.1", "--dir", self.folder.name, *options]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        said = queue.Queue()
-        threading.Thread(target=self.follow, args=(said,), daemon=True).start()
-        return said.get(timeout=READY_SECONDS)
-
-    def follow(self, said):
-        """Reads the log to its end: a full pipe would stop the server."""
-        for line in self.process.stdout:
-            if "Ready to accept connections" in line:
-                said.put(True)
-        said.put(False)
-
-    def stop(self):
-        self.process.terminate()
-        code = self.process.wait(READY_SECONDS)
-        self.folder.cleanup()
-        assert code == 0, f"ended with {code}"
+from support import Server, eventually
 
 
 class Waiting:
@@ -91,9 +50,9 @@ class Waiting:
 
 @pytest.fixture(scope="module")
 def server():
-    server = Server()
-    yield server
-    server.stop()
+    with Server("--save", "") as server:
+        yield server
+        assert server.stop() == 0
 
 
 @pytest.fixture(params=[(2, "sync"), (3, "sync"), (2, "asyncio"), (3, "asyncio")],
@@ -127,13 +86,6 @@ def r(connect):
     client = connect()
     client.flushall()
     return client
-
-
-def eventually(condition, seconds=10):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.002)
 
 
 def test_set_and_get(r):
@@ -319,8 +271,7 @@ def test_connection_commands(r):
 
 
 def test_password(connect):
-    guarded = Server("--requirepass", "secret")
-    try:
+    with Server("--requirepass", "secret") as guarded:
         assert connect(port=guarded.port, password="secret").ping() is True
         with pytest.raises(redis.AuthenticationError):
             connect(port=guarded.port).ping()
@@ -328,8 +279,6 @@ def test_password(connect):
             connect(port=guarded.port, password="wrong").ping()
         known = connect(port=guarded.port, username="default", password="secret")
         assert known.set("k", "v") is True
-    finally:
-        guarded.stop()
 
 
 def test_several_connections_at_once(connect, r):

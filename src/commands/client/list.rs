@@ -104,7 +104,7 @@ fn line(text: &mut String, engine: &Engine, client: &Client, running: &Running<'
     let out = live.map_or(running.out, |live| &live.out);
     let session = live.map_or(running.session, |live| &live.session);
     let (kept, kept_bytes) = match &session.txn {
-        Some(txn) => (txn.queue.len() as i64, txn.bytes),
+        Some(txn) => (txn.len() as i64, txn.bytes()),
         None => (-1, 0),
     };
     // The buffer of a client that runs is checked out: as it was when its turn began.

@@ -254,11 +254,9 @@ fn reload(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
         cx.engine.save_snapshot().map_err(|_| Error::fixed("ERR"))?;
     }
     let name = std::path::PathBuf::from(&cx.engine.config.dbfilename);
-    let snapshot = cx
-        .engine
-        .load_snapshot(&name)
-        .map_err(|_| Error::err("Error trying to load the RDB dump, check server logs."))?;
-    cx.engine.adopt(snapshot);
+    const FAILED: Error = Error::fixed("ERR Error trying to load the RDB dump, check server logs.");
+    let snapshot = cx.engine.load_snapshot(&name).map_err(|_| FAILED)?;
+    cx.engine.adopt(snapshot).map_err(|_| FAILED)?;
     tracing::warn!("DB reloaded by DEBUG RELOAD");
     done(cx)
 }

@@ -5,12 +5,12 @@
 //!                  directory -> segment  | home bucket          | which slots to look at
 //! ```
 //!
-//! The top bits of a hash lead through the directory to a segment of at most 128 buckets. In the
+//! The top bits of a hash lead through the directory to a segment of at most 130 buckets. In the
 //! segment the next 16 bits, scaled to the number of buckets, give the home bucket; so order by
 //! hash is the same whatever the sizes, and a cursor that is a place in hash order keeps its
 //! promise across any growth and shrink: a scan sees everything that stays, and nothing twice.
 //! A segment grows from the 16 stored bits without reading keys; a full one splits in two, two
-//! poor neighbours merge. Grown or shrunk, the table is about 80 % full at every size.
+//! poor neighbours merge. Grown, the table is about 85 % full at every size.
 //!
 //! `segment.rs` holds the buckets, `resize.rs` decides when to grow and shrink, `handle.rs` has
 //! what look-ups return. Positions and cursors are the top 48 bits of a hash, which a number in
@@ -18,6 +18,7 @@
 #![allow(unsafe_code)]
 
 mod handle;
+pub mod owned;
 mod resize;
 mod segment;
 #[cfg(test)]
@@ -86,8 +87,8 @@ pub struct Dict<E: Thin> {
     shift: u32,
     segments: Vec<Segment>,
     len: usize,
-    /// Allocated buckets, all segments together.
-    buckets: usize,
+    /// Bytes that the segments have on the heap.
+    heap: usize,
     /// Segments whose prefix is as long as the directory's bits.
     deepest: usize,
     /// Buckets of the largest segment there has been, if above the usual bound.
@@ -148,7 +149,7 @@ impl<E: Thin> Dict<E> {
             shift: 63,
             segments: vec![Segment::vacant(0, 0)],
             len: 0,
-            buckets: 0,
+            heap: 0,
             deepest: 1,
             widest: SPLIT_BUCKETS,
             owns: PhantomData,
@@ -270,7 +271,7 @@ impl<E: Thin> Dict<E> {
         let Some(range) = self.range_from(cursor) else { return 0 };
         let segment = &self.segments[range.segment];
         for at in segment.chain(range.home) {
-            let bucket = &segment.buckets()[at];
+            let bucket = segment.bucket(at);
             for index in bucket.occupied() {
                 let slot = bucket.slot(index);
                 if self.is_in_range(&range, slot) {
@@ -286,15 +287,15 @@ impl<E: Thin> Dict<E> {
         let Some(range) = self.range_from(cursor) else { return 0 };
         let mut at = range.home;
         for _ in 0..self.segments[range.segment].len() {
-            for index in self.segments[range.segment].buckets()[at].occupied() {
-                let slot = self.segments[range.segment].buckets()[at].slot(index);
+            for index in self.segments[range.segment].bucket(at).occupied() {
+                let slot = self.segments[range.segment].bucket(at).slot(index);
                 if self.is_in_range(&range, slot) {
-                    let bucket = &mut self.segments[range.segment].buckets_mut()[at];
+                    let bucket = self.segments[range.segment].bucket_mut(at);
                     WriteBack::new(bucket, index).run(f);
                 }
             }
             let segment = &self.segments[range.segment];
-            if segment.buckets()[at].overflow() == 0 {
+            if segment.bucket(at).overflow() == 0 {
                 break;
             }
             at = segment.after(at);
@@ -341,7 +342,7 @@ impl<E: Thin> Dict<E> {
             if bucket >= segment.len() || self.first_place(segment) != place {
                 continue;
             }
-            let bucket = &segment.buckets()[bucket];
+            let bucket = segment.bucket(bucket);
             if bucket.tag(index) != 0 {
                 return Some(Ref::new(entry(bucket.slot(index))));
             }
@@ -363,7 +364,7 @@ impl<E: Thin> Dict<E> {
     /// Memory of the table itself, entries not included.
     pub fn bytes(&self) -> usize {
         size_of::<Self>()
-            + self.buckets * 64
+            + self.heap
             + self.directory.capacity() * size_of::<u32>()
             + self.segments.capacity() * size_of::<Segment>()
     }
@@ -375,9 +376,10 @@ impl<E: Thin> Dict<E> {
 
     /// Counters for reports; walks the whole table.
     pub fn shape(&self) -> Shape {
-        let (mut displaced, mut longest_probe) = (0, 0);
+        let (mut slots, mut displaced, mut longest_probe) = (0, 0, 0);
         for segment in &self.segments {
-            for (at, bucket) in segment.buckets().iter().enumerate() {
+            slots += segment.allocated() * SLOTS;
+            for (at, bucket) in segment.buckets().enumerate() {
                 for index in bucket.occupied() {
                     let home = segment.home(bucket.slot(index) >> BITS_AT);
                     let probe = (at + segment.len() - home) % segment.len();
@@ -388,7 +390,7 @@ impl<E: Thin> Dict<E> {
         }
         Shape {
             entries: self.len,
-            slots: self.buckets * SLOTS,
+            slots,
             segments: self.segments.len(),
             directory: self.directory.len(),
             displaced,
@@ -399,7 +401,7 @@ impl<E: Thin> Dict<E> {
     /// Asserts every invariant.
     pub fn check(&self) {
         assert_eq!(self.directory.len(), 1 << self.depth());
-        let (mut len, mut buckets, mut deepest, mut places) = (0, 0, 0, 0);
+        let (mut len, mut heap, mut deepest, mut places) = (0, 0, 0, 0);
         for (number, segment) in self.segments.iter().enumerate() {
             assert!(u32::from(segment.depth) <= self.depth() && segment.len() <= self.widest);
             let first = self.first_place(segment);
@@ -412,11 +414,11 @@ impl<E: Thin> Dict<E> {
                 (tag_of(hash), segment.bits_of(hash))
             });
             len += segment.count as usize;
-            buckets += segment.allocated();
+            heap += segment.heap_bytes();
             deepest += usize::from(u32::from(segment.depth) == self.depth());
             places += width;
         }
-        assert_eq!((len, buckets, deepest), (self.len, self.buckets, self.deepest));
+        assert_eq!((len, heap, deepest), (self.len, self.heap, self.deepest));
         assert_eq!(places, self.directory.len());
     }
 
@@ -487,7 +489,7 @@ impl<E: Thin> Dict<E> {
         let bits = segment.bits_of(lowest)..=segment.bits_of(lowest | u64::from(u32::MAX));
         for home in segment.home(*bits.start())..=segment.home(*bits.end()) {
             for at in segment.chain(home) {
-                let bucket = &segment.buckets()[at];
+                let bucket = segment.bucket(at);
                 for index in bucket.occupied() {
                     let slot = bucket.slot(index);
                     let stored = slot >> BITS_AT;
@@ -579,9 +581,9 @@ impl<E: Thin> Drop for Dict<E> {
         // Segments free their buckets themselves. Should the drop of an entry panic, the others
         // leak: they are out of reach then, since no segment drops what its slots point to.
         for segment in &self.segments {
-            let buckets = segment.buckets();
-            for (at, bucket) in buckets.iter().enumerate() {
-                if let Some(soon) = buckets.get(at + 2) {
+            for (at, bucket) in segment.buckets().enumerate() {
+                if at + 2 < segment.len() {
+                    let soon = segment.bucket(at + 2);
                     soon.occupied().for_each(|index| prefetch_slot(soon.slot(index)));
                 }
                 for index in bucket.occupied() {

@@ -249,7 +249,7 @@ impl Engine {
         while !loading.step(&self.limits, &mut || true).map_err(fault)? {}
         let offset = loading.position();
         let (snapshot, (begin, rest)) = loading.finish();
-        self.adopt(snapshot);
+        self.adopt(snapshot).map_err(|text| damage(offset, text))?;
         self.set_replaying_again();
         Ok((begin, offset, rest))
     }

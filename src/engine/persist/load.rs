@@ -195,12 +195,18 @@ impl Engine {
         Ok(snapshot)
     }
 
-    /// Puts what was loaded in the place of the live data set.
-    pub fn adopt(&mut self, snapshot: Snapshot) {
+    /// Puts what was loaded in the place of the live data set, which stays as it is when a library
+    /// in the file cannot be loaded: the error says which.
+    pub fn adopt(&mut self, snapshot: Snapshot) -> Result<(), String> {
+        if let Err(text) = self.replace_libraries(snapshot.libraries) {
+            let text = format!("Failed loading library, {}", String::from_utf8_lossy(&text));
+            tracing::warn!("{text}");
+            return Err(text);
+        }
         self.persist.keys_loaded = snapshot.loaded;
         self.persist.keys_expired = snapshot.expired;
-        self.replace_libraries(snapshot.libraries);
         self.keyspace.replace_all(snapshot.keyspace);
+        Ok(())
     }
 
     /// Loads the snapshot of the last run, if there is one; the error is what to say before the
@@ -212,9 +218,10 @@ impl Engine {
         }
         let began_us = self.env.clock.mono_us();
         let name = PathBuf::from(&self.config.dbfilename);
-        match self.load_snapshot(&name) {
-            Ok(snapshot) => {
-                self.adopt(snapshot);
+        let loaded = self.load_snapshot(&name);
+        let adopted = loaded.and_then(|all| self.adopt(all).map_err(Failure::Damaged));
+        match adopted {
+            Ok(()) => {
                 let took = (self.env.clock.mono_us() - began_us) as f64 / 1e6;
                 tracing::info!("DB loaded from disk: {took:.3} seconds");
                 self.refresh_clock();

@@ -4,19 +4,18 @@ use super::super::Engine;
 use super::super::args::Args;
 use super::super::client::{ClientId, Live};
 use super::super::cx::{CmdResult, Outcome, Propagate};
-use super::super::session::{Origin, Queued, Session};
+use super::super::session::{Origin, Session, Txn};
 use super::super::spec::Spec;
-use super::cache::{Sha, hex};
+use super::cache::Sha;
 use super::convert;
 use super::flags;
 use super::lua::machine::{Machine, Which};
 use super::lua::{Ended, Kept, Lua};
-use super::{COLLECT_EVERY, sandbox};
+use super::{lists, sandbox};
 use crate::base::error::Error;
 use crate::resp::reply::{Proto, Reply};
 use crate::resp::request::Argv;
 use bytes::Bytes;
-use std::collections::VecDeque;
 
 /// What a script is called.
 #[derive(Clone)]
@@ -31,7 +30,7 @@ impl Name {
     /// As messages have it.
     pub fn text(&self) -> Vec<u8> {
         match self {
-            Name::Script(sha) => hex(sha).to_vec(),
+            Name::Script(sha) => sha.to_vec(),
             Name::Function(name) => name.to_vec(),
         }
     }
@@ -62,6 +61,8 @@ pub struct Start {
 pub struct Running {
     /// Its name.
     pub name: Name,
+    /// How many keys and other arguments it was given.
+    pub given: [usize; 2],
     /// What its commands run as.
     pub session: Session,
     /// Whom it answers.
@@ -85,7 +86,7 @@ pub struct Running {
     /// What it has cost so far, nanoseconds, and whose call that is.
     pub cost: Option<(&'static Spec, u64)>,
     /// What follows it in its transaction.
-    pub rest: Option<VecDeque<Queued>>,
+    pub rest: Option<(Box<Txn>, usize)>,
     /// Microseconds of the slice's end.
     pub slice_end_us: u64,
     /// Looks around in this slice.
@@ -126,12 +127,14 @@ impl Engine {
             self.scripts.machine = Some(machine);
             return Err(Error::err("the script is gone"));
         };
-        let arguments = push_call(&mut lua, args, &start);
+        let given = [start.keys, args.len() - FIRST_WORD - start.keys];
+        let arguments = push_call(&mut lua, args, &start, given);
         machine.shared().start();
         let may_suspend = matches!(session.origin, Origin::Client(_));
         let declared_reader =
             start.flags & (flags::UNDECLARED | flags::NO_WRITES) == flags::NO_WRITES;
         let mut run = Running {
+            given,
             session: Session::of_script(session),
             owner: session.origin.client(),
             read_only: start.read_only || declared_reader,
@@ -217,11 +220,10 @@ impl Engine {
                 }
             }
             lua.set_top(0);
-            self.scripts.runs += 1;
-            if self.scripts.runs >= COLLECT_EVERY {
-                self.scripts.runs = 0;
-                lua.collect(Some(COLLECT_EVERY as i32));
+            if let Name::Script(_) = run.name {
+                lists::keep(&mut lua, run.given);
             }
+            self.scripts.collect(&mut lua);
         }
         self.scripts.machine = Some(machine);
         failed
@@ -265,9 +267,9 @@ impl Engine {
     }
 
     /// A transaction whose script is suspended goes on with these when it ends.
-    pub(in crate::engine) fn after_script(&mut self, rest: VecDeque<Queued>) {
+    pub(in crate::engine) fn after_script(&mut self, txn: Box<Txn>, next: usize) {
         if let Some(running) = &mut self.scripts.running {
-            running.rest = Some(rest);
+            running.rest = Some((txn, next));
         }
     }
 
@@ -316,9 +318,9 @@ impl Engine {
         if let Some((spec, _)) = run.cost.filter(|_| failed) {
             self.calls.failed(spec);
         }
-        if let Some(rest) = run.rest.take() {
+        if let Some((txn, next)) = run.rest.take() {
             live.session.at_once = true;
-            self.exec_rest(rest, &mut live.session, &mut live.out);
+            self.exec_rest(txn, next, &mut live.session, &mut live.out);
         }
         let suspended = self.scripts.suspended();
         if !suspended {
@@ -332,34 +334,25 @@ impl Engine {
         if !suspended {
             self.answered(owner);
             self.serve_ready();
+            self.end_as_asked();
         }
     }
 }
 
+/// Where the words of a call begin that the script is given.
+const FIRST_WORD: usize = 3;
+
 /// Puts the handler of errors, the function and its arguments on the interpreter's stack; tells how
-/// many arguments there are.
-fn push_call(lua: &mut Lua, args: &Args<'_>, start: &Start) -> i32 {
+/// many arguments there are. `given` is the number of keys, and of other words.
+fn push_call(lua: &mut Lua, args: &Args<'_>, start: &Start, given: [usize; 2]) -> i32 {
     lua.set_top(0);
-    lua.reserve(8);
     sandbox::push_handler(lua);
-    let (keys, argv) = (3..3 + start.keys, 3 + start.keys..args.len());
     if let Name::Function(_) = start.name {
         lua.push_kept(start.function);
-        push_words(lua, args, keys);
-        push_words(lua, args, argv);
+        lists::push_fresh(lua, args, FIRST_WORD, given);
         return 2;
     }
-    push_words(lua, args, keys);
-    push_words(lua, args, argv);
-    sandbox::set_arguments(lua);
+    lists::give(lua, args, FIRST_WORD, given);
     lua.push_kept(start.function);
     0
-}
-
-fn push_words(lua: &mut Lua, args: &Args<'_>, words: std::ops::Range<usize>) {
-    lua.new_table(words.len(), 0);
-    for (i, word) in (1..).zip(words) {
-        lua.push(args.get(word));
-        lua.set_item(-2, i);
-    }
 }

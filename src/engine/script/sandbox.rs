@@ -348,6 +348,7 @@ fn setfenv(lua: &mut Lua) -> Result<i32, Raise> {
     }
     lua.push_value(2);
     lua.set_environment(-2);
+    lua.shared().lists_escape = true;
     Ok(1)
 }
 
@@ -387,7 +388,7 @@ fn collectgarbage(lua: &mut Lua) -> Result<i32, Raise> {
     Ok(1)
 }
 
-/// Makes the two tables on top the globals KEYS and ARGV.
+/// Makes the two tables on top the globals KEYS and ARGV, and drops them.
 pub fn set_arguments(lua: &mut Lua) {
     lua.get_item(REGISTRY, REAL);
     lua.insert(-3);

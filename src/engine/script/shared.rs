@@ -58,6 +58,11 @@ pub struct Shared {
     pub log_level: i32,
     /// The functions that the library being loaded has registered.
     pub registered: Option<Vec<Registered>>,
+    /// How many words the tables of the last script of EVAL have room for, when the next one may
+    /// use them.
+    pub lists: Option<[usize; 2]>,
+    /// A script of EVAL may have kept such a table beyond its end.
+    pub lists_escape: bool,
 }
 
 /// `set_repl`: append-only file and replicas.
@@ -83,6 +88,8 @@ impl Shared {
             random: Random::default(),
             log_level: 0,
             registered: None,
+            lists: None,
+            lists_escape: false,
         }
     }
 

@@ -25,7 +25,7 @@ use crate::ds::dict::{Ref, Thin};
 use crate::resp::request::Argv;
 use crate::value::Value;
 pub use edit::Edit;
-pub use hints::Hints;
+pub use hints::{Hint, Hints};
 pub use look::{Boxed, EntryRef};
 pub use strings::{NewStr, Ttl, make_room};
 

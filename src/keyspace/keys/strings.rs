@@ -25,6 +25,9 @@ impl ValueType for Str {
 
 /// A deadline that lies further back than this, milliseconds, was never meant to come.
 const LONG_PAST_MS: i64 = 1000;
+/// A key that is written with such a deadline is left to whoever asks for it for so long,
+/// milliseconds: its writer mostly looks at it next, and Redis would still have it.
+const REST_MS: i64 = 25;
 
 /// Strings of up to this size, bytes, stay inside their entry also when they were made to be
 /// changed: most of them never grow.
@@ -73,9 +76,6 @@ impl Keys<'_> {
             }
             None => (None, space.walks.epoch, space.access.born(self.now)),
         };
-        if let Ttl::At(at) = ttl {
-            space.late_deadline |= at.saturating_add(LONG_PAST_MS) < self.now;
-        }
         let deadline = match ttl {
             Ttl::Clear => None,
             Ttl::Keep => deadline,
@@ -99,6 +99,11 @@ impl Keys<'_> {
         };
         let entry = Entry::new(key, new, deadline, epoch, stamp);
         self.space.place(self.db, hash, entry);
+        if let Ttl::At(at) = ttl {
+            if at.saturating_add(LONG_PAST_MS) < self.now {
+                self.space.dbs[self.db].rest(at, hash, self.now + REST_MS);
+            }
+        }
     }
 
     /// The common case of SET on a key of the same kind and size: no allocation, one lookup.

@@ -5,20 +5,19 @@
 
 use super::id::{Seq, StreamId};
 use super::node::{self, Entries, Entry, Master};
+use super::nodes::Nodes;
 use super::range::Range;
 use super::trim::{Strategy, Trim};
 use crate::ds::listpack::{Listpack, Packed};
 use crate::value::limits::Limits;
-use std::collections::BTreeMap;
-use std::ops::Bound;
 
-/// What a node takes in the tree beside its listpack, bytes.
-const NODE_COST: usize = 64;
+/// What a node takes in its run beside its listpack, bytes.
+const NODE_COST: usize = 42;
 
 /// The entries of a stream.
 #[derive(Debug, Default)]
 pub struct Log {
-    pub(super) nodes: BTreeMap<StreamId, Listpack>,
+    pub(super) nodes: Nodes,
     length: u64,
     /// The greatest id ever given, or what XSETID made of it.
     pub last_id: StreamId,
@@ -84,9 +83,8 @@ impl Log {
 
     /// The first node behind that of this id, or the first one.
     pub fn node_after(&self, id: Option<StreamId>) -> Option<(StreamId, Packed<'_>)> {
-        let from = id.map_or(Bound::Unbounded, Bound::Excluded);
-        let mut behind = self.nodes.range((from, Bound::Unbounded));
-        behind.next().map(|(id, node)| (*id, node.as_packed()))
+        let behind = id.map_or_else(|| self.nodes.first(), |id| self.nodes.after(id));
+        behind.map(|(id, node)| (*id, node.as_packed()))
     }
 
     /// The id of the first entry, 0-0 when there is none.
@@ -101,23 +99,22 @@ impl Log {
 
     /// An independent copy.
     pub fn duplicate(&self) -> Log {
-        let nodes: BTreeMap<_, _> = self.nodes.iter().map(|(id, n)| (*id, n.clone())).collect();
-        let bytes = nodes.values().map(|node| node.heap_bytes() + NODE_COST).sum();
+        let nodes = self.nodes.clone();
+        let bytes = nodes.iter().map(|(_, node)| node.heap_bytes() + NODE_COST).sum();
         Log { nodes, bytes, ..*self }
     }
 
     /// Copies the first node of `source` that lies behind those that are here; false after the
     /// last one, when the counters are those of the source, too.
     pub fn append_copy(&mut self, source: &Log) -> bool {
-        let last = self.nodes.last_key_value().map(|(id, _)| *id);
-        let behind = match last {
-            Some(last) => source.nodes.range((Bound::Excluded(last), Bound::Unbounded)).next(),
-            None => source.nodes.first_key_value(),
+        let behind = match self.nodes.last() {
+            Some((last, _)) => source.nodes.after(*last),
+            None => source.nodes.first(),
         };
         if let Some((id, node)) = behind {
             let node = node.clone();
             self.bytes += node.heap_bytes() + NODE_COST;
-            self.nodes.insert(*id, node);
+            self.nodes.push(*id, node);
         }
         if self.nodes.len() < source.nodes.len() {
             return true;
@@ -158,9 +155,7 @@ impl Log {
             return Err(Refused::TooLarge);
         }
         let mut added = false;
-        if let Some(mut tail) = self.nodes.last_entry() {
-            let node_id = *tail.key();
-            let node = tail.get_mut();
+        if let Some((node_id, node)) = self.nodes.last_mut() {
             let before = node.heap_bytes();
             match node::plan(node.as_packed(), fields, size, word, limits) {
                 Some(plan) => {
@@ -176,7 +171,7 @@ impl Log {
         if !added {
             let node = node::create(fields, size, word);
             self.bytes += node.heap_bytes() + NODE_COST;
-            self.nodes.insert(id, node);
+            self.nodes.push(id, node);
         }
         self.entries_added += 1;
         self.last_id = id;
@@ -189,7 +184,7 @@ impl Log {
 
     /// The live entry with this id.
     pub fn get(&self, id: StreamId) -> Option<Entry<'_>> {
-        let (node_id, node) = self.nodes.range(..=id).next_back()?;
+        let (node_id, node) = self.nodes.at_or_before(id)?;
         find(*node_id, node.as_packed(), id)
     }
 
@@ -231,8 +226,7 @@ impl Log {
     }
 
     fn delete_one(&mut self, id: StreamId) -> bool {
-        let Some((node_id, node)) = self.nodes.range_mut(..=id).next_back() else { return false };
-        let node_id = *node_id;
+        let Some((node_id, node)) = self.nodes.at_or_before_mut(id) else { return false };
         let Some(at) = find(node_id, node.as_packed(), id).map(|entry| entry.at()) else {
             return false;
         };
@@ -252,7 +246,7 @@ impl Log {
 
     /// Takes a node with all it has out.
     fn take_node(&mut self, node_id: StreamId) -> Listpack {
-        let node = self.nodes.remove(&node_id).expect("the caller saw it");
+        let node = self.nodes.remove(node_id).expect("the caller saw it");
         self.bytes -= node.heap_bytes() + NODE_COST;
         self.length -= Master::of(node.as_packed()).count;
         node
@@ -262,7 +256,7 @@ impl Log {
     pub(super) fn adopt(&mut self, id: StreamId, node: Listpack, live: u64) {
         self.bytes += node.heap_bytes() + NODE_COST;
         self.length += live;
-        self.nodes.insert(id, node);
+        self.nodes.push(id, node);
     }
 
     pub(super) fn find_first(&mut self) {
@@ -273,14 +267,14 @@ impl Log {
     /// The id of the very first entry, deleted or not, which approximate trimming by id is written
     /// to the log with.
     pub fn first_stored_id(&self) -> Option<StreamId> {
-        let (node_id, node) = self.nodes.first_key_value()?;
+        let (node_id, node) = self.nodes.first()?;
         Entries::new(*node_id, node.as_packed(), false).next().map(|entry| entry.id)
     }
 
     /// Removes entries from the begin; tells how many. Nodes that go as a whole go to `gone`.
     pub fn trim(&mut self, trim: &Trim, gone: &mut Log) -> u64 {
         let mut removed = 0;
-        while let Some((node_id, node)) = self.nodes.first_key_value() {
+        while let Some((node_id, node)) = self.nodes.first() {
             let (node_id, packed) = (*node_id, node.as_packed());
             let count = Master::of(packed).count;
             if self.meets(trim) || trim.limit.is_some_and(|limit| removed + count > limit) {
@@ -316,7 +310,7 @@ impl Log {
 
     /// Deletes entries at the begin of a node; at least one stays.
     fn trim_in_node(&mut self, node_id: StreamId, strategy: Strategy) -> u64 {
-        let node = self.nodes.get_mut(&node_id).expect("the caller saw it");
+        let (_, node) = self.nodes.at_or_before_mut(node_id).expect("the caller saw it");
         let mut gone = Vec::new();
         for entry in Entries::new(node_id, node.as_packed(), false) {
             let stop = match strategy {
@@ -343,7 +337,8 @@ impl Log {
     /// Asserts the invariants.
     pub fn check(&self) {
         let (mut length, mut bytes, mut before) = (0, 0, None);
-        for (node_id, node) in &self.nodes {
+        self.nodes.check();
+        for (node_id, node) in self.nodes.iter() {
             let packed = node.as_packed();
             assert!(Packed::validate(packed.bytes()));
             let master = Master::of(packed);

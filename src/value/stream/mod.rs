@@ -9,6 +9,7 @@ pub mod group;
 pub mod id;
 pub mod log;
 pub mod node;
+mod nodes;
 pub mod range;
 pub mod restore;
 pub mod trim;

@@ -110,7 +110,8 @@ impl Drop for Stack {
 }
 
 fn run(l: *mut ffi::lua_State, arguments: i32, results: i32, handler: bool) -> Ended {
-    let mut lua = Lua { l };
+    // SAFETY: the engine holds the state until this stack is left for good.
+    let mut lua = unsafe { Lua::of(l) };
     lua.shared().native = 0;
     let handler = if handler { lua.top() - arguments - 1 } else { 0 };
     // SAFETY: the engine put function and arguments there; errors end in this call, and this frame
@@ -148,16 +149,17 @@ pub fn pause(lua: &mut Lua) -> bool {
 /// touches no interpreter while a script is in the middle of something.
 pub struct Pauser {
     l: *mut ffi::lua_State,
+    shared: *mut Shared,
 }
 
 impl Pauser {
     /// That of the running script, for as long as its native function runs.
     pub fn of(lua: &Lua) -> Pauser {
-        Pauser { l: lua.l }
+        Pauser { l: lua.l, shared: lua.shared }
     }
 
     /// Out of budget; false when the script is to be stopped.
     pub fn pause(&self) -> bool {
-        pause(&mut Lua { l: self.l })
+        pause(&mut Lua { l: self.l, shared: self.shared })
     }
 }
