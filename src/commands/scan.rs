@@ -15,7 +15,6 @@ use crate::keyspace::keys::Keys;
 use crate::keyspace::lease::Lease;
 use crate::resp::reply::{Proto, Reply};
 use std::borrow::Cow;
-use std::ops::Range;
 
 /// The commands of this family.
 pub const SPECS: &[Spec] = &[
@@ -80,7 +79,7 @@ impl ScanOptions<'_> {
     pub(crate) fn run_long(&self, cursor: u64, source: impl ScanSource + 'static) -> Outcome {
         let pattern = self.pattern.map(|pattern| Cow::Owned(pattern.to_vec()));
         let hunt = Hunt::new(self.count, cursor, pattern);
-        Outcome::Enter(Box::new(LongScan { hunt, source, said: None }))
+        Outcome::Enter(Box::new(LongScan { hunt, source }))
     }
 
     /// Takes steps from `cursor` on until enough elements were seen, and answers with the next
@@ -94,8 +93,7 @@ impl ScanOptions<'_> {
     ) {
         let mut hunt = Hunt::new(self.count, cursor, self.pattern.map(Cow::Borrowed));
         while hunt.goes_on(&mut step) {}
-        hunt.begin(out);
-        hunt.say(out, 0..usize::MAX);
+        hunt.answer(out);
     }
 }
 
@@ -109,7 +107,7 @@ struct Hunt<'a> {
 
 impl<'a> Hunt<'a> {
     fn new(count: u64, cursor: u64, pattern: Option<Cow<'a, [u8]>>) -> Hunt<'a> {
-        let found = Found { pattern, seen: 0, text: Vec::new(), ends: Vec::new() };
+        let found = Found { pattern, seen: 0, hits: 0, body: Reply::new(Proto::V2) };
         Hunt { count, cursor, places: count.saturating_mul(PLACES_PER_ELEMENT), found }
     }
 
@@ -121,23 +119,11 @@ impl<'a> Hunt<'a> {
         self.cursor != 0 && self.places != 0 && self.found.seen < self.count
     }
 
-    /// Answers with what comes before the elements.
-    fn begin(&self, out: &mut Reply) {
+    fn answer(&mut self, out: &mut Reply) {
         out.array(2);
         out.bulk(itoa::Buffer::new().format(self.cursor).as_bytes());
-        out.array(self.found.ends.len());
-    }
-
-    /// Answers with some elements; true when there are none after these.
-    fn say(&self, out: &mut Reply, texts: Range<usize>) -> bool {
-        let ends = &self.found.ends;
-        let texts = texts.start..texts.end.min(ends.len());
-        let mut start = texts.start.checked_sub(1).map_or(0, |before| ends[before]);
-        for &end in &ends[texts.clone()] {
-            out.bulk(&self.found.text[start..end]);
-            start = end;
-        }
-        texts.end == ends.len()
+        out.array(self.found.hits);
+        out.out().append(self.found.body.out());
     }
 }
 
@@ -153,31 +139,17 @@ pub(crate) trait ScanSource {
 struct LongScan<S> {
     hunt: Hunt<'static>,
     source: S,
-    /// Once all is found: how much of it is answered.
-    said: Option<usize>,
 }
 
 impl<S: ScanSource> Work for LongScan<S> {
     fn step(&mut self, cx: &mut DataCx<'_>, budget: &mut Budget<'_>) -> Result<Progress, Error> {
-        /// Elements that are answered between two looks at the budget.
-        const AT_ONCE: usize = 64;
-        let LongScan { hunt, source, said } = self;
-        while said.is_none() {
-            if !hunt.goes_on(|cursor, found| source.step(&mut cx.keys, cursor, found)) {
-                hunt.begin(cx.out);
-                *said = Some(0);
-            }
+        let LongScan { hunt, source } = self;
+        while hunt.goes_on(|cursor, found| source.step(&mut cx.keys, cursor, found)) {
             if !budget.more() {
                 return Ok(Progress::Pending);
             }
         }
-        let said = said.get_or_insert(0);
-        while !hunt.say(cx.out, *said..*said + AT_ONCE) && !cx.out.overflowed() {
-            *said += AT_ONCE;
-            if !budget.more() {
-                return Ok(Progress::Pending);
-            }
-        }
+        hunt.answer(cx.out);
         Ok(Progress::Done(Outcome::Unchanged))
     }
 
@@ -192,13 +164,13 @@ impl<S: ScanSource> Work for LongScan<S> {
     }
 }
 
-/// What the steps of a scan came upon. The cursor stands before it in the reply and is known
-/// after it: one buffer and the ends of its texts.
+/// What the steps of a scan came upon. The cursor stands before it in the reply and is known after
+/// it, so this is written aside.
 pub(crate) struct Found<'a> {
     pattern: Option<Cow<'a, [u8]>>,
     seen: u64,
-    text: Vec<u8>,
-    ends: Vec<usize>,
+    hits: usize,
+    body: Reply,
 }
 
 impl Found<'_> {
@@ -215,8 +187,8 @@ impl Found<'_> {
 
     /// What belongs to the element just taken follows it in the reply.
     pub(crate) fn push(&mut self, text: &[u8]) {
-        self.text.extend_from_slice(text);
-        self.ends.push(self.text.len());
+        self.body.bulk(text);
+        self.hits += 1;
     }
 
     /// An element was seen that nobody asked for.
