@@ -20,8 +20,8 @@ const STEP: usize = 16 * 1024;
 /// A change to the bytes of a string that is long enough for it.
 pub(super) type Patch = Box<dyn FnOnce(&mut [u8])>;
 
-/// The string at `key` on its way to `end` bytes, no fewer than it has, which are patched then; `None` when that is
-/// nothing to take slices for.
+/// The string at `key` on its way to `end` bytes, no fewer than it has, which are patched then;
+/// `None` when that is nothing to take slices for.
 pub(super) fn in_slices(
     cx: &mut DataCx<'_>,
     (key, end): (&[u8], usize),
