@@ -281,10 +281,14 @@ impl Engine {
         self.running = None;
         let Some(client) = self.clients.get_mut(&id) else { return };
         client.live = Some(live);
+        // It may have been served with so much that the answer goes on in slices.
+        let answering = client.replying;
         if still {
             client.blocked = Some(blocked);
         } else {
             self.leave_lines(id, &blocked);
+        }
+        if !still && !answering {
             self.unpark(id);
         }
     }

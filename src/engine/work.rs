@@ -199,12 +199,12 @@ impl Engine {
                 self.note_slow(cost.spec, Some(id), &Args::new(cost.call.raw()), cost.nanos);
             }
         }
+        if alone {
+            self.unit_end();
+        }
         if !done {
             self.works.push_back(held);
             return;
-        }
-        if alone {
-            self.unit_end();
         }
         // Who waited comes before what this client sends next.
         self.ticket_ends(held.ticket);

@@ -21,6 +21,7 @@ use super::access::{AccessPolicy, idle_ms};
 use super::db::Db;
 use super::effects::{Event, class};
 use super::entry::Entry;
+use super::lease::Leases;
 use super::{ExpiryPolicy, Keyspace};
 use crate::base::rng::Rng;
 use crate::resp::request::Argv;
@@ -163,6 +164,11 @@ fn sample(
     }
 }
 
+/// Whether long work holds on to what a key holds.
+fn is_leased(leases: &Leases, db: &Db, key: &[u8]) -> bool {
+    !leases.is_empty() && leases.holds(db.table, db.dict.hash(key), key)
+}
+
 /// Whether candidates are found in the table without a long search.
 fn is_dense(db: &Db, volatile: bool) -> bool {
     !volatile || db.deadlines.len() * DENSE >= db.dict.len()
@@ -201,7 +207,7 @@ impl Keyspace {
         let first_free = |db: &Db| {
             db.deadlines.iter().find_map(|(at, bits)| {
                 let found = db.dict.find_position(bits, &mut |e: &Entry| e.deadline() == Some(at));
-                let found = found.filter(|entry| !self.leases.holds(db.table, entry.key()));
+                let found = found.filter(|entry| !is_leased(&self.leases, db, entry.key()));
                 found.map(|entry| (at, entry.key().to_vec()))
             })
         };
@@ -222,7 +228,7 @@ impl Keyspace {
                 continue;
             }
             let fits = |entry: &Entry| {
-                (!volatile || entry.deadline().is_some()) && !leases.holds(db.table, entry.key())
+                (!volatile || entry.deadline().is_some()) && !is_leased(leases, db, entry.key())
             };
             let tries = if is_dense(db, volatile) { BUCKETS_MAX } else { 0 };
             let mut draws = (0..tries).filter_map(|_| db.dict.random(rng));
@@ -261,7 +267,7 @@ impl Keyspace {
             }
             let mut leaf = eviction.leaf;
             sample(db, (volatile, samples, place), &mut leaf, rng, &mut |entry| {
-                let free = !leases.holds(db.table, entry.key());
+                let free = !is_leased(leases, db, entry.key());
                 if free {
                     eviction.offer(score(measure, access, entry, now), db.table, entry.key());
                 }
@@ -280,7 +286,7 @@ impl Keyspace {
             let hash = db.dict.hash(&best.key);
             let Some(entry) = db.peek(hash, &best.key) else { continue };
             let fits = !volatile || entry.deadline().is_some();
-            if !fits || self.leases.holds(db.table, &best.key) {
+            if !fits || is_leased(&self.leases, db, &best.key) {
                 continue;
             }
             let is = score(measure, &self.access, &entry, now);

@@ -314,7 +314,7 @@ impl Keyspace {
             if *table != target.table {
                 continue;
             }
-            if self.leases.holds(*table, key) {
+            if self.leases.holds(*table, *hash, key) {
                 long.home = Home::Lease { table: *table, key: key.clone() };
                 continue;
             }

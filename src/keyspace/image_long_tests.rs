@@ -95,7 +95,8 @@ fn edit_stream(keys: &mut Keys<'_>, rng: &mut Rng, key: &[u8], text: &[u8], much
     match rng.below(10) {
         _ if much => {
             let strategy = Strategy::MaxLen(rng.below(log.len() + 1));
-            log.trim(&Trim { strategy, approximate: false, limit: None });
+            let trim = Trim { strategy, approximate: false, limit: None };
+            log.trim(&trim, &mut Default::default());
         }
         0 => {
             let id = StreamId { ms: rng.below(log.last_id.ms + 1), seq: 0 };

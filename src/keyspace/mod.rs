@@ -239,10 +239,11 @@ impl Keyspace {
         if self.leases.is_empty() {
             return self.discard_from(table, entry, false);
         }
-        if self.leases.holds(table, entry.key()) {
+        let hash = self.dbs[db].dict.hash(entry.key());
+        if self.leases.holds(table, hash, entry.key()) {
             self.long_leased(table, entry.key());
         }
-        if let Some(entry) = self.hand_over(table, entry) {
+        if let Some(entry) = self.hand_over(db, entry) {
             self.discard_from(table, entry, false);
         }
     }

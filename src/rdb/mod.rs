@@ -19,6 +19,7 @@
 //! | `load_legacy.rs` | ziplists and zipmaps of old versions                          |
 //! | `load_file.rs`   | a whole file, one part at a call                              |
 //! | `payload.rs`     | one value with version and checksum                           |
+//! | `paced.rs`       | the same for large values, a part at a time                   |
 //! | `check.rs`       | what `redis-check-rdb` says about a file                      |
 //!
 //! The layout, byte by byte, is in `docs/formats/rdb.md`.
@@ -33,6 +34,7 @@ mod load_growing;
 mod load_legacy;
 mod load_stream;
 mod load_value;
+pub mod paced;
 pub mod payload;
 mod reader;
 mod save_file;

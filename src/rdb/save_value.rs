@@ -124,22 +124,24 @@ pub fn save_piece<W: Write>(out: &mut Writer<W>, piece: Piece<'_>) -> io::Result
             out.raw(&score.to_le_bytes())
         }
         Piece::Node(node) => save_node(out, node),
-        Piece::Entries(id, node) => {
-            out.string(&id_bytes(id))?;
-            out.string(node.bytes())
-        }
+        Piece::Entries(id, node) => save_entries(out, id, node),
     }
 }
 
 /// Writes what stands behind the pieces of a value.
 pub fn end_value<W: Write>(out: &mut Writer<W>, value: &Value) -> io::Result<()> {
     match value {
-        Value::Stream(stream) => save_stream_end(out, stream),
+        Value::Stream(stream) => save_beside_entries(out, stream),
         _ => Ok(()),
     }
 }
 
-fn save_item<W: Write>(out: &mut Writer<W>, item: Item<'_>) -> io::Result<()> {
+/// Writes the kind of a value by itself.
+pub(super) fn save_kind<W: Write>(out: &mut Writer<W>, source: Source<'_>) -> io::Result<()> {
+    out.byte(View::of(source).kind(out.options().version))
+}
+
+pub(super) fn save_item<W: Write>(out: &mut Writer<W>, item: Item<'_>) -> io::Result<()> {
     item.with_text(|text| out.string(text))
 }
 
@@ -157,7 +159,7 @@ fn save_list<W: Write>(out: &mut Writer<W>, list: ListRef<'_>) -> io::Result<()>
     nodes.into_iter().try_for_each(|node| save_node(out, node))
 }
 
-fn save_node<W: Write>(out: &mut Writer<W>, node: NodeRef<'_>) -> io::Result<()> {
+pub(super) fn save_node<W: Write>(out: &mut Writer<W>, node: NodeRef<'_>) -> io::Result<()> {
     match node {
         NodeRef::Packed(bytes) => {
             out.length(NODE_PACKED)?;
@@ -222,13 +224,26 @@ fn save_stream<W: Write>(out: &mut Writer<W>, stream: &Stream) -> io::Result<()>
     let log = &stream.log;
     out.length(log.node_count() as u64)?;
     for (id, node) in log.nodes() {
-        save_piece(out, Piece::Entries(id, node))?;
+        save_entries(out, id, node)?;
     }
-    save_stream_end(out, stream)
+    save_beside_entries(out, stream)
 }
 
-/// What stands behind the nodes: counters and groups.
-fn save_stream_end<W: Write>(out: &mut Writer<W>, stream: &Stream) -> io::Result<()> {
+/// A node of a stream.
+pub(super) fn save_entries<W: Write>(
+    out: &mut Writer<W>,
+    id: StreamId,
+    node: Packed<'_>,
+) -> io::Result<()> {
+    out.string(&id_bytes(id))?;
+    out.string(node.bytes())
+}
+
+/// What stands behind the nodes of a stream.
+pub(super) fn save_beside_entries<W: Write>(
+    out: &mut Writer<W>,
+    stream: &Stream,
+) -> io::Result<()> {
     let log = &stream.log;
     out.length(log.len())?;
     save_id(out, log.last_id)?;

@@ -189,6 +189,17 @@ impl Keys<'_> {
         Some(result)
     }
 
+    /// Makes a string that was changed in place one that replies can share, without copying it.
+    pub fn share_string(&mut self, key: &[u8]) {
+        let hash = self.hash(key);
+        self.space.dbs[self.db].change(hash, key, |mut entry| {
+            if let Some(Value::Str(string)) = entry.boxed_mut() {
+                *string = BigStr::Shared(Bytes::from(std::mem::take(string).into_vec()));
+            }
+            entry
+        });
+    }
+
     /// Changes the bytes of a string, which starts empty when the key is missing. The caller made
     /// sure that it holds a string.
     pub fn edit_string<R>(&mut self, key: &[u8], f: impl FnOnce(&mut Vec<u8>) -> R) -> R {

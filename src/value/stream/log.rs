@@ -84,6 +84,12 @@ impl Log {
         self.nodes.iter().map(|(id, node)| (*id, node.as_packed()))
     }
 
+    /// The first node behind that of this id, or the first one.
+    pub fn node_after(&self, id: Option<StreamId>) -> Option<(StreamId, Packed<'_>)> {
+        let behind = id.map_or_else(|| self.nodes.first(), |id| self.nodes.after(id));
+        behind.map(|(id, node)| (*id, node.as_packed()))
+    }
+
     /// The id of the first entry, 0-0 when there is none.
     pub fn first_id(&self) -> StreamId {
         self.first_id
@@ -247,14 +253,18 @@ impl Log {
 
     /// Removes a node with all it has; tells how many live entries that were.
     fn drop_node(&mut self, node_id: StreamId) -> u64 {
+        Master::of(self.take_node(node_id).as_packed()).count
+    }
+
+    /// Takes a node with all it has out.
+    fn take_node(&mut self, node_id: StreamId) -> Listpack {
         let node = self.nodes.remove(node_id).expect("the caller saw it");
         if let Some(capture) = &mut self.capture {
             capture.before_change(node_id, &node);
         }
-        let count = Master::of(node.as_packed()).count;
         self.bytes -= node.heap_bytes() + NODE_COST;
-        self.length -= count;
-        count
+        self.length -= Master::of(node.as_packed()).count;
+        node
     }
 
     /// Takes in a node that is known to be sound and to come behind all others.
@@ -276,8 +286,8 @@ impl Log {
         Entries::new(*node_id, node.as_packed(), false).next().map(|entry| entry.id)
     }
 
-    /// Removes entries from the begin; tells how many.
-    pub fn trim(&mut self, trim: &Trim) -> u64 {
+    /// Removes entries from the begin; tells how many. Nodes that go as a whole go to `gone`.
+    pub fn trim(&mut self, trim: &Trim, gone: &mut Log) -> u64 {
         let mut removed = 0;
         while let Some((node_id, node)) = self.nodes.first() {
             let (node_id, packed) = (*node_id, node.as_packed());
@@ -292,7 +302,9 @@ impl Log {
                 }
             };
             if whole {
-                removed += self.drop_node(node_id);
+                removed += count;
+                let node = self.take_node(node_id);
+                gone.adopt(node_id, node, count);
                 continue;
             }
             if !trim.approximate {

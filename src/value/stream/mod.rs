@@ -36,6 +36,11 @@ pub struct Stream {
 }
 
 impl Stream {
+    /// What was cut off a stream and is to be freed.
+    pub fn remains(log: Log, groups: Groups) -> Stream {
+        Stream { log, groups, ..Stream::default() }
+    }
+
     /// The stream is to exist from now on.
     pub fn make(&mut self) {
         self.made = true;
