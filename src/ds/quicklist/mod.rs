@@ -151,7 +151,7 @@ impl Quicklist {
         self.nodes.iter().map(|node| match &node.body {
             Body::Packed(pack) => NodeRef::Packed(pack.as_packed().bytes()),
             Body::Plain(text) => NodeRef::Plain(text),
-            Body::Squeezed(lzf) => NodeRef::Squeezed { lzf, len: node.raw_bytes() },
+            Body::Squeezed { lzf, .. } => NodeRef::Squeezed { lzf, len: node.raw_bytes() },
         })
     }
 
