@@ -38,7 +38,7 @@ const EVENTS_MAX: usize = 1024;
 const ACCEPT_MAX: usize = 1000;
 /// Bytes one client may bring in a pass; the rest waits for its next turn. What is read should
 /// still be in the cache when it is parsed, and buffers grow to no more than this needs.
-const READ_MAX: usize = 64 * 1024;
+const READ_MAX: usize = 32 * 1024;
 /// Bytes one client may take in a pass.
 const WRITE_MAX: usize = 1024 * 1024;
 /// Clients with paused reading that are looked at in a pass.

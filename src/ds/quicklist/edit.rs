@@ -64,7 +64,7 @@ impl Quicklist {
                 result
             }
             Body::Plain(text) => f(Item::Bytes(text)),
-            Body::Squeezed(_) => unreachable!("outer nodes are not compressed"),
+            Body::Squeezed { .. } => unreachable!("outer nodes are not compressed"),
         };
         self.drop_nodes(at, at + 1);
         Some(result)

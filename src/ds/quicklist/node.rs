@@ -19,7 +19,7 @@ const SOUND: &str = "a compressed node holds what was compressed";
 pub(super) enum Body {
     Packed(TwoEnded),
     Plain(Box<[u8]>),
-    Squeezed(Box<[u8]>),
+    Squeezed { lzf: Box<[u8]>, raw_len: u32 },
 }
 
 /// A run of elements.
@@ -27,8 +27,6 @@ pub(super) enum Body {
 pub(super) struct Node {
     pub(super) body: Body,
     pub(super) count: u32,
-    /// Bytes of the listpack while it is compressed.
-    raw_len: u32,
     /// Compressing it as it is did not pay.
     stubborn: bool,
 }
@@ -36,11 +34,11 @@ pub(super) struct Node {
 impl Node {
     pub(super) fn packed(pack: Listpack) -> Node {
         let count = u32::try_from(pack.as_packed().len()).expect("a listpack is below 4 GB");
-        Node { body: Body::Packed(pack.into()), count, raw_len: 0, stubborn: false }
+        Node { body: Body::Packed(pack.into()), count, stubborn: false }
     }
 
     pub(super) fn plain(text: Box<[u8]>) -> Node {
-        Node { body: Body::Plain(text), count: 1, raw_len: 0, stubborn: false }
+        Node { body: Body::Plain(text), count: 1, stubborn: false }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -52,7 +50,7 @@ impl Node {
         match &self.body {
             Body::Packed(pack) => NodeRef::Packed(pack.as_packed().bytes()),
             Body::Plain(text) => NodeRef::Plain(text),
-            Body::Squeezed(lzf) => NodeRef::Squeezed { lzf, len: self.raw_bytes() },
+            Body::Squeezed { lzf, .. } => NodeRef::Squeezed { lzf, len: self.raw_bytes() },
         }
     }
 
@@ -61,7 +59,7 @@ impl Node {
         match &self.body {
             Body::Packed(pack) => pack.byte_len(),
             Body::Plain(text) => text.len(),
-            Body::Squeezed(_) => self.raw_len as usize,
+            Body::Squeezed { raw_len, .. } => *raw_len as usize,
         }
     }
 
@@ -70,7 +68,7 @@ impl Node {
     pub(super) fn heap_bytes(&self) -> usize {
         match &self.body {
             Body::Packed(pack) => pack.heap_bytes(),
-            Body::Plain(text) | Body::Squeezed(text) => text.len(),
+            Body::Plain(text) | Body::Squeezed { lzf: text, .. } => text.len(),
         }
     }
 
@@ -79,7 +77,7 @@ impl Node {
     }
 
     pub(super) fn is_squeezed(&self) -> bool {
-        matches!(self.body, Body::Squeezed(_))
+        matches!(self.body, Body::Squeezed { .. })
     }
 
     /// The elements from `skip` on, at most `n` of them, towards the end or from the end; both
@@ -96,8 +94,8 @@ impl Node {
             Body::Packed(pack) => walk_packed(pack.as_packed(), skip, n, forward, f),
             Body::Plain(text) if skip == 0 && n > 0 => f(Item::Bytes(text)),
             Body::Plain(_) => ControlFlow::Continue(()),
-            Body::Squeezed(lzf) => {
-                let raw = unsqueezed(lzf, self.raw_bytes());
+            Body::Squeezed { lzf, raw_len } => {
+                let raw = unsqueezed(lzf, *raw_len as usize);
                 walk_packed(Packed::new(&raw), skip, n, forward, f)
             }
         }
@@ -105,8 +103,8 @@ impl Node {
 
     /// The listpack to be changed, decompressed; none when the node is plain.
     pub(super) fn open(&mut self) -> Option<&mut Listpack> {
-        if let Body::Squeezed(lzf) = &self.body {
-            let pack = Listpack::from_trusted(unsqueezed(lzf, self.raw_bytes()));
+        if let Body::Squeezed { lzf, raw_len } = &self.body {
+            let pack = Listpack::from_trusted(unsqueezed(lzf, *raw_len as usize));
             self.body = Body::Packed(pack.into());
         }
         self.stubborn = false;
@@ -136,8 +134,8 @@ impl Node {
         }
         match lzf::compress(pack.as_packed().bytes(), len - SAVING_MIN) {
             Some(lzf) => {
-                self.raw_len = u32::try_from(len).expect("a listpack is below 4 GB");
-                self.body = Body::Squeezed(lzf.into_boxed_slice());
+                let raw_len = u32::try_from(len).expect("a listpack is below 4 GB");
+                self.body = Body::Squeezed { lzf: lzf.into_boxed_slice(), raw_len };
             }
             None => self.stubborn = true,
         }
