@@ -218,7 +218,6 @@ fn reset(cx: &mut EngineCx<'_>, _: &mut Args<'_>) -> CmdResult {
     cx.session.db = 0;
     cx.session.txn = None;
     cx.session.authenticated = cx.engine.config.requirepass.is_empty();
-    cx.out.set_silent(false);
     cx.out.proto = Proto::V2;
     if let Some(id) = cx.session.origin.client() {
         cx.engine.unsubscribe_all(id);
@@ -229,7 +228,11 @@ fn reset(cx: &mut EngineCx<'_>, _: &mut Args<'_>) -> CmdResult {
             client.name = Bytes::new();
             client.no_touch = false;
             client.no_evict = false;
-            client.reply_mode = ReplyMode::On;
+            // The one reply that was to be left out is this one.
+            if client.reply_mode != ReplyMode::Skipping {
+                client.reply_mode = ReplyMode::On;
+                cx.out.set_silent(false);
+            }
         }
     }
     cx.out.simple(b"RESET");

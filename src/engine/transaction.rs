@@ -129,8 +129,8 @@ impl Engine {
         self.txn_is_over(txn);
     }
 
-    /// Hashes what may be keys of the commands from `first` on, and fetches what they lead to: cache
-    /// misses overlap as they do for a pipeline.
+    /// Hashes what may be keys of the commands from `first` on, and fetches what they lead to:
+    /// cache misses overlap as they do for a pipeline.
     fn plan_kept(&mut self, txn: &mut Txn, first: usize, db: usize, to: &mut [u64; PLAN_MAX]) {
         let dict = &self.keyspace.dbs[db].dict;
         let count = (txn.len() - first).min(PLAN_MAX);
