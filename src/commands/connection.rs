@@ -161,7 +161,7 @@ fn hello(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
         client.name = name;
     }
     if let Some(proto) = asked.proto {
-        cx.out.proto = proto;
+        set_proto(cx, proto);
     }
     let proto = if cx.out.proto == Proto::V3 { 3 } else { 2 };
     let out = &mut *cx.out;
@@ -214,11 +214,19 @@ fn is_password_of_hello(args: &Args<'_>, i: usize) -> bool {
     (1..=2).any(|back| i >= 2 + back && args.is(i - back, "auth"))
 }
 
+/// The client speaks another protocol: so does what it is told out of turn.
+fn set_proto(cx: &mut EngineCx<'_>, proto: Proto) {
+    cx.out.proto = proto;
+    if let Some(id) = cx.session.origin.client() {
+        cx.engine.speaks(id, proto);
+    }
+}
+
 fn reset(cx: &mut EngineCx<'_>, _: &mut Args<'_>) -> CmdResult {
     cx.session.db = 0;
     cx.session.txn = None;
     cx.session.authenticated = cx.engine.config.requirepass.is_empty();
-    cx.out.proto = Proto::V2;
+    set_proto(cx, Proto::V2);
     if let Some(id) = cx.session.origin.client() {
         cx.engine.unsubscribe_all(id);
         cx.engine.unwatch(id);

@@ -163,12 +163,6 @@ impl Engine {
                 self.write_error(&error, out);
             }
         }
-        // HELLO counts for what it is told itself from here on.
-        if let Some((id, _)) = self.running {
-            self.running = Some((id, out.proto));
-            self.turn_of =
-                self.turn_of.map(|turn| if turn.0 == id { (id, out.proto) } else { turn });
-        }
         self.call_end();
     }
 }

@@ -323,6 +323,7 @@ impl Engine {
         let suspended = self.scripts.suspended();
         if !suspended {
             self.unit_end();
+            self.tell_own_invalid();
         }
         self.append_deferred(owner, &mut live.out);
         self.running = None;
