@@ -161,7 +161,7 @@ fn hello(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
         client.name = name;
     }
     if let Some(proto) = asked.proto {
-        cx.out.proto = proto;
+        set_proto(cx, proto);
     }
     let proto = if cx.out.proto == Proto::V3 { 3 } else { 2 };
     let out = &mut *cx.out;
@@ -214,12 +214,19 @@ fn is_password_of_hello(args: &Args<'_>, i: usize) -> bool {
     (1..=2).any(|back| i >= 2 + back && args.is(i - back, "auth"))
 }
 
+/// The client speaks another protocol: so does what it is told out of turn.
+fn set_proto(cx: &mut EngineCx<'_>, proto: Proto) {
+    cx.out.proto = proto;
+    if let Some(id) = cx.session.origin.client() {
+        cx.engine.speaks(id, proto);
+    }
+}
+
 fn reset(cx: &mut EngineCx<'_>, _: &mut Args<'_>) -> CmdResult {
     cx.session.db = 0;
     cx.session.txn = None;
     cx.session.authenticated = cx.engine.config.requirepass.is_empty();
-    cx.out.set_silent(false);
-    cx.out.proto = Proto::V2;
+    set_proto(cx, Proto::V2);
     if let Some(id) = cx.session.origin.client() {
         cx.engine.unsubscribe_all(id);
         cx.engine.unwatch(id);
@@ -229,7 +236,11 @@ fn reset(cx: &mut EngineCx<'_>, _: &mut Args<'_>) -> CmdResult {
             client.name = Bytes::new();
             client.no_touch = false;
             client.no_evict = false;
-            client.reply_mode = ReplyMode::On;
+            // The one reply that was to be left out is this one.
+            if client.reply_mode != ReplyMode::Skipping {
+                client.reply_mode = ReplyMode::On;
+                cx.out.set_silent(false);
+            }
         }
     }
     cx.out.simple(b"RESET");

@@ -150,6 +150,12 @@ impl Blocking {
         self.deadlines.first().map(|(at, _)| *at)
     }
 
+    /// Whether a key may serve somebody.
+    #[inline]
+    pub fn has_ready(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
     /// Remembers that a key may serve somebody.
     pub fn mark_ready(&mut self, db: usize, key: Bytes) {
         if !self.ready.iter().any(|(d, k)| *d == db && *k == key) {
@@ -225,7 +231,6 @@ impl Engine {
 
     /// Serves clients whose keys became ready, and those that are ready by their doing, until
     /// nobody is.
-    #[inline]
     pub(super) fn serve_ready(&mut self) {
         while !self.blocking.ready.is_empty() {
             for (db, key) in std::mem::take(&mut self.blocking.ready) {
@@ -277,6 +282,7 @@ impl Engine {
             }
         };
         self.unit_end();
+        self.tell_own_invalid();
         self.append_deferred(id, &mut live.out);
         self.running = None;
         let Some(client) = self.clients.get_mut(&id) else { return };

@@ -17,9 +17,6 @@ impl Engine {
         if !self.keyspace.effects.is_empty() && !self.scripts.suspended() {
             self.drain();
         }
-        if self.trackers.has_own() && !self.scripts.suspended() {
-            self.tell_own_invalid();
-        }
     }
 
     /// Tells of what a command within a longer unit changed: to those who listen, call follows

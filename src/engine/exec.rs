@@ -99,8 +99,8 @@ impl Engine {
         self.count_client(id);
     }
 
-    /// A client has its turn, and what it is told out of turn has this form.
-    pub(super) fn speaks(&mut self, id: ClientId, proto: Proto) {
+    /// A client has its turn, and what it is told out of turn has this form from here on.
+    pub fn speaks(&mut self, id: ClientId, proto: Proto) {
         self.running = Some((id, proto));
         self.turn_of = self.running;
     }
@@ -198,20 +198,21 @@ impl Engine {
             return;
         }
         self.unit_end();
-        self.end_of_caching(id, &live.session);
+        if self.trackers.clients() > 0 {
+            self.end_of_tracking(id, &live.session);
+        }
         if !self.deferred.is_empty() {
             self.append_deferred(id, &mut live.out);
         }
-        self.speaks(id, live.out.proto);
-        self.serve_ready();
-        // Those who were served did something that it hears of, too.
-        if !self.deferred.is_empty() {
+        if self.blocking.has_ready() {
+            self.serve_ready();
+            // Those who were served did something that it hears of, too.
             self.append_deferred(id, &mut live.out);
+            self.running = self.turn_of;
         }
         if silenced {
             self.reply_mode_after(id, &mut live.out);
         }
-        self.running = self.turn_of;
     }
 
     /// Finds, admits and runs one command and writes its error, if it ends in one.

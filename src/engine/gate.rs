@@ -104,6 +104,9 @@ fn disk(call: &Call<'_>) -> Admit {
 #[inline]
 fn monitor_only(call: &Call<'_>) -> Admit {
     const DATA: u32 = flag::READONLY | flag::WRITE | flag::MAY_REPLICATE;
+    if !call.engine.has_monitors() {
+        return Admit::Go;
+    }
     let Some(id) = call.session.origin.client() else { return Admit::Go };
     if call.spec.flags & DATA == 0 || !call.engine.is_monitor(id) {
         return Admit::Go;
@@ -114,7 +117,7 @@ fn monitor_only(call: &Call<'_>) -> Admit {
 /// RESP2 cannot tell a message from a reply, so a subscriber may only change its subscriptions.
 #[inline]
 fn pubsub_mode(call: &Call<'_>) -> Admit {
-    if call.proto == Proto::V3 || call.engine.pubsub().is_empty() {
+    if call.engine.pubsub().is_empty() || call.proto == Proto::V3 {
         return Admit::Go;
     }
     let client = call.session.origin.client().and_then(|id| call.engine.client(id));

@@ -72,13 +72,8 @@ pub struct Trackers {
 }
 
 impl Trackers {
-    /// Whether the running client is to be told of its own changes.
-    #[inline]
-    pub(super) fn has_own(&self) -> bool {
-        !self.own.is_empty()
-    }
-
     /// Clients that track.
+    #[inline]
     pub fn clients(&self) -> usize {
         self.clients
     }
@@ -173,9 +168,11 @@ impl Engine {
         }
     }
 
-    /// CLIENT CACHING counts for one command, or one transaction.
-    pub(super) fn end_of_caching(&mut self, id: ClientId, session: &Session) {
-        if self.trackers.clients == 0 || session.txn.is_some() {
+    /// The unit of a client has ended. CLIENT CACHING counts for one command, or one transaction.
+    #[cold]
+    pub(super) fn end_of_tracking(&mut self, id: ClientId, session: &Session) {
+        self.tell_own_invalid();
+        if session.txn.is_some() {
             return;
         }
         if let Some(client) = self.clients.get_mut(&id) {
@@ -218,8 +215,10 @@ impl Engine {
 
     /// Tells the running client what it made invalid itself: behind all that its unit told others,
     /// wherever its messages go.
-    #[cold]
     pub(super) fn tell_own_invalid(&mut self) {
+        if self.trackers.own.is_empty() || self.scripts.suspended() {
+            return;
+        }
         let own = std::mem::take(&mut self.trackers.own);
         let Some((id, _)) = self.running else { return };
         for key in own {

@@ -129,8 +129,8 @@ impl Engine {
         self.txn_is_over(txn);
     }
 
-    /// Hashes what may be keys of the commands from `first` on, and fetches what they lead to: cache
-    /// misses overlap as they do for a pipeline.
+    /// Hashes what may be keys of the commands from `first` on, and fetches what they lead to:
+    /// cache misses overlap as they do for a pipeline.
     fn plan_kept(&mut self, txn: &mut Txn, first: usize, db: usize, to: &mut [u64; PLAN_MAX]) {
         let dict = &self.keyspace.dbs[db].dict;
         let count = (txn.len() - first).min(PLAN_MAX);
@@ -167,12 +167,6 @@ impl Engine {
                 out.truncate(mark);
                 self.write_error(&error, out);
             }
-        }
-        // HELLO counts for what it is told itself from here on.
-        if let Some((id, _)) = self.running {
-            self.running = Some((id, out.proto));
-            self.turn_of =
-                self.turn_of.map(|turn| if turn.0 == id { (id, out.proto) } else { turn });
         }
         self.call_end();
     }

@@ -335,4 +335,8 @@ case!(the_reply_to_be_skipped_may_come_late, |c| {
     c.expect(&["RPUSH", "l", "x"], ":1\r\n");
     o.expect_frame("+PONG\r\n");
     o.expect_silence();
+    // RESET turns answers on again, but is still the one that was to be skipped.
+    o.send_raw(b"CLIENT REPLY SKIP\r\nRESET\r\nPING\r\nCLIENT REPLY OFF\r\nRESET\r\n");
+    o.expect_frame("+PONG\r\n");
+    o.expect_frame("+RESET\r\n");
 });

@@ -50,7 +50,7 @@ impl<T> Deref for Owned<T> {
 
     #[inline]
     fn deref(&self) -> &T {
-        // SAFETY: the object lives until `self` is dropped, and is only changed through `&mut self`.
+        // SAFETY: the object lives until `self` is dropped; only `&mut self` changes it.
         unsafe { self.0.as_ref() }
     }
 }

@@ -356,6 +356,7 @@ impl Engine {
         let suspended = self.scripts.suspended();
         if !suspended {
             self.unit_end();
+            self.tell_own_invalid();
         }
         self.append_deferred(owner, &mut live.out);
         self.running = None;
