@@ -17,7 +17,7 @@ use golden_replay::runner::{self, Fault};
 use golden_replay::script::{self, Scenario};
 
 /// The parts of the server that exist. A part is added here when its commands are all there.
-const HAVE: &[&str] = &["foundation", "surface", "types", "between", "memory"];
+const HAVE: &[&str] = &["foundation", "surface", "types", "between", "memory", "persistence"];
 
 /// Scenarios mostly wait, so more of them than processors may run at a time.
 const WORKERS: usize = 4;
