@@ -17,7 +17,8 @@ use golden_replay::runner::{self, Fault};
 use golden_replay::script::{self, Scenario};
 
 /// The parts of the server that exist. A part is added here when its commands are all there.
-const HAVE: &[&str] = &["foundation", "surface", "types", "between", "memory", "scripts"];
+const HAVE: &[&str] =
+    &["foundation", "surface", "types", "between", "memory", "scripts", "persistence"];
 
 /// Scenarios that use commands of other parts than those they name: they count all commands, or
 /// call ACL, LATENCY or MIGRATE from a script. One that passes has to leave this list.

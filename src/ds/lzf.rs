@@ -58,10 +58,21 @@ pub fn compress(input: &[u8], limit: usize) -> Option<Vec<u8>> {
 
 /// The bytes that `input` was made of; `None` unless they are whole and exactly `len`.
 pub fn decompress(input: &[u8], len: usize) -> Option<Vec<u8>> {
+    let mut out = Vec::new();
+    decompress_into(input, len, &mut out).then_some(out)
+}
+
+/// The same in the place of what `out` holds; false, and whatever it holds, if they are not.
+pub fn decompress_into(input: &[u8], len: usize, out: &mut Vec<u8>) -> bool {
+    out.clear();
     if len > input.len().saturating_mul(EXPANSION_MAX) {
-        return None;
+        return false;
     }
-    let mut out = Vec::with_capacity(len);
+    out.reserve_exact(len);
+    append(input, len, out).is_some() && out.len() == len
+}
+
+fn append(input: &[u8], len: usize, out: &mut Vec<u8>) -> Option<()> {
     let mut rest = input;
     while let Some((control, tail)) = rest.split_first() {
         let control = usize::from(*control);
@@ -73,10 +84,10 @@ pub fn decompress(input: &[u8], len: usize) -> Option<Vec<u8>> {
             out.extend_from_slice(plain);
             tail
         } else {
-            take_repeat(&mut out, control, tail, len)?
+            take_repeat(out, control, tail, len)?
         };
     }
-    (out.len() == len).then_some(out)
+    Some(())
 }
 
 /// Carries out one repetition; gives what follows it in the input.
@@ -99,12 +110,11 @@ fn take_repeat<'a>(
     if count > limit - out.len() {
         return None;
     }
-    if distance >= count {
-        out.extend_from_within(from..from + count);
-    } else {
-        for at in from..from + count {
-            out.push(out[at]);
-        }
+    // Where it overlaps itself it doubles what is there each time.
+    let end = out.len() + count;
+    while out.len() < end {
+        let n = (out.len() - from).min(end - out.len());
+        out.extend_from_within(from..from + n);
     }
     Some(tail)
 }

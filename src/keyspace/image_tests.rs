@@ -86,7 +86,8 @@ pub(super) fn loaded(bytes: &[u8]) -> Keyspace {
     let mut loader = Loader::new(bytes, true).expect("an image is a file");
     let mut db = 0;
     loop {
-        match loader.step(&Limits::default()).expect("an image is a file") {
+        let part = loader.step(&Limits::default()).map(Part::into_owned);
+        match part.expect("an image is a file") {
             Part::Database(number) => db = number as usize,
             Part::Record(record) => {
                 let key = String::from_utf8_lossy(&record.key).into_owned();

@@ -5,8 +5,8 @@ use super::access::AccessPolicy;
 use super::entry::{Entry, New, PACKED_MAX, SHORT_MAX, View};
 use crate::base::num::parse_i64;
 use crate::ds::dict::Dict;
-use crate::rdb::{Hint, Loaded, Record, Source};
-use crate::value::string::EMBSTR_MAX;
+use crate::rdb::{Hint, Loaded, Record, ShortText, Source};
+use crate::value::string::{BigStr, EMBSTR_MAX};
 use crate::value::{Collection, PackedKind, Value};
 
 /// Which hint about its use is saved with a key.
@@ -51,11 +51,7 @@ pub(super) fn entry_of(
     stamp: u32,
 ) -> Entry {
     let new = match (&value, packed(&value)) {
-        (Value::Str(text), _) => match text.bytes() {
-            bytes if parse_i64(bytes).is_some() => parse_i64(bytes).map(New::Int),
-            bytes if bytes.len() <= SHORT_MAX => Some(New::Short(bytes, bytes.len() > EMBSTR_MAX)),
-            _ => None,
-        },
+        (Value::Str(text), _) => new_text(text.bytes()),
         (_, Some((kind, bytes))) if bytes.len() <= PACKED_MAX => Some(New::Packed(kind, bytes)),
         _ => None,
     };
@@ -112,23 +108,97 @@ pub fn record_of<'e>(
     }
 }
 
-impl Keyspace {
-    /// Adds a key that was loaded; false, and nothing is changed, when its name is taken. Nobody is
-    /// told: a keyspace that is being filled has no audience.
-    pub fn load_key(&mut self, db: usize, loaded: Loaded, now: i64) -> bool {
+/// Keys that were loaded and are about to be added, while their places come into the cache.
+#[derive(Default)]
+pub struct Staging(Vec<Staged>);
+
+struct Staged {
+    db: usize,
+    hash: u64,
+    entry: Entry,
+}
+
+impl Staging {
+    /// Keys at a time.
+    const MOST: usize = 32;
+
+    /// Whether it is time to add them.
+    pub fn is_full(&self) -> bool {
+        self.0.len() >= Staging::MOST
+    }
+
+    /// Takes a key in.
+    pub fn add(&mut self, space: &Keyspace, db: usize, loaded: Loaded, now: i64) {
         let Loaded { key, deadline, hint, value } = loaded;
-        let hash = self.dbs[db].dict.hash(&key);
-        if self.dbs[db].peek(hash, &key).is_some() {
-            return false;
+        let stamp = space.stamp_of(hint, now);
+        self.push(space, db, entry_of(&key, value, deadline, space.walks.epoch, stamp));
+    }
+
+    /// Takes a key in that holds a string, which is not very long.
+    pub fn add_text(&mut self, space: &Keyspace, db: usize, text: ShortText<'_>, now: i64) {
+        let ShortText { key, deadline, hint, text } = text;
+        let (epoch, stamp) = (space.walks.epoch, space.stamp_of(hint, now));
+        let entry = match new_text(text) {
+            Some(new) => Entry::new(key, new, deadline, epoch, stamp),
+            None => {
+                let value = Value::Str(BigStr::Owned(text.to_vec()));
+                Entry::new(key, New::Boxed(Box::new(value)), deadline, epoch, stamp)
+            }
+        };
+        self.push(space, db, entry);
+    }
+
+    fn push(&mut self, space: &Keyspace, db: usize, entry: Entry) {
+        let dict = &space.dbs[db].dict;
+        let hash = dict.hash(entry.key());
+        dict.prefetch_bucket(hash);
+        self.0.push(Staged { db, hash, entry });
+    }
+}
+
+/// The form of a string that lies in its entry, if it is short enough.
+fn new_text(text: &[u8]) -> Option<New<'_>> {
+    match parse_i64(text) {
+        Some(number) => Some(New::Int(number)),
+        None if text.len() <= SHORT_MAX => Some(New::Short(text, text.len() > EMBSTR_MAX)),
+        None => None,
+    }
+}
+
+impl Keyspace {
+    fn stamp_of(&self, hint: Option<Hint>, now: i64) -> u32 {
+        self.access.hinted(hint, now).unwrap_or_else(|| self.access.born(now))
+    }
+
+    /// Makes room in an empty database for so many keys.
+    pub fn make_room(&mut self, db: usize, keys: usize) {
+        self.dbs[db].dict.reserve(keys);
+    }
+
+    /// Adds keys that were loaded, over those of the same names if `over`; otherwise there must be
+    /// none, and the first that there is is given. Nobody is told: a keyspace that is being filled
+    /// has no audience.
+    pub fn add_staged(&mut self, staged: &mut Staging, over: bool) -> Result<(), Vec<u8>> {
+        for Staged { db, hash, entry } in staged.0.drain(..) {
+            if over {
+                self.unload_key(db, entry.key());
+            } else if self.dbs[db].peek(hash, entry.key()).is_some() {
+                return Err(entry.key().to_vec());
+            }
+            self.dbs[db].insert(hash, entry);
         }
-        let stamp = self.access.hinted(hint, now).unwrap_or_else(|| self.access.born(now));
-        let entry = entry_of(&key, value, deadline, self.walks.epoch, stamp);
-        self.dbs[db].insert(hash, entry);
-        true
+        Ok(())
+    }
+
+    /// The same for one key; false when its name is taken.
+    pub fn load_key(&mut self, db: usize, loaded: Loaded, now: i64) -> bool {
+        let mut staging = Staging::default();
+        staging.add(self, db, loaded, now);
+        self.add_staged(&mut staging, false).is_ok()
     }
 
     /// Takes a key out again that was loaded.
-    pub fn unload_key(&mut self, db: usize, key: &[u8]) {
+    fn unload_key(&mut self, db: usize, key: &[u8]) {
         let hash = self.dbs[db].dict.hash(key);
         if let Some(entry) = self.dbs[db].take(hash, key) {
             self.free(entry);
@@ -184,7 +254,6 @@ const _: () = assert!(crate::value::string::SHARED_MIN > SHORT_MAX);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::value::string::BigStr;
 
     #[test]
     fn hints_become_stamps_and_back() {

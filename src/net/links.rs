@@ -1,9 +1,9 @@
 //! The way to other servers: each errand has a thread of its own, as names may take long to be
 //! found and servers long to answer, and nobody else is to wait for them.
 //!
-//! A connection that an errand leaves in good order is kept for the next one to the same place, with
-//! the database it has selected. One that turns out to be closed meanwhile is made anew, once, if
-//! nothing was answered yet.
+//! A connection that an errand leaves in good order is kept for the next one to the same place,
+//! with the database it has selected. One that turns out to be closed meanwhile is made anew, once,
+//! if nothing was answered yet.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};

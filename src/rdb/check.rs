@@ -1,6 +1,6 @@
 //! What `redis-check-rdb` says about a file, line by line in Redis's form.
 
-use super::{Loader, Part, Reader, Reason, kind};
+use super::{Loaded, Loader, Part, Reader, Reason, kind};
 use crate::value::limits::Limits;
 use std::io::Read;
 
@@ -38,7 +38,7 @@ fn parts<R: Read>(
 ) -> bool {
     let limits = Limits::default();
     loop {
-        let part = loader.step(&limits);
+        let part = loader.step(&limits).map(Part::into_owned);
         let at = loader.position();
         match part {
             Ok(Part::Aux(name, value)) => {
@@ -51,13 +51,13 @@ fn parts<R: Read>(
             Ok(Part::ModuleAux(name)) => {
                 say(&format!("[offset {at}] MODULE AUX for: {name}"));
             }
-            Ok(Part::Record(record)) => {
+            Ok(Part::Record(Loaded { deadline, .. })) => {
                 seen.keys += 1;
-                seen.timed += u64::from(record.deadline.is_some());
-                seen.overdue += u64::from(record.deadline.is_some_and(|at| at < now_ms));
+                seen.timed += u64::from(deadline.is_some());
+                seen.overdue += u64::from(deadline.is_some_and(|at| at < now_ms));
             }
             Ok(Part::EmptyRecord(_)) => seen.keys += 1,
-            Ok(Part::Sizes { .. } | Part::Function(_) | Part::Elements) => {}
+            Ok(Part::Sizes { .. } | Part::Function(_) | Part::Elements | Part::Text(_)) => {}
             Ok(Part::End { unchecked }) => {
                 say(&match unchecked {
                     true => format!(

@@ -5,6 +5,7 @@ use super::load_value::begin_value;
 use super::{Error, Hint, Loaded, Reader, Reason, VERSION, opcode};
 use crate::value::Value;
 use crate::value::limits::Limits;
+use crate::value::string::BigStr;
 use std::io::Read;
 
 /// From this version on a file ends in a checksum.
@@ -12,7 +13,9 @@ const CHECKSUM_SINCE: u16 = 5;
 
 /// A part of a file.
 #[derive(Debug)]
-pub enum Part {
+pub enum Part<'a> {
+    /// A key that holds a short string.
+    Text(ShortText<'a>),
     /// A name and a value that tell about the file.
     Aux(Vec<u8>, Vec<u8>),
     /// The records to come belong to this database.
@@ -41,6 +44,40 @@ pub enum Part {
     },
 }
 
+impl Part<'_> {
+    /// The same without the reader.
+    pub fn into_owned(self) -> Part<'static> {
+        match self {
+            Part::Text(ShortText { key, deadline, hint, text }) => {
+                let value = Value::Str(BigStr::Owned(text.to_vec()));
+                Part::Record(Loaded { key: key.to_vec(), deadline, hint, value })
+            }
+            Part::Aux(name, value) => Part::Aux(name, value),
+            Part::Database(number) => Part::Database(number),
+            Part::Sizes { keys, timed } => Part::Sizes { keys, timed },
+            Part::Function(source) => Part::Function(source),
+            Part::ModuleAux(name) => Part::ModuleAux(name),
+            Part::Record(record) => Part::Record(record),
+            Part::Elements => Part::Elements,
+            Part::EmptyRecord(key) => Part::EmptyRecord(key),
+            Part::End { unchecked } => Part::End { unchecked },
+        }
+    }
+}
+
+/// A key that holds a short string, as it lies in the reader.
+#[derive(Debug)]
+pub struct ShortText<'a> {
+    /// Its name.
+    pub key: &'a [u8],
+    /// When it ends, milliseconds since 1970.
+    pub deadline: Option<i64>,
+    /// How it was used.
+    pub hint: Option<Hint>,
+    /// The string.
+    pub text: &'a [u8],
+}
+
 /// Reads a file.
 pub struct Loader<R> {
     from: Reader<R>,
@@ -51,6 +88,8 @@ pub struct Loader<R> {
     doing: &'static str,
     checked: bool,
     growing: Option<Grown>,
+    /// Room for names.
+    name: Vec<u8>,
 }
 
 /// A key with many elements, between two calls.
@@ -77,7 +116,8 @@ impl<R: Read> Loader<R> {
         match version(&mut from) {
             Ok(version) => {
                 let (key, kind, growing) = (None, None, None);
-                Ok(Loader { from, version, key, kind, doing: "start", checked, growing })
+                let (doing, name) = ("start", Vec::new());
+                Ok(Loader { from, version, key, kind, doing, checked, growing, name })
             }
             Err(error) => Err((error, from)),
         }
@@ -113,8 +153,20 @@ impl<R: Read> Loader<R> {
         self.from.into_rest()
     }
 
+    /// Tells how many bytes the file has.
+    pub fn set_total(&mut self, total: u64) {
+        self.from.set_total(total);
+    }
+
+    /// How many of so many records there may be in what is left.
+    pub fn credible(&self, records: u64) -> usize {
+        /// A smaller one takes as much room in a table.
+        const RECORD_MIN: u64 = 16;
+        self.from.credible(records, RECORD_MIN)
+    }
+
     /// The next part. There is none behind the end.
-    pub fn step(&mut self, limits: &Limits) -> Result<Part, Error> {
+    pub fn step(&mut self, limits: &Limits) -> Result<Part<'_>, Error> {
         if let Some(grown) = self.growing.take() {
             return self.grow(grown, limits);
         }
@@ -168,14 +220,32 @@ impl<R: Read> Loader<R> {
         deadline: Option<i64>,
         hint: Option<Hint>,
         limits: &Limits,
-    ) -> Result<Part, Error> {
+    ) -> Result<Part<'_>, Error> {
         self.kind = Some(kind);
         if kind > super::kind::STREAM_3 {
             self.doing = "read-type";
             return Err(self.from.error(Reason::Kind(kind)));
         }
-        let key = self.from.string()?;
-        self.key = Some(key);
+        let key = self.from.text()?;
+        if kind == super::kind::STRING {
+            self.name.clear();
+            self.name.extend_from_slice(key);
+            if self.from.is_short() {
+                // Whatever is wrong is wrong with this key.
+                self.doing = "read-object-value";
+                let Loader { from, name, key, .. } = self;
+                return match from.text() {
+                    Ok(text) => Ok(Part::Text(ShortText { key: name, deadline, hint, text })),
+                    Err(error) => {
+                        *key = Some(name.clone());
+                        Err(error)
+                    }
+                };
+            }
+            self.key = Some(self.name.clone());
+        } else {
+            self.key = Some(key.to_vec());
+        }
         self.doing = "read-object-value";
         match begin_value(&mut self.from, kind, limits) {
             Ok(Begun::Whole(value)) => Ok(self.whole(deadline, hint, value)),
@@ -184,13 +254,13 @@ impl<R: Read> Loader<R> {
         }
     }
 
-    fn whole(&mut self, deadline: Option<i64>, hint: Option<Hint>, value: Value) -> Part {
+    fn whole(&mut self, deadline: Option<i64>, hint: Option<Hint>, value: Value) -> Part<'static> {
         let key = self.key.take().expect("it was set when the record began");
         Part::Record(Loaded { key, deadline, hint, value })
     }
 
     /// A value without elements is no fault of the file.
-    fn empty_or(&mut self, error: Error) -> Result<Part, Error> {
+    fn empty_or(&mut self, error: Error) -> Result<Part<'static>, Error> {
         match error.reason {
             Reason::Empty => {
                 Ok(Part::EmptyRecord(self.key.take().expect("it was set when the record began")))
@@ -199,7 +269,7 @@ impl<R: Read> Loader<R> {
         }
     }
 
-    fn grow(&mut self, mut grown: Grown, limits: &Limits) -> Result<Part, Error> {
+    fn grow(&mut self, mut grown: Grown, limits: &Limits) -> Result<Part<'static>, Error> {
         match grown.value.grow(&mut self.from, limits, ELEMENTS) {
             Ok(Some(value)) => Ok(self.whole(grown.deadline, grown.hint, value)),
             Ok(None) => {
@@ -211,7 +281,7 @@ impl<R: Read> Loader<R> {
     }
 
     /// Passes over the data of a module: values, each behind a number that tells its form.
-    fn module_aux(&mut self) -> Result<Part, Error> {
+    fn module_aux(&mut self) -> Result<Part<'static>, Error> {
         let from = &mut self.from;
         let name = module_name(from.length()?);
         // When the module wanted to see it: a form and a number.
@@ -229,7 +299,7 @@ impl<R: Read> Loader<R> {
         }
     }
 
-    fn end(&mut self) -> Result<Part, Error> {
+    fn end(&mut self) -> Result<Part<'static>, Error> {
         if self.version < CHECKSUM_SINCE {
             return Ok(Part::End { unchecked: true });
         }

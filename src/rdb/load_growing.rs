@@ -16,6 +16,8 @@ use crate::value::set::{Set, Table};
 use crate::value::zset::ZSet;
 use std::io::Read;
 
+/// Bytes of an element, as far as room is made for it ahead: a table takes less.
+const ELEMENT_MIN: u64 = 16;
 const NAN: &str = "Zset with NAN score detected";
 /// What is said of a sorted set that holds a member twice.
 pub(super) const MEMBER_TWICE: &str = "Duplicate zset fields detected";
@@ -76,6 +78,7 @@ impl Growing {
             return Err(from.error(Reason::Empty));
         }
         let count = usize::try_from(left).unwrap_or(usize::MAX);
+        let room = from.credible(left, ELEMENT_MIN);
         let so_far = match kind {
             kind::LIST => SoFar::List(List::long(limits)),
             kind::LIST_ZIPLISTS | kind::LIST_LISTPACKS => {
@@ -83,13 +86,22 @@ impl Growing {
                 SoFar::Nodes(list, kind == kind::LIST_ZIPLISTS)
             }
             kind::SET if count <= limits.set_max_intset_entries => SoFar::Set(Set::default()),
-            kind::SET => SoFar::Set(Set::Table(Box::new(Table::new(limits.seed)))),
+            kind::SET => {
+                let mut table = Table::new(limits.seed);
+                table.reserve(room);
+                SoFar::Set(Set::Table(Box::new(table)))
+            }
             kind::HASH => {
                 let mut hash = Hash::default();
                 hash.expect_fields(count, limits);
+                hash.reserve(room);
                 SoFar::Hash(hash)
             }
-            _ => SoFar::ZSet(Ranked::new(limits.seed), kind == kind::ZSET_BINARY),
+            _ => {
+                let mut set = Ranked::new(limits.seed);
+                set.reserve(room);
+                SoFar::ZSet(set, kind == kind::ZSET_BINARY)
+            }
         };
         Ok(Growing { left, so_far })
     }

@@ -43,7 +43,7 @@ mod writer;
 
 use crate::value::{PackedKind, Value};
 pub use error::{Error, Reason};
-pub use load_file::{Loader, Part};
+pub use load_file::{Loader, Part, ShortText};
 pub use load_value::load_value;
 pub use reader::Reader;
 pub use save_file::{Saver, Start, save_properties};

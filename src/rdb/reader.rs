@@ -8,7 +8,9 @@ use std::io::{self, Read};
 use std::ops::Range;
 
 /// Bytes are fetched, and summed up, in pieces of this size.
-const PIECE: usize = 64 * 1024;
+const PIECE: usize = 256 * 1024;
+/// A string that is said to be longer gets only so much room ahead of its bytes.
+const ROOM: usize = 64 * 1024;
 
 /// Reads the parts of a file or a payload.
 pub struct Reader<R> {
@@ -23,6 +25,8 @@ pub struct Reader<R> {
     crc: u64,
     /// Texts that do not lie in the piece as they are.
     aside: [Vec<u8>; 2],
+    /// Bytes there are, as far as that is known.
+    total: u64,
 }
 
 /// What stands where a length is expected.
@@ -37,7 +41,9 @@ pub(crate) enum Length {
 impl<'a> Reader<&'a [u8]> {
     /// One for bytes that are all there.
     pub fn of(bytes: &'a [u8]) -> Reader<&'a [u8]> {
-        Reader::in_pieces(bytes, bytes.len().clamp(1, PIECE))
+        let mut reader = Reader::in_pieces(bytes, bytes.len().clamp(1, PIECE));
+        reader.total = bytes.len() as u64;
+        reader
     }
 }
 
@@ -50,7 +56,19 @@ impl<R: Read> Reader<R> {
     fn in_pieces(source: R, size: usize) -> Reader<R> {
         let piece = vec![0; size].into_boxed_slice();
         let aside = [Vec::new(), Vec::new()];
-        Reader { source, piece, at: 0, end: 0, passed: 0, summed: 0, crc: 0, aside }
+        Reader { source, piece, at: 0, end: 0, passed: 0, summed: 0, crc: 0, aside, total: 0 }
+    }
+
+    /// Tells how many bytes there are.
+    pub fn set_total(&mut self, total: u64) {
+        self.total = total;
+    }
+
+    /// How many of `count` things of at least `each` bytes there may be in what is left; room for
+    /// so many can be made without believing anything.
+    pub(super) fn credible(&self, count: u64, each: u64) -> usize {
+        let most = self.total.saturating_sub(self.position()) / each;
+        usize::try_from(count.min(most)).unwrap_or(0)
     }
 
     /// Bytes read so far.
@@ -134,7 +152,7 @@ impl<R: Read> Reader<R> {
     /// So many bytes.
     pub fn bytes(&mut self, len: u64) -> Result<Vec<u8>, Error> {
         let mut left = usize::try_from(len).map_err(|_| self.error(Reason::Short))?;
-        let mut bytes = Vec::with_capacity(left.min(PIECE));
+        let mut bytes = Vec::with_capacity(left.min(ROOM));
         while left > 0 {
             self.fetch()?;
             let n = left.min(self.end - self.at);
@@ -191,12 +209,7 @@ impl<R: Read> Reader<R> {
     /// The string at place `at` of the piece and where it ends, if it is plain and all there.
     #[inline]
     fn at_hand(&self, at: usize) -> Option<(Range<usize>, usize)> {
-        let bytes = &self.piece[at..self.end];
-        let (len, head) = match *bytes {
-            [first @ 0..0x40, ..] => (usize::from(first), 1),
-            [first @ 0x40..0x80, low, ..] => (usize::from(first & 0x3F) << 8 | usize::from(low), 2),
-            _ => return None,
-        };
+        let (len, head) = short_length(&self.piece[at..self.end])?;
         let text = at + head..at + head + len;
         (text.end <= self.end).then_some((text.clone(), text.end))
     }
@@ -208,8 +221,45 @@ impl<R: Read> Reader<R> {
             self.at = end;
             return Ok(&self.piece[text]);
         }
-        self.aside[0] = self.string()?;
+        self.put_aside(0)?;
         Ok(&self.aside[0])
+    }
+
+    /// Reads a string of whatever form into a buffer of its own.
+    fn put_aside(&mut self, which: usize) -> Result<(), Error> {
+        let mut aside = std::mem::take(&mut self.aside[which]);
+        match self.packed_at_hand() {
+            Some((packed, len)) => {
+                self.at = packed.end;
+                if !lzf::decompress_into(&self.piece[packed], len, &mut aside) {
+                    return Err(self.damaged(BAD_LZF));
+                }
+            }
+            None => aside = self.string()?,
+        }
+        self.aside[which] = aside;
+        Ok(())
+    }
+
+    /// The bytes of the compressed string that comes next, and how many it makes, if it is short
+    /// and all there.
+    fn packed_at_hand(&self) -> Option<(Range<usize>, usize)> {
+        let bytes = &self.piece[self.at..self.end];
+        let (packed, at) = short_length(bytes.strip_prefix(&[0xC3])?)?;
+        let (len, more) = short_length(&bytes[1 + at..])?;
+        let start = self.at + 1 + at + more;
+        (start + packed <= self.end).then_some((start..start + packed, len))
+    }
+
+    /// Whether the string that comes next is all there and has less than 16384 bytes.
+    #[inline]
+    pub fn is_short(&self) -> bool {
+        match self.piece[self.at..self.end].first() {
+            Some(0..0x80) => self.at_hand(self.at).is_some(),
+            Some(0xC3) => self.packed_at_hand().is_some(),
+            Some(0xC0..=0xC2) => self.end - self.at > size_of::<u32>(),
+            _ => false,
+        }
     }
 
     /// Two strings.
@@ -221,8 +271,8 @@ impl<R: Read> Reader<R> {
                 return Ok((&self.piece[one], &self.piece[other]));
             }
         }
-        self.aside[0] = self.string()?;
-        self.aside[1] = self.string()?;
+        self.put_aside(0)?;
+        self.put_aside(1)?;
         Ok((&self.aside[0], &self.aside[1]))
     }
 
@@ -239,9 +289,8 @@ impl<R: Read> Reader<R> {
             let value = then(self)?;
             return Ok((&self.piece[text], value));
         }
-        let text = self.string()?;
+        self.put_aside(0)?;
         let value = then(self)?;
-        self.aside[0] = text;
         Ok((&self.aside[0], value))
     }
 
@@ -249,7 +298,21 @@ impl<R: Read> Reader<R> {
         let (packed, len) = (self.length()?, self.length()?);
         let lzf = self.bytes(packed)?;
         let text = usize::try_from(len).ok().and_then(|len| lzf::decompress(&lzf, len));
-        text.ok_or_else(|| self.damaged("Invalid LZF compressed string"))
+        text.ok_or_else(|| self.damaged(BAD_LZF))
+    }
+}
+
+const BAD_LZF: &str = "Invalid LZF compressed string";
+
+/// A length of one or two bytes, and how many bytes it takes.
+#[inline]
+fn short_length(bytes: &[u8]) -> Option<(usize, usize)> {
+    match *bytes {
+        [first @ 0..0x40, ..] => Some((usize::from(first), 1)),
+        [first @ 0x40..0x80, low, ..] => {
+            Some((usize::from(first & 0x3F) << 8 | usize::from(low), 2))
+        }
+        _ => None,
     }
 }
 

@@ -77,6 +77,11 @@ impl HashTable {
         self.dict.is_empty()
     }
 
+    /// Makes room in an empty one for so many fields.
+    pub fn reserve(&mut self, fields: usize) {
+        self.dict.reserve(fields);
+    }
+
     /// An empty one with the same seed.
     pub fn like(&self) -> HashTable {
         HashTable::new(self.dict.seed())
@@ -153,6 +158,13 @@ impl Hash {
     pub fn expect_fields(&mut self, fields: usize, limits: &Limits) {
         if fields > limits.hash_max_listpack_entries && matches!(self, Hash::Packed(_)) {
             self.convert(limits);
+        }
+    }
+
+    /// Makes room in an empty table for so many fields.
+    pub fn reserve(&mut self, fields: usize) {
+        if let Hash::Table(table) = self {
+            table.reserve(fields);
         }
     }
 

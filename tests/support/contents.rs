@@ -171,3 +171,17 @@ pub fn assert_holds(name: &str, server: &mut Session, expected: &Map<String, Jso
         }
     }
 }
+
+/// How often each of so many inputs is to be damaged: `usual`, unless REDSTART_MUTATIONS says how
+/// many damaged ones there are to be.
+pub fn mutations(inputs: usize, usual: usize) -> usize {
+    let wanted = std::env::var("REDSTART_MUTATIONS").ok();
+    let wanted = wanted.map(|text| text.parse::<usize>().expect("REDSTART_MUTATIONS is a number"));
+    wanted.map_or(usual, |wanted| wanted.div_ceil(inputs))
+}
+
+/// The seed of damage.
+pub fn mutation_seed(usual: u64) -> u64 {
+    let seed = std::env::var("REDSTART_MUTATION_SEED").ok();
+    seed.map_or(usual, |text| text.parse().expect("REDSTART_MUTATION_SEED is a number"))
+}

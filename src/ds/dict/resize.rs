@@ -13,7 +13,29 @@ const AHEAD: usize = 16;
 /// with others the segments grow instead.
 const MOST_PLACES: usize = 64;
 
+/// Entries of a segment that is made before they come: as many as most hold after a split.
+const AHEAD_ENTRIES: usize = SPLIT_BUCKETS * SLOTS * 3 / 4;
+
 impl<E: Thin> Dict<E> {
+    /// Gives an empty table the segments that so many entries will need; another one is left as
+    /// it is.
+    pub fn reserve(&mut self, entries: usize) {
+        if self.len > 0 || self.buckets > 0 || entries <= AHEAD_ENTRIES {
+            return;
+        }
+        let depth = (entries.div_ceil(AHEAD_ENTRIES).next_power_of_two().ilog2()).min(MAX_DEPTH);
+        let each = entries >> depth;
+        let count = 1usize << depth;
+        let make = |prefix| Segment::for_entries(prefix as u32, depth as u8, each + each / 32);
+        self.segments = (0..count).map(make).collect();
+        self.directory = (0..count as u32).collect();
+        self.shift = 63 - depth;
+        self.deepest = count;
+        self.buckets = self.segments.iter().map(Segment::allocated).sum();
+        let widest = self.segments.iter().map(Segment::len).max();
+        self.widest = self.widest.max(widest.unwrap_or(0));
+    }
+
     /// Makes the segment bigger or splits it. There may still be no room, if a split left all
     /// entries on one side.
     #[cold]

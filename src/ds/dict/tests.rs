@@ -187,6 +187,33 @@ fn grows_and_shrinks_to_nothing() {
     assert!(get(&dict, 1).is_none() && take(&mut dict, 1).is_none());
 }
 
+/// Room made ahead is room only: whatever comes, the table holds it, and is no larger than one
+/// that grew by itself would be when what was told comes.
+#[test]
+fn room_made_ahead_changes_nothing_else() {
+    for told in [0, 1, 600, 672, 673, 5000, 40_000] {
+        for come in [0, told / 3, told, told * 2 + 5] {
+            let mut dict = new_dict();
+            dict.reserve(told as usize);
+            dict.check();
+            (0..come).for_each(|n| add(&mut dict, n));
+            dict.reserve(1 << 20);
+            dict.check();
+            assert!((0..come).all(|n| get(&dict, n).is_some()) && get(&dict, come).is_none());
+            assert_eq!(scan_all(&mut dict, |_, _| {}).len(), come as usize);
+            let shape = dict.shape();
+            if come == told && come > 600 {
+                let fill = shape.entries * 100 / shape.slots;
+                assert!((70..=95).contains(&fill), "{told}: {fill} %");
+            }
+            (0..come).for_each(|n| assert!(take(&mut dict, n).is_some()));
+            dict.check();
+            assert_eq!(dict.len(), 0);
+        }
+    }
+    assert_eq!(alive(), 0);
+}
+
 #[test]
 fn empty_table_answers() {
     let mut dict = new_dict();

@@ -46,6 +46,11 @@ impl Ranked {
         Ranked { seed, table: Dict::new(seed), tree: Tree::new(), held: 0, capture: None }
     }
 
+    /// Makes room in the table of an empty one for so many members.
+    pub fn reserve(&mut self, members: usize) {
+        self.table.reserve(members);
+    }
+
     /// A set of members that come in order and without repetition.
     pub fn from_sorted<'m>(seed: Seed, pairs: impl Iterator<Item = (&'m [u8], f64)>) -> Ranked {
         let mut set = Ranked::new(seed);

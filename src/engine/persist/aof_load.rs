@@ -291,6 +291,7 @@ impl Engine {
         tracing::info!("Reading RDB base file on AOF loading...");
         let taking = Taking { keeps_expired: true, ..Taking::default() };
         let fresh = self.fresh_keyspace();
+        let whole = (whole, self.env.disk.size(&path).unwrap_or(0));
         let preamble = SnapshotLoad::begin(whole, fresh, self.now_ms, taking)
             .map_err(|error| self.bad_format(part, &damage(error.offset, error.to_string())))?;
         // The commands begin where the snapshot ends.

@@ -5,6 +5,7 @@ use crate::base::rng::Rng;
 use crate::engine::Engine;
 use crate::engine::script::library::Policy;
 use crate::keyspace::Keyspace;
+use crate::keyspace::saved::Staging;
 use crate::rdb::{self, Loader, Part, Reason};
 use crate::value::limits::Limits;
 use std::io::{self, Read};
@@ -51,20 +52,23 @@ pub struct Taking {
 pub struct SnapshotLoad<R> {
     from: Loader<R>,
     into: Snapshot,
+    /// Keys that are not in it yet.
+    staged: Staging,
     db: usize,
     now: i64,
     taking: Taking,
 }
 
 impl<R: Read> SnapshotLoad<R> {
-    /// Begins to load into this empty keyspace.
+    /// Begins to load into this empty keyspace a file of so many bytes.
     pub fn begin(
-        source: R,
+        (source, total): (R, u64),
         keyspace: Keyspace,
         now: i64,
         taking: Taking,
     ) -> Result<SnapshotLoad<R>, rdb::Error> {
-        let from = Loader::new(source, keyspace.saving.checksum)?;
+        let mut from = Loader::new(source, keyspace.saving.checksum)?;
+        from.set_total(total);
         let into = Snapshot {
             keyspace,
             libraries: Vec::new(),
@@ -73,91 +77,89 @@ impl<R: Read> SnapshotLoad<R> {
             empty: 0,
             used_mem: 0,
         };
-        Ok(SnapshotLoad { from, into, db: 0, now, taking })
+        Ok(SnapshotLoad { from, into, staged: Staging::default(), db: 0, now, taking })
     }
 
     /// Takes in one part.
     pub fn step(&mut self, limits: &Limits) -> Result<Taken, rdb::Error> {
-        let part = self.from.step(limits)?;
-        self.take(part)
+        let SnapshotLoad { from, into, staged, db, now, taking } = self;
+        let late = |deadline: Option<i64>| {
+            !taking.keeps_expired && deadline.is_some_and(|deadline| deadline < *now)
+        };
+        match from.step(limits)? {
+            Part::Text(text) if late(text.deadline) => into.expired += 1,
+            Part::Record(record) if late(record.deadline) => into.expired += 1,
+            Part::Text(text) => {
+                into.loaded += 1;
+                staged.add_text(&into.keyspace, *db, text, *now);
+            }
+            Part::Record(record) => {
+                into.loaded += 1;
+                staged.add(&into.keyspace, *db, record, *now);
+            }
+            Part::EmptyRecord(key) => {
+                into.empty += 1;
+                let key = String::from_utf8_lossy(&key).into_owned();
+                tracing::info!("rdbLoadObject skipping empty key: {key}");
+            }
+            Part::Elements => return Ok(Taken::Elements),
+            part => {
+                let taken = SnapshotLoad::<R>::take(part, into, db, *now).map_err(|what| {
+                    rdb::Error { offset: from.position(), reason: Reason::Damaged(what) }
+                })?;
+                if let Taken::Sizes(keys) = taken {
+                    into.keyspace.make_room(*db, from.credible(keys));
+                }
+                self.settle()?;
+                return Ok(taken);
+            }
+        }
+        if self.staged.is_full() {
+            self.settle()?;
+        }
+        Ok(Taken::Key)
     }
 
-    fn damaged(&self, what: &'static str) -> rdb::Error {
-        rdb::Error { offset: self.from.position(), reason: Reason::Damaged(what) }
+    /// Adds the keys that were taken in.
+    fn settle(&mut self) -> Result<(), rdb::Error> {
+        let added = self.into.keyspace.add_staged(&mut self.staged, self.taking.last_wins);
+        added.map_err(|_| rdb::Error {
+            offset: self.from.position(),
+            reason: Reason::Damaged("A key is there twice"),
+        })
     }
 
-    fn take(&mut self, part: Part) -> Result<Taken, rdb::Error> {
+    /// Takes in what is no key.
+    fn take(
+        part: Part<'_>,
+        into: &mut Snapshot,
+        db: &mut usize,
+        now: i64,
+    ) -> Result<Taken, &'static str> {
         match part {
-            Part::Aux(name, value) => self.note(&name, &value),
+            Part::Aux(name, value) => note(into, &name, &value, now),
             Part::Database(number) => {
                 let known = usize::try_from(number).ok();
-                let known = known.filter(|number| *number < self.into.keyspace.dbs.len());
-                self.db = known.ok_or_else(|| {
-                    self.damaged("The file has more databases than are configured")
-                })?;
+                let known = known.filter(|number| *number < into.keyspace.dbs.len());
+                *db = known.ok_or("The file has more databases than are configured")?;
             }
-            // Hints of sizes are not believed, and tables grow by themselves.
-            Part::Sizes { .. } => {}
-            Part::Elements => return Ok(Taken::Elements),
-            Part::Function(library) => self.into.libraries.push(library),
+            // A hint, which is believed as far as it costs nothing.
+            Part::Sizes { keys, .. } => return Ok(Taken::Sizes(keys)),
+            Part::Function(library) => into.libraries.push(library),
             Part::ModuleAux(name) => {
                 tracing::warn!("Data of the module type '{name}' was passed over");
             }
-            Part::EmptyRecord(key) => {
-                self.into.empty += 1;
-                let key = String::from_utf8_lossy(&key).into_owned();
-                tracing::info!("rdbLoadObject skipping empty key: {key}");
-                return Ok(Taken::Key);
-            }
-            Part::Record(record) => {
-                let late = record.deadline.is_some_and(|at| at < self.now);
-                if late && !self.taking.keeps_expired {
-                    self.into.expired += 1;
-                } else if self.put(record) {
-                    self.into.loaded += 1;
-                } else {
-                    return Err(self.damaged("A key is there twice"));
-                }
-                return Ok(Taken::Key);
-            }
             Part::End { unchecked } => {
-                if unchecked && self.into.keyspace.saving.checksum {
+                if unchecked && into.keyspace.saving.checksum {
                     tracing::info!(
                         "RDB file was saved with checksum disabled: no check performed."
                     );
                 }
                 return Ok(Taken::End);
             }
+            Part::Text(_) | Part::Record(_) | Part::EmptyRecord(_) | Part::Elements => {}
         }
         Ok(Taken::Other)
-    }
-
-    /// Adds a key; false when it is there already and must not be.
-    fn put(&mut self, record: rdb::Loaded) -> bool {
-        let space = &mut self.into.keyspace;
-        if self.taking.last_wins {
-            space.unload_key(self.db, &record.key);
-        }
-        space.load_key(self.db, record, self.now)
-    }
-
-    /// Something about the file, for the log.
-    fn note(&mut self, name: &[u8], value: &[u8]) {
-        let text = String::from_utf8_lossy(value);
-        match name {
-            b"redis-ver" => tracing::info!("Loading RDB produced by version {text}"),
-            b"ctime" => {
-                let age = self.now / 1000 - text.parse().unwrap_or(self.now / 1000);
-                tracing::info!("RDB age {} seconds", age.max(0));
-            }
-            b"used-mem" => {
-                let used: f64 = text.parse().unwrap_or(0.0);
-                self.into.used_mem = used as u64;
-                tracing::info!("RDB memory usage when created {:.2} Mb", used / 1048576.0);
-            }
-            b"aof-base" if value == b"1" => tracing::info!("RDB is base AOF"),
-            _ => {}
-        }
     }
 
     /// Bytes read so far.
@@ -181,6 +183,25 @@ impl<R: Read> SnapshotLoad<R> {
     }
 }
 
+/// Something about the file, for the log.
+fn note(into: &mut Snapshot, name: &[u8], value: &[u8], now: i64) {
+    let text = String::from_utf8_lossy(value);
+    match name {
+        b"redis-ver" => tracing::info!("Loading RDB produced by version {text}"),
+        b"ctime" => {
+            let age = now / 1000 - text.parse().unwrap_or(now / 1000);
+            tracing::info!("RDB age {} seconds", age.max(0));
+        }
+        b"used-mem" => {
+            let used: f64 = text.parse().unwrap_or(0.0);
+            into.used_mem = used as u64;
+            tracing::info!("RDB memory usage when created {:.2} Mb", used / 1048576.0);
+        }
+        b"aof-base" if value == b"1" => tracing::info!("RDB is base AOF"),
+        _ => {}
+    }
+}
+
 /// What a step took in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Taken {
@@ -188,6 +209,8 @@ pub enum Taken {
     Key,
     /// Some elements of one.
     Elements,
+    /// How many keys a database is said to have.
+    Sizes(u64),
     /// Anything else.
     Other,
     /// The end: there is nothing more.
@@ -217,7 +240,8 @@ impl Engine {
         })?;
         let fresh = self.fresh_keyspace();
         let now = self.env.clock.wall_us() / 1000;
-        SnapshotLoad::begin(file, fresh, now, taking).map_err(damaged)
+        let total = self.env.disk.size(name).unwrap_or(0);
+        SnapshotLoad::begin((file, total), fresh, now, taking).map_err(damaged)
     }
 
     /// DEBUG RELOAD: loads the snapshot while everybody waits. It takes the place of the live

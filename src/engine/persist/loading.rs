@@ -317,7 +317,7 @@ pub(super) fn fill<R: Read>(
     loop {
         match load.step(&engine.limits)? {
             Taken::End => return Ok(true),
-            Taken::Other => {}
+            Taken::Other | Taken::Sizes(_) => {}
             Taken::Key => {
                 slice.delay();
                 if !slice.more(engine.env.clock.as_ref(), load.position()) {

@@ -41,6 +41,11 @@ impl Table {
         Table { seed, dict: Dict::new(seed), members_bytes: 0, capture: None }
     }
 
+    /// Makes room in an empty one for so many members.
+    pub fn reserve(&mut self, members: usize) {
+        self.dict.reserve(members);
+    }
+
     /// An empty table with the same seed.
     pub fn like(&self) -> Table {
         Table::new(self.seed)
