@@ -13,9 +13,8 @@
 //! poor neighbours merge. Grown, the table is about 85 % full at every size.
 //!
 //! `segment.rs` holds the buckets, `resize.rs` decides when to grow and shrink, `sample.rs` shows
-//! entries of random places, `handle.rs` has
-//! what look-ups return. Positions and cursors are the top 48 bits of a hash, which a number in
-//! any client language can carry.
+//! entries of random places, `handle.rs` has what look-ups return. Positions and cursors are the
+//! top 48 bits of a hash, which a number in any client language can carry.
 #![allow(unsafe_code)]
 
 mod handle;
