@@ -12,15 +12,16 @@
 //! A segment grows from the 16 stored bits without reading keys; a full one splits in two, two
 //! poor neighbours merge. Grown, the table is about 85 % full at every size.
 //!
-//! `segment.rs` holds the buckets, `resize.rs` decides when to grow and shrink, `handle.rs` has
-//! what look-ups return. Positions and cursors are the top 48 bits of a hash, which a number in
-//! any client language can carry.
+//! `segment.rs` holds the buckets, `resize.rs` decides when to grow and shrink, `sample.rs` shows
+//! entries of random places, `handle.rs` has what look-ups return. Positions and cursors are the
+//! top 48 bits of a hash, which a number in any client language can carry.
 #![allow(unsafe_code)]
 
 mod fetch;
 mod handle;
 pub mod owned;
 mod resize;
+mod sample;
 mod segment;
 #[cfg(test)]
 mod tests;
@@ -235,53 +236,6 @@ impl<E: Thin> Dict<E> {
             }
         }
         range.next
-    }
-
-    /// Shows `f` the entries of whole buckets from a random position on until it has accepted
-    /// `wanted`, at most `buckets` buckets; tells how many were accepted. Every slot of a segment
-    /// has the same chance. Never part of a bucket: its slots fill from the front, so a part of it
-    /// would be the young.
-    pub fn sample(
-        &self,
-        position: u64,
-        (wanted, buckets): (usize, usize),
-        f: &mut impl FnMut(&E) -> bool,
-    ) -> usize {
-        let (segment, mut at) = self.sampled_from(position);
-        let mut seen = 0;
-        for _ in 0..buckets.min(segment.len()) {
-            let bucket = segment.bucket(at);
-            for index in bucket.occupied() {
-                seen += usize::from(f(&entry(bucket.slot(index))));
-            }
-            if seen >= wanted {
-                break;
-            }
-            at = segment.after(at);
-        }
-        seen
-    }
-
-    /// Asks for the buckets that `sample` begins with.
-    pub fn prefetch_sample(&self, position: u64) {
-        let (segment, at) = self.sampled_from(position);
-        prefetch(segment.address(at));
-        prefetch(segment.address(segment.after(at)));
-    }
-
-    /// Asks for the entries in them; worth its while some time after `prefetch_sample`.
-    pub fn prefetch_sampled(&self, position: u64) {
-        let (segment, at) = self.sampled_from(position);
-        for at in [at, segment.after(at)] {
-            let bucket = segment.bucket(at);
-            bucket.occupied().for_each(|index| prefetch_slot(bucket.slot(index)));
-        }
-    }
-
-    fn sampled_from(&self, position: u64) -> (&Segment, usize) {
-        let hash = position << (64 - POSITION_BITS);
-        let segment = self.segment_of(hash);
-        (segment, segment.home(segment.bits_of(hash)))
     }
 
     /// `scan` with leave to change the entries, and even to reallocate them.
