@@ -272,19 +272,10 @@ impl Argv {
 }
 
 impl From<RawArgs<'_>> for Argv {
-    /// Copies the small arguments and takes over the large ones.
-    fn from(mut raw: RawArgs<'_>) -> Self {
+    /// Copies the small arguments and shares the large ones.
+    fn from(raw: RawArgs<'_>) -> Self {
         let mut argv = Self::default();
-        argv.spans.reserve_exact(raw.len());
-        argv.bytes.reserve_exact(small_bytes(raw.iter().map(<[u8]>::len)));
-        argv.big.reserve_exact(raw.big.len());
-        for index in 0..raw.len() {
-            if raw.spans[index].is_big() {
-                argv.push_big(raw.take(index));
-            } else {
-                argv.push(raw.get(index));
-            }
-        }
+        argv.append(&raw);
         argv
     }
 }
@@ -305,5 +296,53 @@ impl Eq for Argv {}
 impl fmt::Debug for Argv {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         debug_list(self.iter(), f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::request::{InBuf, Limits, Parsed};
+    use super::*;
+
+    #[test]
+    fn what_is_appended_is_what_was_said() {
+        let big = vec![b'b'; BIG_ARG];
+        let big_request = [b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$32768\r\n", &big[..], b"\r\n"].concat();
+        let requests: [(&[u8], &[&[u8]]); 6] = [
+            (b"*2\r\n$3\r\nGET\r\n$3\r\nkey\r\n", &[b"GET", b"key"]),
+            (b"  ECHO   \"two words\"  'x'\r\n", &[b"ECHO", b"two words", b"x"]),
+            (&big_request, &[b"SET", b"k", &big]),
+            (b"*1\r\n$4\r\nPING\r\n", &[b"PING"]),
+            (b"*3\r\n$1\r\na\r\n$0\r\n\r\n$2\r\n\r\n\r\n", &[b"a", b"", b"\r\n"]),
+            (b"*2\r\n$0\r\n\r\n$0\r\n\r\n", &[b"", b""]),
+        ];
+        let (mut argv, mut ends, mut inbuf) = (Argv::new(), vec![0], InBuf::new());
+        for (bytes, _) in &requests {
+            inbuf.feed(bytes);
+            assert_eq!(
+                inbuf.parse(&Limits { max_bulk_len: 1 << 20, ..Limits::default() }),
+                Parsed::Request
+            );
+            argv.append(&inbuf.raw_args());
+            ends.push(argv.len());
+            inbuf.finish_request();
+        }
+        let all: Vec<&[u8]> =
+            requests.iter().flat_map(|(_, words)| words.iter().copied()).collect();
+        assert!(argv.iter().eq(all.iter().copied()));
+        for (at, (_, words)) in requests.iter().enumerate() {
+            let part = argv.part(ends[at]..ends[at + 1]);
+            assert!(part.iter().eq(words.iter().copied()), "request {at}");
+        }
+    }
+
+    #[test]
+    fn long_gaps_are_not_copied() {
+        let bytes = vec![b'.'; 10_000];
+        let spans = [Span { start: 9_000, len: 3 }, Span { start: 10, len: 2 }];
+        let mut argv = Argv::new();
+        argv.append(&RawArgs { bytes: &bytes, spans: &spans, big: &mut [] });
+        assert!(argv.iter().eq([&b"..."[..], b".."]));
+        assert!(argv.heap_bytes() < 200);
     }
 }
