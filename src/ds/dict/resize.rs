@@ -20,7 +20,7 @@ impl<E: Thin> Dict<E> {
     /// Gives an empty table the segments that so many entries will need; another one is left as
     /// it is.
     pub fn reserve(&mut self, entries: usize) {
-        if self.len > 0 || self.buckets > 0 || entries <= AHEAD_ENTRIES {
+        if self.len > 0 || self.segments.len() > 1 || entries <= AHEAD_ENTRIES {
             return;
         }
         let depth = (entries.div_ceil(AHEAD_ENTRIES).next_power_of_two().ilog2()).min(MAX_DEPTH);
@@ -31,7 +31,7 @@ impl<E: Thin> Dict<E> {
         self.directory = (0..count as u32).collect();
         self.shift = 63 - depth;
         self.deepest = count;
-        self.buckets = self.segments.iter().map(Segment::allocated).sum();
+        self.heap = self.segments.iter().map(Segment::heap_bytes).sum();
         let widest = self.segments.iter().map(Segment::len).max();
         self.widest = self.widest.max(widest.unwrap_or(0));
     }
