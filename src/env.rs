@@ -44,29 +44,22 @@ pub enum Job {
     Sync {
         /// The file.
         file: Box<dyn Syncer>,
-        /// Which of the submitter's files it is.
-        what: Synced,
         /// How far the file was written when this was asked for, in the submitter's own count.
         upto: u64,
     },
     /// Add to a file.
     Write {
+        /// The submitter's own name for the file.
+        id: u64,
         /// The file.
         file: SharedFile,
         /// What to add.
         bytes: Vec<u8>,
         /// Whether to wait until it lasts.
         sync: bool,
+        /// The directory in which its new name is to last.
+        dir: Option<PathBuf>,
     },
-}
-
-/// What a [`Job::Sync`] was for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Synced {
-    /// The log that grows.
-    Log,
-    /// The base a rewrite makes.
-    Base,
 }
 
 /// The end of a [`Job`].
@@ -82,16 +75,16 @@ pub enum Done {
     /// A file was synced, or could not be.
     Synced {
         /// As in the job.
-        what: Synced,
-        /// As in the job.
         upto: u64,
         /// The system's error number, when it failed.
         error: Option<i32>,
     },
     /// A file was written to.
     Written {
-        /// Why that failed.
-        fault: Option<io::ErrorKind>,
+        /// As in the job.
+        id: u64,
+        /// The system's error number, when it failed.
+        error: Option<i32>,
     },
 }
 
@@ -104,18 +97,30 @@ impl Job {
                 drop(garbage);
                 Done::Freed { bytes, objects }
             }
-            Job::Sync { mut file, what, upto } => {
-                let error = file.sync().err().map(|e| e.raw_os_error().unwrap_or(libc::EIO));
-                Done::Synced { what, upto, error }
+            Job::Sync { mut file, upto } => {
+                Done::Synced { upto, error: file.sync().err().map(number_of) }
             }
-            Job::Write { file, bytes, sync } => {
+            Job::Write { id, file, bytes, sync, dir } => {
                 let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
-                let written = file.write_all(&bytes);
-                let written = if sync { written.and_then(|()| file.sync()) } else { written };
-                Done::Written { fault: written.err().map(|error| error.kind()) }
+                let mut written = file.write_all(&bytes);
+                if sync {
+                    written = written.and_then(|()| file.sync());
+                }
+                if let Some(dir) = dir {
+                    written = written.and_then(|()| file.sync_dir(&dir));
+                }
+                Done::Written { id, error: written.err().map(number_of) }
             }
         }
     }
+}
+
+fn number_of(error: io::Error) -> i32 {
+    error.raw_os_error().unwrap_or(match error.kind() {
+        io::ErrorKind::StorageFull => libc::ENOSPC,
+        io::ErrorKind::PermissionDenied => libc::EACCES,
+        _ => libc::EIO,
+    })
 }
 
 /// The one way off the main thread.
@@ -216,6 +221,8 @@ pub trait Syncer: Send {
 pub trait NewFile: io::Write + Send {
     /// Waits until all that was written lasts.
     fn sync(&mut self) -> io::Result<()>;
+    /// Waits until its name in this directory lasts.
+    fn sync_dir(&mut self, dir: &Path) -> io::Result<()>;
 }
 
 /// Files. All paths are as the configuration gives them.
@@ -245,6 +252,21 @@ pub trait Disk: Send {
     /// Makes renames and creations inside the directory last.
     fn sync_dir(&mut self, dir: &Path) -> io::Result<()>;
 
+    /// Removes a file; what is to be dropped afterwards, elsewhere, frees the room it takes on the
+    /// disk, which may take long.
+    fn remove_lightly(&mut self, path: &Path) -> io::Result<Option<Box<dyn Garbage>>> {
+        let file = self.open_file(path).ok();
+        self.remove(path)?;
+        Ok(file.map(|file| Box::new(OldFile { _file: file }) as Box<dyn Garbage>))
+    }
+
+    /// The same for `rename`, which removes what had the new name.
+    fn rename_lightly(&mut self, from: &Path, to: &Path) -> io::Result<Option<Box<dyn Garbage>>> {
+        let file = self.open_file(to).ok();
+        self.rename(from, to)?;
+        Ok(file.map(|file| Box::new(OldFile { _file: file }) as Box<dyn Garbage>))
+    }
+
     /// Replaces a file so that a crash leaves either the old or the new contents, never a mix:
     /// temporary file beside it, sync, rename, sync of the directory.
     fn replace(&mut self, path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -258,6 +280,22 @@ pub trait Disk: Send {
             return Err(error);
         }
         self.sync_dir(&parent(path))
+    }
+}
+
+/// A file that has no name any more.
+struct OldFile {
+    _file: Box<dyn io::Read + Send>,
+}
+
+impl Garbage for OldFile {
+    fn bytes(&self) -> usize {
+        // It is the disk's room that is given back.
+        0
+    }
+
+    fn objects(&self) -> usize {
+        0
     }
 }
 

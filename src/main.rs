@@ -64,6 +64,7 @@ fn give_up(error: impl std::fmt::Display) -> ! {
 }
 
 fn serve(mut config: Config, path: Option<PathBuf>) -> ! {
+    sys::fetch_code();
     if let Err(error) = std::env::set_current_dir(&config.dir) {
         fail(format!("Can't chdir to '{}': {}", config.dir, sys::error_text(&error)));
     }
@@ -103,14 +104,15 @@ fn serve(mut config: Config, path: Option<PathBuf>) -> ! {
     engine.config_file = path;
     engine.show_title();
     tracing::info!("Server initialized");
-    engine.load_at_start().unwrap_or_else(|why| give_up(why));
-    for kind in server.kinds() {
-        tracing::info!("Ready to accept connections {kind}");
-    }
-    if let Some(manager) = manager {
-        manager.ready();
-    }
-    let code = server.run(&mut engine, &finished);
+    engine.begin_loading().unwrap_or_else(|why| give_up(why));
+    let code = server.run(&mut engine, &finished, &mut |kinds| {
+        for kind in kinds {
+            tracing::info!("Ready to accept connections {kind}");
+        }
+        if let Some(manager) = manager {
+            manager.ready();
+        }
+    });
     server.unlink();
     if let Some(pidfile) = pidfile {
         // It may have been removed already, and the process ends either way.

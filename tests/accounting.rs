@@ -6,9 +6,11 @@
 use redstart::alloc;
 use redstart::commands;
 use redstart::engine::Engine;
+use redstart::engine::args::Args;
 use redstart::engine::config::Config;
 use redstart::engine::session::{Origin, Session};
 use redstart::env::sim::Sim;
+use redstart::resp::reply::{Proto, Reply};
 use redstart::resp::request::Argv;
 use redstart::sys;
 
@@ -30,8 +32,9 @@ impl Server {
 
     fn run(&mut self, words: &[&str]) {
         let words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
-        let reply = self.engine.replay(&mut self.session, &mut Argv::from_slices(&words));
-        assert_ne!(reply.first(), Some(&b'-'), "{}", String::from_utf8_lossy(&reply));
+        let mut argv = Argv::from_slices(&words);
+        let (mut out, mut args) = (Reply::new(Proto::V2), Args::new(argv.raw()));
+        self.engine.replay(&mut self.session, &mut out, &mut args).expect("it is a command");
     }
 }
 

@@ -28,6 +28,7 @@ mod family {
     mod memory;
     mod object;
     mod protocol;
+    mod sandbox;
     mod scan;
     mod script;
     mod set;

@@ -61,21 +61,23 @@ fn pfadd(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
     let key = args.get(1);
     let max = cx.limits.hll_sparse_max_bytes;
     let add = |bytes: &mut Vec<u8>| raise_all(bytes, args, max);
-    let changes = match cx.keys.for_write::<Str>(key)? {
-        None => {
-            let mut bytes = hll::empty();
-            let raised = add(&mut bytes)?;
-            hll::set_stale(&mut bytes);
-            cx.keys.set_string(key, NewStr::Raw(bytes), Ttl::Clear);
-            1 + raised
-        }
-        Some(value) => {
-            if checked(value, hll::is_dense)? {
-                cx.keys.patch_string(key, 0, |bytes| raise_all_dense(bytes, args))
-            } else {
+    let dense = |bytes: &[u8]| hll::looks_right(bytes) && hll::is_dense(bytes);
+    let raised = cx.keys.patch_large(key, dense, |bytes| raise_all_dense(bytes, args));
+    let changes = match raised {
+        Some(raised) => raised,
+        None => match cx.keys.for_write::<Str>(key)? {
+            None => {
+                let mut bytes = hll::empty();
+                let raised = add(&mut bytes)?;
+                hll::set_stale(&mut bytes);
+                cx.keys.set_string(key, NewStr::Raw(bytes), Ttl::Clear);
+                1 + raised
+            }
+            Some(value) => {
+                checked(value, |_| ())?;
                 cx.keys.edit_string(key, add)?
             }
-        }
+        },
     };
     cx.out.int(i64::from(changes > 0));
     if changes == 0 {

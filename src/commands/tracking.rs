@@ -116,14 +116,10 @@ fn overlaps(prefix: &[u8], with: &str, known: &[u8]) -> Error {
 /// CLIENT CACHING
 pub(super) fn caching(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
     let id = caller(cx)?;
-    let had = present(cx, id);
-    if !had.as_ref().is_some_and(|had| had.optin || had.optout) {
-        return Err(Error::err(
-            "CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or \
-             OPTOUT mode enabled",
-        ));
-    }
-    let had = had.unwrap_or_default();
+    let had = present(cx, id).ok_or(Error::fixed(
+        "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or \
+         OPTOUT mode enabled",
+    ))?;
     match (args.is(2, "yes"), args.is(2, "no")) {
         (true, _) if had.optin => {}
         (_, true) if had.optout => {}

@@ -297,8 +297,9 @@ impl Deadlines {
         self.leaves.first_key_value().map(|(_, leaf)| leaf.get(0))
     }
 
-    /// An item that does not rest, drawn from the leaf behind the place `after`, or from the first one, and the leaf's
-    /// place to go on from: in so many calls as there are leaves each of them comes up once.
+    /// An item that does not rest, drawn from the leaf behind the place `after` or from the first
+    /// one, and the leaf's place to go on from: in so many calls as there are leaves each of them
+    /// comes up once.
     pub fn pick_after(
         &self,
         after: Option<(i64, u32)>,

@@ -7,7 +7,7 @@
 
 use super::Engine;
 use super::args::Args;
-use super::client::ClientId;
+use super::client::{ClientId, ReplyMode};
 use super::cx::Called;
 use super::spec::Spec;
 use crate::base::error::Error;
@@ -293,6 +293,12 @@ impl Engine {
     pub(super) fn unpark(&mut self, id: ClientId) {
         if let Some(client) = self.clients.get_mut(&id) {
             client.parked = false;
+            if client.reply_mode == ReplyMode::Skipping && !client.postponed {
+                client.reply_mode = ReplyMode::On;
+                if let Some(live) = &mut client.live {
+                    live.out.set_silent(false);
+                }
+            }
         }
         self.watch_output(id);
         self.mark_dirty(id);

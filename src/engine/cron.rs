@@ -44,10 +44,13 @@ impl Engine {
         if self.keyspace.has_garbage() {
             self.free_garbage();
         }
+        let littered = self.scripts.tidy_up();
         let log = self.tick_log();
-        let now_ns = self.refresh_clock();
+        let backlog = self.watch_backlog();
+        let now_ns = self.env.clock.mono_ns();
+        self.now_us = now_ns / 1000;
         self.cycle.cron_us += (now_ns - began_ns) / 1000;
-        if more || restamping || self.has_ready() {
+        if more || restamping || littered || self.has_ready() {
             return Some(0);
         }
         let expiry = self.active_expiry().then(|| self.keyspace.next_deadline()).flatten();
@@ -61,11 +64,13 @@ impl Engine {
         let timed = [self.blocking.first_deadline_us(), self.pausing.deadline_us()];
         let timed = timed.into_iter().flatten().min();
         let timed = timed.map(|at| at.saturating_sub(self.now_us));
-        [expiry, round, timed, log, self.next_save_us()].into_iter().flatten().min()
+        let files = [log, backlog, self.next_save_us(), self.next_load_us()];
+        [expiry, round, timed].into_iter().chain(files).flatten().min()
     }
 
     fn active_expiry(&self) -> bool {
-        !self.cron_paused && !self.rounds_paused && !self.pausing.is_on()
+        let stopped = self.cron_paused || self.rounds_paused || self.is_loading();
+        !stopped && !self.pausing.is_on()
     }
 
     /// Deletes keys that are due, for one slice; true when more are due.

@@ -10,8 +10,8 @@ use super::session::{Origin, Session};
 use super::spec::{Run, Spec};
 use crate::base::error::Error;
 use crate::keyspace::BEFORE_ALL_DEADLINES;
-use crate::resp::reply::{Proto, Reply};
-use crate::resp::request::{Argv, InBuf, Limits, Parsed, RawArgs};
+use crate::resp::reply::Reply;
+use crate::resp::request::{InBuf, Limits, Parsed, RawArgs};
 
 /// Requests of one client in one pass; the rest waits for the others' turn.
 const TURN_REQUESTS: usize = 512;
@@ -19,6 +19,15 @@ const TURN_REQUESTS: usize = 512;
 const CLOCK_EVERY: usize = 64;
 /// How long one client's turn may take, microseconds.
 const TURN_US: u64 = 1000;
+
+/// Why a command of a log had no effect.
+#[derive(Debug)]
+pub enum NotReplayed {
+    /// It is no command, or its words do not fit.
+    NoCommand(Error),
+    /// It ran and ended in an error.
+    Failed(Error),
+}
 
 impl Engine {
     /// Runs what has arrived, a bounded turn for each client.
@@ -46,6 +55,7 @@ impl Engine {
         }
         self.end_of_pass(began_ns);
         self.resume();
+        self.load_on();
         self.broadcast_invalid();
         self.evict_clients();
         if self.keyspace.has_garbage() {
@@ -89,6 +99,10 @@ impl Engine {
     fn requests_of(&mut self, id: ClientId, live: &mut Live, inbuf: &mut InBuf) -> bool {
         let turn_end = self.now_us + TURN_US;
         for n in 1..=TURN_REQUESTS {
+            // Most clients send a request and wait.
+            if n > 1 && inbuf.is_empty() {
+                return false;
+            }
             let Some(client) = self.clients.get(&id) else { return false };
             if client.parked || client.close != CloseWish::No {
                 return false;
@@ -96,7 +110,7 @@ impl Engine {
             let silenced = client.reply_mode != ReplyMode::On;
             // What a transaction keeps looks at no key before EXEC.
             if n > 1 && !self.ahead.pending() && live.session.txn.is_none() {
-                self.plan_more(inbuf, live.session.db);
+                self.plan_more(id, inbuf, live.session.db);
             }
             let limits = Limits {
                 max_bulk_len: self.config.proto_max_bulk_len,
@@ -193,9 +207,10 @@ impl Engine {
         }
         let mark = out.mark();
         let resolved = self.resolve(args);
-        if resolved.is_err() {
-            session.abort_txn();
-        }
+        let resolved = resolved.map_err(|error| match &error {
+            Error::WrongArity(name) => self.give_up_txn(&name.clone(), session, error),
+            _ => self.give_up_txn("", session, error),
+        });
         if let Err(error) = resolved.and_then(|spec| self.found(spec, session, out, args)) {
             out.truncate(mark);
             self.write_error(&error, out);
@@ -226,7 +241,7 @@ impl Engine {
             }
             Err(error) => {
                 self.calls.rejected(spec);
-                return Err(self.give_up_txn(spec, session, error));
+                return Err(self.give_up_txn(spec.name, session, error));
             }
         }
         if Engine::is_kept(session, spec) {
@@ -308,7 +323,7 @@ impl Engine {
         match result? {
             Outcome::Unchanged | Outcome::Changed(Propagate::Nothing) => {}
             Outcome::Changed(Propagate::Verbatim) => {
-                self.keyspace.effects.propagate(session.db, || args.to_argv());
+                self.keyspace.effects.propagate_words(session.db, args.iter());
             }
             Outcome::Changed(Propagate::As(argv)) => {
                 self.keyspace.effects.propagate(session.db, || argv);
@@ -347,16 +362,37 @@ impl Engine {
         run(&mut cx, args)
     }
 
-    /// Runs a kept command outside any client, as a log being replayed does.
-    pub fn replay(&mut self, session: &mut Session, argv: &mut Argv) -> Vec<u8> {
-        let mut out = Reply::new(Proto::V2);
-        let now_ns = self.refresh_clock();
-        self.calls.restart(now_ns);
-        self.command(session, &mut out, &mut Args::new(argv.raw()));
+    /// Runs a command outside any client, as a log being replayed does: it was admitted and counted
+    /// when it first ran.
+    pub fn replay(
+        &mut self,
+        session: &mut Session,
+        out: &mut Reply,
+        args: &mut Args<'_>,
+    ) -> Result<(), NotReplayed> {
+        let spec = self.resolve(args).map_err(NotReplayed::NoCommand)?;
+        if Engine::is_kept(session, spec) {
+            Engine::keep(session, spec, out, args);
+            return Ok(());
+        }
+        if args.len() > 1 {
+            let hint = self.ahead.next_hint(args.get(1));
+            self.keyspace.hints().expect_first(hint);
+        }
+        let called = self.call(spec, session, out, args);
+        self.keyspace.hints().clear();
         self.unit_end();
-        out.out().to_vec()
+        match called {
+            Ok(Called::Done) => Ok(()),
+            Ok(Called::Blocked(block)) => {
+                block.refuse(out);
+                Ok(())
+            }
+            Err(error) => Err(NotReplayed::Failed(error)),
+        }
     }
 
+    /// Appends what waits for a client's reply to be complete; others may wait for theirs.
     pub(super) fn append_deferred(&mut self, id: ClientId, out: &mut Reply) {
         for (to, mut message) in std::mem::take(&mut self.deferred) {
             if to == id {
@@ -375,9 +411,10 @@ impl Engine {
         out.set_silent(true);
     }
 
+    /// The one reply to be left out may be yet to come, when the command waits.
     fn reply_mode_after(&mut self, id: ClientId, out: &mut Reply) {
         let Some(client) = self.clients.get_mut(&id) else { return };
-        if client.reply_mode == ReplyMode::Skipping {
+        if client.reply_mode == ReplyMode::Skipping && !client.parked {
             client.reply_mode = ReplyMode::On;
             out.set_silent(false);
         }
@@ -393,7 +430,7 @@ impl Engine {
 
     /// All clients, by id.
     pub fn clients_by_id(&self) -> Vec<&Client> {
-        let mut all: Vec<&Client> = self.clients.values().map(Box::as_ref).collect();
+        let mut all: Vec<&Client> = self.clients.values().collect();
         all.sort_by_key(|client| client.id);
         all
     }

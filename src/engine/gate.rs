@@ -3,7 +3,7 @@
 
 use super::Engine;
 use super::client::ClientId;
-use super::session::{Origin, Session};
+use super::session::Session;
 use super::spec::{Spec, flag};
 use crate::base::error::Error;
 use crate::resp::reply::Proto;
@@ -41,14 +41,12 @@ pub struct Call<'a> {
 type Gate = fn(&Call<'_>) -> Admit;
 
 /// The checks, in order.
-const GATES: &[Gate] = &[auth, no_multi, room, disk, monitor_only, pubsub_mode, busy, pause];
+const GATES: &[Gate] =
+    &[auth, no_multi, room, disk, monitor_only, pubsub_mode, loading, busy, pause];
 
 /// Runs all checks.
 #[inline]
 pub fn admit(call: &Call<'_>) -> Result<Admitted, Error> {
-    if call.session.origin == Origin::AofLoad {
-        return Ok(Admitted::Go);
-    }
     for gate in GATES {
         match gate(call) {
             Admit::Go => {}
@@ -124,8 +122,17 @@ fn pubsub_mode(call: &Call<'_>) -> Admit {
     Admit::Refuse(Error::err(format!(
         "Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are \
          allowed in this context",
-        call.spec.name
+        call.spec.full_name
     )))
+}
+
+/// While the data set is being loaded, only what can do without it is answered.
+#[inline]
+fn loading(call: &Call<'_>) -> Admit {
+    if !call.engine.is_loading() || call.spec.has(flag::LOADING) {
+        return Admit::Go;
+    }
+    Admit::Refuse(Error::Loading)
 }
 
 /// While a script takes long, only what can end it is answered.
@@ -137,11 +144,11 @@ fn busy(call: &Call<'_>) -> Admit {
     call.engine.scripts().busy().map_or(Admit::Go, Admit::Refuse)
 }
 
-/// CLIENT PAUSE: writes, or everything, wait. Last of all checks: what would be refused is refused
-/// at once.
+/// CLIENT PAUSE, or a disk that is behind: writes, or everything, wait. Last of all checks: what
+/// would be refused is refused at once.
 #[inline]
 fn pause(call: &Call<'_>) -> Admit {
-    if !call.engine.pausing.is_on() {
+    if !call.engine.pausing.holds_any() {
         return Admit::Go;
     }
     let pausing = &call.engine.pausing;

@@ -204,9 +204,9 @@ impl Engine {
     pub(super) fn room_for(&mut self, session: &Session, spec: &Spec, args: &Args<'_>) -> bool {
         if self.memory.bytes != 0 {
             self.memory.refuses = false;
-            // A suspended script sees nothing change.
+            // A suspended script sees nothing change, and what is being loaded is not all there.
             let counts = session.authenticated && session.origin.client().is_some();
-            if counts && !self.scripts.suspended() {
+            if counts && !self.scripts.suspended() && !self.is_loading() {
                 return self.room_for_it(session, spec, args);
             }
         }

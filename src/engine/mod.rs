@@ -46,7 +46,7 @@ pub mod work;
 use crate::base::error::Error;
 use crate::base::hash::Seed;
 use crate::base::rng::Rng;
-use crate::env::{Done, Env, Synced};
+use crate::env::{Done, Env};
 use crate::keyspace::Keyspace;
 use crate::resp::outbuf::OutBuf;
 use crate::resp::reply::{Proto, Reply};
@@ -62,6 +62,8 @@ use table::Table;
 /// What the engine wants of the network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NetRequest {
+    /// The data set is there: tell those who wait for it that clients are served.
+    Ready,
     /// End the process with this exit code once the output has left.
     Shutdown {
         /// The process's exit code.
@@ -161,6 +163,7 @@ pub struct Engine {
     cron: cron::Cron,
     /// The append-only file.
     pub aof: persist::aof::Aof,
+    loading: Option<Box<persist::Loading>>,
     tap: Option<Vec<u8>>,
     stream_db: Option<usize>,
 }
@@ -225,6 +228,7 @@ impl Engine {
             asked_to_end: None,
             cron: cron::Cron::default(),
             aof: persist::aof::Aof::default(),
+            loading: None,
             tap: None,
             stream_db: None,
             env,
@@ -299,7 +303,7 @@ impl Engine {
                 self.refused += 1;
             }
         }
-        self.clients.insert(id, Box::new(client));
+        self.clients.insert(Box::new(client));
         if refusal.is_some() {
             self.stats.rejected += 1;
             self.mark_dirty(id);
@@ -377,6 +381,7 @@ impl Engine {
             || !self.works.is_empty()
             || self.keyspace.has_garbage()
             || self.scripts.suspended()
+            || self.loading_may_go_on()
     }
 
     /// A client's output.
@@ -439,6 +444,7 @@ impl Engine {
         self.unwatch(id);
         self.stop_monitoring(id);
         self.stop_tracking(id);
+        self.deferred.retain(|(to, _)| *to != id);
         if let Some(client) = self.clients.remove(&id) {
             self.refused -= usize::from(client.refused);
             self.forget_client(client.counted_bytes);
@@ -450,13 +456,8 @@ impl Engine {
     pub fn job_done(&mut self, done: Done) {
         let (bytes, objects) = match done {
             Done::Freed { bytes, objects } => (bytes, objects),
-            Done::Written { fault } => return self.snapshot_written(fault),
-            Done::Synced { what: Synced::Log, upto, error } => {
-                return self.log_synced(upto, error);
-            }
-            Done::Synced { what: Synced::Base, upto, error } => {
-                return self.base_synced(upto, error);
-            }
+            Done::Written { id, error } => return self.piece_written(id, error),
+            Done::Synced { upto, error } => return self.log_synced(upto, error),
         };
         self.freeing_objects = self.freeing_objects.saturating_sub(objects);
         self.freeing = self.freeing.saturating_sub(bytes);
@@ -480,12 +481,12 @@ impl Engine {
 
     /// A client by its id.
     pub fn client(&self, id: ClientId) -> Option<&Client> {
-        self.clients.get(&id).map(Box::as_ref)
+        self.clients.get(&id)
     }
 
     /// A client by its id, to be changed.
     pub fn client_mut(&mut self, id: ClientId) -> Option<&mut Client> {
-        self.clients.get_mut(&id).map(Box::as_mut)
+        self.clients.get_mut(&id)
     }
 
     /// Wall time of the running unit, milliseconds since 1970.
@@ -521,8 +522,8 @@ impl Engine {
     pub fn check(&self) {
         self.keyspace.check();
         self.pubsub.check(&self.clients);
-        for (id, client) in &self.clients {
-            assert!(client.live.is_some(), "{id:?} is between commands");
+        for client in self.clients.values() {
+            assert!(client.live.is_some(), "{:?} is between commands", client.id);
         }
     }
 }

@@ -243,24 +243,28 @@ impl<'m> Message<'m> {
         Message { kind, pattern, channel, text, encoded: [None, None] }
     }
 
-    fn encoded(&mut self, proto: Proto) -> &Encoded {
-        let (pattern, channel, text) = (self.pattern, self.channel, self.text);
-        let word: &[u8] = match self.kind {
+    fn write(&self, out: &mut Reply) {
+        out.push(3 + usize::from(self.pattern.is_some()));
+        out.bulk(match self.kind {
             Kind::Channel => b"message",
             Kind::Pattern => b"pmessage",
             Kind::Shard => b"smessage",
-        };
-        self.encoded[(proto == Proto::V3) as usize].get_or_insert_with(|| {
+        });
+        if let Some(pattern) = self.pattern {
+            out.bulk(pattern);
+        }
+        out.bulk(self.channel);
+        out.bulk(self.text);
+    }
+
+    fn encoded(&mut self, proto: Proto) -> &Encoded {
+        let at = (proto == Proto::V3) as usize;
+        if self.encoded[at].is_none() {
             let mut out = Reply::new(proto);
-            out.push(3 + usize::from(pattern.is_some()));
-            out.bulk(word);
-            if let Some(pattern) = pattern {
-                out.bulk(pattern);
-            }
-            out.bulk(channel);
-            out.bulk(text);
-            out.into_encoded()
-        })
+            self.write(&mut out);
+            self.encoded[at] = Some(out.into_encoded());
+        }
+        self.encoded[at].as_ref().expect("it was made just now")
     }
 }
 
@@ -346,7 +350,11 @@ impl Engine {
         // Nobody comes or leaves while a message is handed out, so the list may be away.
         let listeners = std::mem::take(&mut topic.listeners);
         drop(topic);
-        for listener in &listeners {
+        if let [only] = &listeners[..] {
+            let mut write = |out: &mut Reply| message.write(out);
+            self.deliver(only.id, &mut |_, out| out.out_of_turn(&mut write));
+        }
+        for listener in listeners.iter().filter(|_| listeners.len() > 1) {
             self.deliver(listener.id, &mut |proto, out| out.message(message.encoded(proto)));
         }
         let sent = listeners.len();

@@ -53,6 +53,8 @@ impl Engine {
         self.drop_rewrite();
         self.abandon_background();
         let saves = !self.config.save.is_empty() && how & NOSAVE == 0 || how & SAVE != 0;
+        // Half a data set must not take the place of the whole one.
+        let saves = saves && !self.is_loading();
         if saves {
             tracing::info!("Saving the final RDB snapshot before exiting.");
             if self.save_snapshot().is_err() && how & FORCE == 0 {

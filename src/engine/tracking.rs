@@ -9,7 +9,6 @@ use super::Engine;
 use super::args::Args;
 use super::client::{Client, ClientId};
 use super::key_search::{Words, keys_of};
-use super::pubsub::Kind;
 use super::session::Session;
 use super::spec::{Spec, cat, flag};
 use crate::resp::reply::{Proto, Reply};
@@ -67,9 +66,18 @@ pub struct Trackers {
     items: usize,
     prefixes: BTreeMap<Bytes, Prefix>,
     pending: bool,
+    /// What the running client's own commands made invalid, to be told when its unit has ended;
+    /// `None` means everything.
+    own: Vec<Option<Bytes>>,
 }
 
 impl Trackers {
+    /// Whether the running client is to be told of its own changes.
+    #[inline]
+    pub(super) fn has_own(&self) -> bool {
+        !self.own.is_empty()
+    }
+
     /// Clients that track.
     pub fn clients(&self) -> usize {
         self.clients
@@ -103,7 +111,8 @@ impl Engine {
         let had = client.tracking.take();
         self.trackers.clients += usize::from(had.is_none());
         let mut prefixes = had.map_or_else(Vec::new, |had| had.prefixes);
-        if how.bcast && how.prefixes.is_empty() && prefixes.is_empty() {
+        // Without a prefix all keys are meant, beside those that were named before.
+        if how.bcast && how.prefixes.is_empty() && !prefixes.iter().any(Bytes::is_empty) {
             how.prefixes.push(Bytes::new());
         }
         for prefix in std::mem::take(&mut how.prefixes) {
@@ -199,8 +208,24 @@ impl Engine {
         for id in clients {
             let tracking = self.clients.get(id).and_then(|c| c.tracking.as_deref());
             let wanted = tracking.is_some_and(|t| !(t.bcast || t.noloop && by == Some(*id)));
-            if wanted {
+            if wanted && by == Some(*id) {
+                self.trackers.own.push(Some(key.clone()));
+            } else if wanted {
                 self.tell_invalid(*id, Some(&[key]));
+            }
+        }
+    }
+
+    /// Tells the running client what it made invalid itself: behind all that its unit told others,
+    /// wherever its messages go.
+    #[cold]
+    pub(super) fn tell_own_invalid(&mut self) {
+        let own = std::mem::take(&mut self.trackers.own);
+        let Some((id, _)) = self.running else { return };
+        for key in own {
+            match key {
+                Some(key) => self.tell_invalid(id, Some(&[&key])),
+                None => self.tell_invalid(id, None),
             }
         }
     }
@@ -215,8 +240,13 @@ impl Engine {
         let tracks = |client: &&Client| client.tracking.is_some();
         let ids: Vec<ClientId> =
             self.clients_by_id().into_iter().filter(tracks).map(|c| c.id).collect();
+        let by = self.running.map(|(id, _)| id);
         for id in ids {
-            self.tell_invalid(id, None);
+            if by == Some(id) {
+                self.trackers.own.push(None);
+            } else {
+                self.tell_invalid(id, None);
+            }
         }
     }
 
@@ -267,10 +297,10 @@ impl Engine {
                 }
             });
         };
-        if !self.clients.contains_key(&to) {
+        if self.clients.get(&to).is_none() {
             return self.redirect_is_broken(id, to);
         }
-        let listens = self.client(to).is_some_and(|c| c.subscriptions.count(Kind::Channel) > 0);
+        let listens = self.client(to).is_some_and(|c| !c.subscriptions.is_empty());
         self.deliver(to, &mut |proto, out| {
             if proto == Proto::V3 || listens {
                 write_invalid(out, keys);

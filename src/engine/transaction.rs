@@ -3,7 +3,7 @@
 use super::Engine;
 use super::args::Args;
 use super::cx::{Called, CmdResult, Outcome};
-use super::session::{Session, Txn};
+use super::session::{Origin, Session, Txn};
 use super::spec::Spec;
 use crate::base::error::Error;
 use crate::keyspace::keys::Hint;
@@ -36,26 +36,24 @@ impl Engine {
         if !txn.aborted {
             txn.keep(spec, args);
         }
-        out.simple(b"QUEUED");
+        out.raw(b"+QUEUED\r\n");
     }
 
-    /// A command was refused before it ran: the transaction it was meant for cannot succeed, and
-    /// one that was to be run is over.
+    /// A command was refused before it ran: the transaction it was meant for cannot succeed. A
+    /// refused EXEC ends its transaction, and says so even if there is none; the code that all
+    /// errors have which have no other is left out then.
     #[cold]
-    pub(super) fn give_up_txn(
-        &mut self,
-        spec: &Spec,
-        session: &mut Session,
-        error: Error,
-    ) -> Error {
+    pub(super) fn give_up_txn(&mut self, name: &str, session: &mut Session, error: Error) -> Error {
         session.abort_txn();
-        if spec.name != "exec" || session.txn.take().is_none() {
+        if name != "exec" {
             return error;
         }
+        session.txn = None;
         if let Some(id) = session.origin.client() {
             self.unwatch(id);
         }
         let text = error.text();
+        let text = text.strip_prefix("ERR ").unwrap_or(&text);
         Error::Other(format!("EXECABORT Transaction discarded because of: {text}").into())
     }
 
@@ -154,7 +152,12 @@ impl Engine {
         out: &mut Reply,
     ) {
         let mark = out.mark();
-        match self.timed_call(spec, session, out, args) {
+        let called = match session.origin {
+            // It was counted when it first ran.
+            Origin::AofLoad => self.call(spec, session, out, args),
+            _ => self.timed_call(spec, session, out, args),
+        };
+        match called {
             Ok(Called::Done) => {}
             Ok(Called::Blocked(block)) => {
                 block.refuse(out);
@@ -164,6 +167,10 @@ impl Engine {
                 out.truncate(mark);
                 self.write_error(&error, out);
             }
+        }
+        // HELLO counts for what it is told itself from here on.
+        if let Some((_, proto)) = &mut self.running {
+            *proto = out.proto;
         }
         self.call_end();
     }

@@ -66,6 +66,23 @@ impl Engine {
         }
     }
 
+    /// The database of a watched key was emptied or swapped. What was past its deadline and is
+    /// gone, or is past it still, has not changed.
+    pub(super) fn watched_key_swept(&mut self, db: usize, key: &Bytes, existed: bool) {
+        let Some(list) = self.watchers.by_key.get(&(db, key.clone())) else { return };
+        let gone = self.keyspace.type_of(db, key, i64::MIN).is_none();
+        let overdue = self.keyspace.is_overdue(db, key, self.now_ms);
+        for id in list {
+            let Some(client) = self.clients.get_mut(id) else { continue };
+            let watched = client.watched.iter_mut().find(|w| w.db == db && w.key == *key);
+            match watched {
+                Some(watched) if watched.expired && (gone || overdue) => watched.expired = overdue,
+                Some(watched) if !watched.expired && !existed && overdue => watched.expired = true,
+                _ => client.watch_failed = true,
+            }
+        }
+    }
+
     /// Whether the client's EXEC must fail: a watched key changed, or its time has come since.
     pub fn watch_broken(&self, id: ClientId) -> bool {
         let Some(client) = self.clients.get(&id) else { return false };

@@ -11,11 +11,10 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::env::{
     AllocatorPages, Appender, Clock, Disk, Done, Entropy, Env, Garbage, Job, Jobs, Memory, NewFile,
-    Ports, Process, Synced, Syncer,
+    Ports, Process, Syncer,
 };
 use crate::sys::cgroup;
 use crate::{alloc, sys};
@@ -41,14 +40,14 @@ pub fn environment(wake: Wake, ports: Box<dyn Ports>) -> (Env, Finished) {
 
 /// The machine's clocks.
 pub struct SystemClock {
-    start: Instant,
+    start_ns: u64,
 }
 
 impl SystemClock {
     /// Monotonic time counts from here.
     #[expect(clippy::new_without_default, reason = "reading a clock is not a default")]
     pub fn new() -> Self {
-        SystemClock { start: Instant::now() }
+        SystemClock { start_ns: sys::monotonic_ns() }
     }
 }
 
@@ -65,8 +64,7 @@ impl Clock for SystemClock {
 
     #[inline]
     fn mono_ns(&self) -> u64 {
-        let elapsed = self.start.elapsed();
-        elapsed.as_secs() * 1_000_000_000 + u64::from(elapsed.subsec_nanos())
+        sys::monotonic_ns() - self.start_ns
     }
 }
 
@@ -74,10 +72,7 @@ impl Clock for SystemClock {
 /// [`Env`].
 #[inline]
 pub fn wall_us() -> i64 {
-    match SystemTime::now().duration_since(UNIX_EPOCH) {
-        Ok(since) => i64::try_from(since.as_micros()).unwrap_or(i64::MAX),
-        Err(before) => -i64::try_from(before.duration().as_micros()).unwrap_or(i64::MAX),
-    }
+    sys::wall_ns().div_euclid(1000)
 }
 
 /// All of standard input.
@@ -114,8 +109,8 @@ struct Workers {
 fn worker_for(job: &Job) -> (usize, &'static str) {
     match job {
         Job::Free(_) => (0, "jobs"),
-        Job::Sync { what: Synced::Log, .. } => (1, "sync log"),
-        Job::Sync { what: Synced::Base, .. } | Job::Write { .. } => (2, "files"),
+        Job::Sync { .. } => (1, "sync log"),
+        Job::Write { .. } => (2, "files"),
     }
 }
 
@@ -289,6 +284,10 @@ impl RealDisk {
 impl NewFile for File {
     fn sync(&mut self) -> io::Result<()> {
         self.sync_all()
+    }
+
+    fn sync_dir(&mut self, dir: &Path) -> io::Result<()> {
+        RealDisk.sync_dir(dir)
     }
 }
 

@@ -58,10 +58,13 @@ struct State {
     disk_room: Option<u64>,
     open_files_max: u64,
     taken_ports: Vec<u16>,
+    /// Changes to the disk until the power fails, and what it held then.
+    power_left: Option<u64>,
+    left_behind: Option<Files>,
 }
 
 /// What lies on the disk, and what of it would survive a power cut.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Files {
     /// Contents, by the number that names and open files share.
     bodies: Vec<Body>,
@@ -72,7 +75,7 @@ struct Files {
     past: Vec<BTreeMap<PathBuf, usize>>,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Body {
     bytes: Vec<u8>,
     /// So many of them are sure to survive.
@@ -138,6 +141,8 @@ impl Sim {
             disk_room: None,
             open_files_max: OPEN_FILES_MAX,
             taken_ports: vec![TAKEN_PORT],
+            power_left: None,
+            left_behind: None,
         };
         let world = World {
             wall_us: AtomicI64::new(START_WALL_US),
@@ -250,9 +255,24 @@ impl Sim {
     pub fn cut_power(&self) {
         let mut state = self.state();
         let state = &mut *state;
+        state.power_left = None;
+        if let Some(files) = state.left_behind.take() {
+            state.files = files;
+        }
         state.files.crash(&mut state.rng);
         state.pending.clear();
         state.finished.clear();
+    }
+
+    /// The power fails instead of the change to the disk after so many more: whoever goes on does
+    /// not notice, but when it is cut, nothing from then on has ever been.
+    pub fn fail_power_after(&self, changes: u64) {
+        self.state().power_left = Some(changes);
+    }
+
+    /// Whether the power has failed.
+    pub fn has_power_failed(&self) -> bool {
+        self.state().left_behind.is_some()
     }
 
     /// So many more bytes fit on the disk; `None` for any number.
@@ -276,11 +296,16 @@ impl Sim {
 
     /// The state, for a change of the disk.
     fn writable(&self) -> io::Result<MutexGuard<'_, State>> {
-        let state = self.state();
-        match state.disk_fault {
-            Some(kind) => Err(kind.into()),
-            None => Ok(state),
+        let mut state = self.state();
+        if let Some(kind) = state.disk_fault {
+            return Err(kind.into());
         }
+        match state.power_left {
+            Some(0) if state.left_behind.is_none() => state.left_behind = Some(state.files.clone()),
+            Some(left) => state.power_left = Some(left.saturating_sub(1)),
+            None => {}
+        }
+        Ok(state)
     }
 }
 
@@ -479,6 +504,10 @@ impl io::Write for SimFile {
 impl NewFile for SimFile {
     fn sync(&mut self) -> io::Result<()> {
         Syncer::sync(self)
+    }
+
+    fn sync_dir(&mut self, dir: &Path) -> io::Result<()> {
+        self.sim.sync_dir(dir)
     }
 }
 

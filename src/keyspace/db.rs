@@ -6,7 +6,7 @@
 use super::entry::{Entry, View};
 use crate::base::hash::Seed;
 use crate::ds::deadlines::Deadlines;
-use crate::ds::dict::{Dict, Ref, Thin};
+use crate::ds::dict::{Dict, Ref};
 use crate::env::Garbage;
 
 /// One database.

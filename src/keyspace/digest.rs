@@ -4,7 +4,6 @@
 use super::Keyspace;
 use super::entry::{Entry, View};
 use super::keys::ValueType;
-use crate::ds::dict::Thin;
 use crate::value::Value;
 use crate::value::hash::{Hash, HashRef};
 use crate::value::list::{List, ListRef};

@@ -23,7 +23,6 @@ use super::effects::{Event, class};
 use super::entry::Entry;
 use super::{ExpiryPolicy, Keyspace};
 use crate::base::rng::Rng;
-use crate::ds::dict::Thin;
 use crate::resp::request::Argv;
 
 /// Candidates that are remembered.

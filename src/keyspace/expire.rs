@@ -36,19 +36,15 @@ impl Keyspace {
         if self.expiry != ExpiryPolicy::Delete {
             return None;
         }
-        self.dbs.iter().filter_map(|db| db.deadlines.next_ms()).min()
+        // Asked in every pass of the loop, and most databases are empty.
+        let timed = self.dbs.iter().filter(|db| !db.deadlines.is_empty());
+        timed.filter_map(|db| db.deadlines.next_ms()).min()
     }
 
     /// Removes a key, handing it to walks first; large values are freed off the loop.
     pub(super) fn remove(&mut self, db: usize, hash: u64, key: &[u8]) -> bool {
-        let target = &mut self.dbs[db];
-        if !self.walks.is_empty() {
-            if let Some(entry) = target.peek(hash, key) {
-                let position = target.dict.position_of(hash);
-                self.walks.before_removal(target.table, position, &entry);
-            }
-        }
-        match target.take(hash, key) {
+        self.before_removal(db, hash, key);
+        match self.dbs[db].take(hash, key) {
             Some(entry) => {
                 self.discard(db, entry);
                 self.ready(db, key);

@@ -14,7 +14,7 @@
 use super::Keyspace;
 use super::entry::{Entry, view_in};
 use super::keys::{Keys, ValueType};
-use crate::ds::dict::Thin;
+use crate::value::Value;
 use std::ops::RangeInclusive;
 
 /// What a command does to a key that it names.
@@ -89,6 +89,13 @@ impl Leases {
         self.held.iter_mut().find(|h| h.entry.is_none() && h.table == table && *h.key == *key)
     }
 
+    /// The value that was under this key and is still to be told of by an image.
+    pub(super) fn captured(&mut self, table: u64, key: &[u8]) -> Option<&mut Value> {
+        let held = self.held.iter_mut().filter(|h| h.table == table && *h.key == *key);
+        let mut values = held.filter_map(|h| h.entry.as_mut()?.boxed_mut());
+        values.find(|value| value.is_captured())
+    }
+
     fn of(&self, lease: Lease) -> Option<&Held> {
         self.held.iter().find(|held| held.users.contains(&lease.0))
     }
@@ -141,8 +148,10 @@ impl Keyspace {
             std::mem::take(&mut self.leases.held).into_iter().partition(|h| h.users.is_empty());
         self.leases.held = kept;
         let gone: Vec<Held> = gone;
-        for entry in gone.into_iter().filter_map(|held| held.entry) {
-            self.free(entry);
+        for held in gone {
+            if let Some(entry) = held.entry {
+                self.discard_from(held.table, entry, true);
+            }
         }
     }
 }

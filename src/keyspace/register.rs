@@ -3,7 +3,6 @@
 //! for, is the engine's business.
 
 use super::Keyspace;
-use super::effects::Event;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 
@@ -74,8 +73,9 @@ impl Keyspace {
         let Keyspace { watched, dbs, effects, .. } = self;
         for key in watched.in_database(db) {
             let exists = |db: usize| dbs[db].peek(dbs[db].dict.hash(key), key).is_some();
-            if exists(db) || replaced_by.is_some_and(exists) {
-                effects.touched_n(db, key, Event::silent(), 0);
+            let existed = exists(db);
+            if existed || replaced_by.is_some_and(exists) {
+                effects.swept(db, key.clone(), existed);
             }
         }
     }

@@ -14,6 +14,7 @@
 //! | `save_file.rs`   | a whole file, record by record                                |
 //! | `reader.rs`      | the same numbers and strings out of bytes that nobody trusts  |
 //! | `load_value.rs`  | a value, looked at until it can be trusted                    |
+//! | `load_growing.rs` | large values, so many elements at a call                     |
 //! | `load_stream.rs` | streams                                                       |
 //! | `load_legacy.rs` | ziplists and zipmaps of old versions                          |
 //! | `load_file.rs`   | a whole file, one part at a call                              |
@@ -28,6 +29,7 @@
 pub mod check;
 mod error;
 mod load_file;
+mod load_growing;
 mod load_legacy;
 mod load_stream;
 mod load_value;
@@ -42,8 +44,8 @@ pub use error::{Error, Reason};
 pub use load_file::{Loader, Part};
 pub use load_value::load_value;
 pub use reader::Reader;
-pub use save_file::{Saver, Start};
-pub use save_value::save_value;
+pub use save_file::{Saver, Start, save_properties};
+pub use save_value::{begin_value, end_value, save_piece, save_value};
 pub use writer::{Options, Writer};
 
 /// The newest version that is read, and the one that is written.

@@ -105,8 +105,9 @@ const HELP: &[&str] = &[
     "    attrib, push, verbatim, true, false.",
     "QUICKLIST-PACKED-THRESHOLD <size>",
     "    Keep list elements of at least <size> bytes in nodes of their own; 0 for the usual size.",
-    "RELOAD [NOSAVE]",
-    "    Save the data set, unless told not to, and load it again.",
+    "RELOAD [NOSAVE] [NOFLUSH] [MERGE]",
+    "    Save the data set, unless told not to, and load it again: in the place of the data there",
+    "    are, or beside them, and with MERGE over keys that are there.",
     "REPLICATE <command>",
     "    Send <command> to replicas without running it.",
     "REPLYBUFFER PEAK-RESET-TIME <NEVER|RESET|time>",
@@ -243,22 +244,31 @@ fn digest_values(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
 
 /// Everything goes to disk and comes back.
 fn reload(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
-    let mut saves = true;
+    not_while_loading(cx)?;
+    let (mut saves, mut flushes, mut merges) = (true, true, false);
     for word in args.iter().skip(2) {
-        if !word.eq_ignore_ascii_case(b"nosave") {
-            return Err(Error::err("DEBUG RELOAD only supports the NOSAVE option."));
+        match () {
+            () if word.eq_ignore_ascii_case(b"merge") => merges = true,
+            () if word.eq_ignore_ascii_case(b"noflush") => flushes = false,
+            () if word.eq_ignore_ascii_case(b"nosave") => saves = false,
+            () => {
+                return Err(Error::err(
+                    "DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.",
+                ));
+            }
         }
-        saves = false;
     }
     if saves {
         cx.engine.save_snapshot().map_err(|_| Error::fixed("ERR"))?;
     }
-    let name = std::path::PathBuf::from(&cx.engine.config.dbfilename);
-    const FAILED: Error = Error::fixed("ERR Error trying to load the RDB dump, check server logs.");
-    let snapshot = cx.engine.load_snapshot(&name).map_err(|_| FAILED)?;
-    cx.engine.adopt(snapshot).map_err(|_| FAILED)?;
+    let loaded = cx.engine.reload_snapshot(flushes, merges);
+    loaded.map_err(|_| Error::err("Error trying to load the RDB dump, check server logs."))?;
     tracing::warn!("DB reloaded by DEBUG RELOAD");
     done(cx)
+}
+
+fn not_while_loading(cx: &EngineCx<'_>) -> Result<(), Error> {
+    if cx.engine.is_loading() { Err(Error::Loading) } else { Ok(()) }
 }
 
 fn aof_flush_sleep(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
@@ -268,6 +278,7 @@ fn aof_flush_sleep(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
 
 /// Data that is neither here nor there is no data set to go on with: a failure is the end.
 fn load_aof(cx: &mut EngineCx<'_>, _: &mut Args<'_>) -> CmdResult {
+    not_while_loading(cx)?;
     if let Err(why) = cx.engine.reload_log() {
         tracing::warn!("{why}");
         cx.engine.request(NetRequest::Shutdown { exit_code: 1 });

@@ -64,10 +64,10 @@ impl World {
         for effect in self.space.effects.take() {
             match effect {
                 Effect::Touched { event, .. } => events.push(event.name),
-                Effect::Propagate { argv, .. } => stream.push(shown(&argv)),
                 _ => {}
             }
         }
+        stream.extend(self.space.effects.take_commands().iter().map(shown));
         if !last.is_empty() {
             stream.push(shown(&last));
         }

@@ -60,10 +60,10 @@ impl World {
                 Effect::Touched { event, changed, .. } => {
                     events.push(format!("{}{}", event.name, if changed { "*" } else { "" }));
                 }
-                Effect::Propagate { argv, .. } => stream.push(text(&argv)),
                 _ => {}
             }
         }
+        stream.extend(self.space.effects.take_commands().iter().map(text));
         stream.extend(own.iter().map(text));
         self.space.check();
         (stream, events.join(" "), self.space.effects.dirty - before)

@@ -17,6 +17,7 @@
 //! top 48 bits of a hash, which a number in any client language can carry.
 #![allow(unsafe_code)]
 
+mod fetch;
 mod handle;
 pub mod owned;
 mod resize;
@@ -31,6 +32,9 @@ use std::ptr::NonNull;
 
 use crate::base::hash::{Seed, sip13};
 use crate::base::rng::Rng;
+pub use fetch::Fetch;
+pub(super) use fetch::prefetch;
+use fetch::prefetch_slot;
 pub use handle::{Iter, Ref, SlotMut};
 use handle::{Place, WriteBack};
 use segment::{BITS_AT, Hits, RANGE, SLOTS, SPLIT_BUCKETS, Segment, matching, splat, tag_of};
@@ -42,14 +46,16 @@ const MAX_DEPTH: u32 = 28;
 /// Tries of `random` before it counts its way to the entry.
 const RANDOM_TRIES: usize = 512;
 
-/// An owner of one allocation that starts with, or leads to, its key.
+/// An owner of one allocation that starts with, or leads to, its key; or a key that is so short
+/// that it is written in the place of the pointer.
 ///
 /// # Safety
 /// - `into_raw` and `from_raw` are inverse, free of effects, and do not panic; the pointer fits in
-///   48 bits and stays valid until the object is dropped.
+///   48 bits and stays valid until the object is dropped. What is no pointer is fetched into the
+///   cache at times, but never read.
 /// - The object is nothing but the pointer: copies made by `from_raw` (never dropped) read the same
 ///   state, and nothing that takes `&self` changes the pointer.
-/// - `key` gives the same bytes as long as the object is in a table.
+/// - `with_key` gives the same bytes as long as the object is in a table.
 pub unsafe trait Thin: Sized {
     /// Gives up ownership.
     fn into_raw(self) -> NonNull<u8>;
@@ -58,8 +64,8 @@ pub unsafe trait Thin: Sized {
     /// # Safety
     /// `p` comes from `into_raw`, and of all objects made from it at most one is used as owner.
     unsafe fn from_raw(p: NonNull<u8>) -> Self;
-    /// The bytes that are hashed and compared.
-    fn key(&self) -> &[u8];
+    /// Runs `f` over the bytes that are hashed and compared.
+    fn with_key<R>(&self, f: impl FnOnce(&[u8]) -> R) -> R;
 }
 
 /// What the table is made of, for reports.
@@ -116,29 +122,6 @@ fn to_slot<E: Thin>(e: E, bits: u64) -> u64 {
     let address = e.into_raw().as_ptr().expose_provenance() as u64;
     assert!(address >> BITS_AT == 0, "pointers have 48 bits");
     address | bits << BITS_AT
-}
-
-#[inline(always)]
-pub(super) fn prefetch<T>(address: *const T) {
-    #[cfg(all(target_arch = "x86_64", not(miri)))]
-    // SAFETY: a prefetch does not access memory in any way the program can observe.
-    unsafe {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_T0>(address.cast());
-    }
-    #[cfg(all(target_arch = "aarch64", not(miri)))]
-    // SAFETY: as above.
-    unsafe {
-        std::arch::asm!("prfm pldl1keep, [{0}]", in(reg) address, options(nostack, readonly));
-    }
-    #[cfg(any(miri, not(any(target_arch = "x86_64", target_arch = "aarch64"))))]
-    let _ = address;
-}
-
-#[inline(always)]
-fn prefetch_slot(slot: u64) {
-    let address = slot & ((1 << BITS_AT) - 1);
-    prefetch(std::ptr::without_provenance::<u8>(address as usize));
 }
 
 impl<E: Thin> Dict<E> {
@@ -236,34 +219,6 @@ impl<E: Thin> Dict<E> {
         self.find_mut(hash, key).map(SlotMut::remove)
     }
 
-    /// Asks for the cache line where a search for this hash begins.
-    #[inline]
-    pub fn prefetch_bucket(&self, hash: u64) {
-        let segment = self.segment_of(hash);
-        prefetch(segment.address(segment.home(segment.bits_of(hash))));
-    }
-
-    /// Asks for the entries that a search for this hash will look at; worth its while some time
-    /// after `prefetch_bucket`.
-    #[inline]
-    pub fn prefetch_entry(&self, hash: u64) {
-        let segment = self.segment_of(hash);
-        let bits = segment.bits_of(hash);
-        // SAFETY: a home is in bounds.
-        let bucket = unsafe { segment.bucket_unchecked(segment.home(bits)) };
-        for index in Hits(matching(bucket.word(), splat(tag_of(hash)))) {
-            // SAFETY: indexes of a match are below SLOTS.
-            let slot = unsafe { bucket.slot_unchecked(index) };
-            if slot >> BITS_AT == bits {
-                prefetch_slot(slot);
-                return;
-            }
-        }
-        if bucket.overflow() > 0 {
-            prefetch(segment.address(segment.after(segment.home(bits))));
-        }
-    }
-
     /// Visits the entries from `cursor` to the end of the home bucket it falls into, and returns
     /// the cursor to go on with, 0 at the end. Starting from 0 and going on until 0 visits every
     /// entry that is present all the time exactly once, whatever is inserted, removed or resized in
@@ -322,7 +277,7 @@ impl<E: Thin> Dict<E> {
         pred: &mut impl FnMut(&E) -> bool,
     ) -> Option<SlotMut<'_, E>> {
         let (place, entry) = self.locate_position(hash_top32, pred)?;
-        let hash = self.hash(entry.key());
+        let hash = entry.with_key(|key| self.hash(key));
         Some(SlotMut::new(self, place, hash, entry))
     }
 
@@ -410,7 +365,7 @@ impl<E: Thin> Dict<E> {
             let all = &self.directory[first..first + width];
             assert!(all.iter().all(|&there| there as usize == number), "directory");
             segment.check(|pointer| {
-                let hash = self.hash(entry::<E>(pointer).key());
+                let hash = self.hash_of(pointer);
                 assert_eq!(self.segment_number(hash), number, "in the wrong segment");
                 (tag_of(hash), segment.bits_of(hash))
             });
@@ -421,6 +376,12 @@ impl<E: Thin> Dict<E> {
         }
         assert_eq!((len, heap, deepest), (self.len, self.heap, self.deepest));
         assert_eq!(places, self.directory.len());
+    }
+
+    /// The hash of the entry in a slot.
+    #[inline(always)]
+    fn hash_of(&self, slot: u64) -> u64 {
+        entry::<E>(slot).with_key(|key| self.hash(key))
     }
 
     #[inline(always)]
@@ -465,7 +426,7 @@ impl<E: Thin> Dict<E> {
                 let slot = unsafe { bucket.slot_unchecked(index) };
                 if slot >> BITS_AT == bits {
                     let candidate = entry::<E>(slot);
-                    if candidate.key() == key {
+                    if candidate.with_key(|own| own == key) {
                         return Some((Place { segment: number, bucket: at, index }, candidate));
                     }
                 }
@@ -540,9 +501,7 @@ impl<E: Thin> Dict<E> {
             return false;
         }
         match range.finer {
-            Some(cursor) if bits == range.bits => {
-                self.position_of(self.hash(entry::<E>(slot).key())) >= cursor
-            }
+            Some(cursor) if bits == range.bits => self.position_of(self.hash_of(slot)) >= cursor,
             _ => true,
         }
     }

@@ -3,7 +3,7 @@
 use std::mem::replace;
 
 use super::segment::{BITS_AT, SLOTS, SPLIT_BUCKETS, Segment, tag_of};
-use super::{Dict, MAX_DEPTH, Place, Thin, entry, prefetch_slot};
+use super::{Dict, MAX_DEPTH, Place, Thin, prefetch_slot};
 
 /// Neighbours with fewer entries than this merge: half of what a segment holds before it splits.
 const MERGE_BELOW: u32 = (SPLIT_BUCKETS * SLOTS / 2) as u32;
@@ -81,7 +81,7 @@ impl<E: Thin> Dict<E> {
             if let Some(&soon) = slots.get(i + AHEAD) {
                 prefetch_slot(soon);
             }
-            let hash = self.hash(entry::<E>(slot).key());
+            let hash = self.hash_of(slot);
             right += (hash << depth >> 63) as usize;
             hashes.push(hash);
         }

@@ -492,9 +492,9 @@ fn allocate(layout: Layout, zeroed: bool) -> NonNull<u8> {
     NonNull::new(raw).unwrap_or_else(|| handle_alloc_error(layout))
 }
 
-/// Entries that so many buckets may hold: about 90 %.
+/// Entries that so many buckets may hold: about 93 %.
 fn limit(n: usize) -> usize {
-    if n == 1 { SLOTS } else { n * SLOTS * 29 / 32 }
+    if n == 1 { SLOTS } else { n * SLOTS * 15 / 16 }
 }
 
 /// The smallest size a segment may have that is not below `n`: a last block that is not whole has a
@@ -521,7 +521,7 @@ fn size_below(n: usize) -> usize {
 
 /// The smallest size that may hold so many entries.
 fn size_for(entries: usize) -> usize {
-    let mut n = fit((entries * 32 / (29 * SLOTS)).max(1));
+    let mut n = fit((entries * 16 / (15 * SLOTS)).max(1));
     while limit(n) < entries {
         n = fit(n + 1);
     }

@@ -22,6 +22,14 @@ fn alive() -> isize {
 struct Item(NonNull<u8>);
 
 impl Item {
+    fn key(&self) -> &[u8] {
+        // SAFETY: `new` wrote length and key.
+        unsafe {
+            let len = self.0.cast::<u64>().read() as usize;
+            std::slice::from_raw_parts(self.0.as_ptr().add(16), len)
+        }
+    }
+
     fn new(key: &[u8], value: u64) -> Item {
         // SAFETY: not empty; written within its bounds.
         let p = unsafe {
@@ -69,12 +77,9 @@ unsafe impl Thin for Item {
         Item(p)
     }
 
-    fn key(&self) -> &[u8] {
-        // SAFETY: `new` wrote length and key.
-        unsafe {
-            let len = self.0.cast::<u64>().read() as usize;
-            std::slice::from_raw_parts(self.0.as_ptr().add(16), len)
-        }
+    #[inline]
+    fn with_key<R>(&self, f: impl FnOnce(&[u8]) -> R) -> R {
+        f(self.key())
     }
 }
 

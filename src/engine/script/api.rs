@@ -138,6 +138,9 @@ fn push_answer(lua: &mut Lua, mut reply: Reply) -> bool {
     !failed
 }
 
+/// Bytes of arguments from which on they are held against the limit of memory.
+const BIG_CALL: usize = 1 << 20;
+
 /// Copies the arguments into the command.
 fn fill(lua: &mut Lua) -> Result<(), &'static str> {
     let count = lua.top();
@@ -147,9 +150,16 @@ fn fill(lua: &mut Lua) -> Result<(), &'static str> {
     let mut argv = std::mem::take(&mut lua.shared().call.argv);
     argv.clear();
     let mut filled = Ok(());
+    let mut bytes = 0;
     for i in 1..=count {
         if let Some(word) = lua.bytes(i) {
+            bytes += word.len();
             argv.push(word);
+            // One string may be there a thousand times.
+            if bytes > BIG_CALL && lua.shared().exceeds(bytes) {
+                filled = Err("not enough memory for the arguments of a call");
+                break;
+            }
             continue;
         }
         match lua.kind(i) {

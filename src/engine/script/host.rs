@@ -4,12 +4,12 @@ use super::super::Engine;
 use super::super::args::Args;
 use super::super::cx::Called;
 use super::super::session::Session;
-use super::super::spec::flag;
+use super::super::spec::{Spec, flag};
 use super::lua::Ended;
 use super::lua::machine::Machine;
 use super::lua::stack::Left;
 use super::run::{Name, Running};
-use super::shared::{Call, Failure, Wish};
+use super::shared::{Call, Failure, Known, Wish};
 use crate::base::error::Error;
 use crate::resp::reply::Proto;
 
@@ -80,7 +80,7 @@ impl Engine {
     fn nested(&mut self, machine: &mut Machine, run: &mut Running) {
         let shared = machine.shared();
         let propagates = shared.repl != 0;
-        let Call { wish, argv, reply, failure } = &mut shared.call;
+        let Call { wish, argv, reply, failure, known } = &mut shared.call;
         reply.proto = if shared.resp3 { Proto::V3 } else { Proto::V2 };
         let mut args = Args::new(argv.raw());
         *failure = match wish {
@@ -88,7 +88,7 @@ impl Engine {
             Wish::Run => {
                 let interest = self.keyspace.effects.interest.propagate;
                 self.keyspace.effects.interest.propagate &= propagates;
-                let ran = self.nested_command(run, reply, &mut args).err();
+                let ran = self.nested_command(run, known, reply, &mut args).err();
                 self.keyspace.effects.interest.propagate = interest;
                 ran
             }
@@ -110,13 +110,14 @@ impl Engine {
     fn nested_command(
         &mut self,
         run: &mut Running,
+        known: &mut Option<Known>,
         reply: &mut crate::resp::reply::Reply,
         args: &mut Args<'_>,
     ) -> Result<(), Failure> {
-        let spec = match self.resolve(args) {
-            Ok(spec) => spec,
-            Err(Error::WrongArity(_)) => return Err(refused(WRONG_ARITY)),
-            Err(_) => return Err(refused(UNKNOWN)),
+        let same = known.as_ref().and_then(|known| known.spec(args.get(0)));
+        let spec = match same.filter(|spec| spec.fits(args.len())) {
+            Some(spec) => spec,
+            None => self.command_of_script(known, args)?,
         };
         if spec.has(flag::NOSCRIPT) {
             return Err(refused(FORBIDDEN));
@@ -134,7 +135,12 @@ impl Engine {
             }
         }
         run.wrote |= spec.has(flag::WRITE);
+        let hint = run.first_key.as_ref().filter(|_| args.len() > 1);
+        let hint = hint.and_then(|first| first.hint_for(args.get(1)));
+        self.keyspace.hints().expect_first(hint);
         let called = self.timed_call(spec, &mut run.session, reply, args);
+        // The next command finds other words in the same place.
+        self.keyspace.hints().clear();
         self.call_end();
         match called {
             Ok(Called::Done) => Ok(()),
@@ -151,6 +157,21 @@ impl Engine {
                 };
                 Err(Failure { text, counted: true })
             }
+        }
+    }
+
+    fn command_of_script(
+        &mut self,
+        known: &mut Option<Known>,
+        args: &Args<'_>,
+    ) -> Result<&'static Spec, Failure> {
+        match self.resolve(args) {
+            Ok(spec) => {
+                *known = Known::of(args.get(0), spec);
+                Ok(spec)
+            }
+            Err(Error::WrongArity(_)) => Err(refused(WRONG_ARITY)),
+            Err(_) => Err(refused(UNKNOWN)),
         }
     }
 

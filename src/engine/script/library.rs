@@ -181,13 +181,23 @@ impl Engine {
         Ok(())
     }
 
+    /// Libraries that a file brought join those there are; none of them when one cannot, and the
+    /// text says why.
+    pub fn join_libraries(&mut self, texts: Vec<Vec<u8>>, policy: Policy) -> Result<(), Vec<u8>> {
+        self.join_in(texts, policy, FILE_US)
+    }
+
     /// Loads the libraries of a payload; none of them when one cannot be.
     pub fn restore_libraries(&mut self, payload: &[u8], policy: Policy) -> Result<(), Error> {
         let codes = read_payload(payload).map_err(Error::fixed)?;
-        let fresh = self.fresh_libraries(codes, LOAD_US).map_err(|text| quote(&text))?;
+        self.join_in(codes, policy, LOAD_US).map_err(|text| quote(&text))
+    }
+
+    fn join_in(&mut self, codes: Vec<Vec<u8>>, policy: Policy, us: u64) -> Result<(), Vec<u8>> {
+        let fresh = self.fresh_libraries(codes, us)?;
         if let Err(text) = self.join(&fresh, policy) {
             fresh.into_iter().for_each(|(_, library)| self.let_go(library));
-            return Err(quote(&text));
+            return Err(text);
         }
         self.put_libraries(fresh, policy == Policy::Flush);
         Ok(())

@@ -28,8 +28,8 @@ use crate::base::error::Error;
 use crate::env::Garbage;
 use cache::{Cache, Compiled, Sha, hex};
 use functions::Functions;
-use lua::Ended;
 use lua::machine::{Machine, Retired, Which};
+use lua::{Ended, Lua};
 use sha1::{Digest, Sha1};
 use shared::Shared;
 
@@ -88,6 +88,8 @@ pub struct Usage {
 /// how much at a time it is asked then, bytes.
 const COLLECT_AFTER: usize = 64 * 1024;
 const COLLECT_MOST: usize = 256 * 1024;
+/// Beyond this many bytes it works between requests as well.
+const LITTER: usize = 2 * 1024 * 1024;
 
 impl Scripts {
     /// Whether a script waits in the middle of its work.
@@ -115,14 +117,45 @@ impl Scripts {
     /// After a script: has the collector work for what was allocated since it last did, a bounded
     /// part at a time. By itself it would wait until twice as much is there as was after its last
     /// round, which may be far more than is in use.
-    fn collect(&mut self, lua: &mut lua::Lua) {
-        let used = lua.shared().used_bytes;
-        self.settled_bytes = self.settled_bytes.min(used);
-        let grown = used - self.settled_bytes;
+    fn collect(&mut self, lua: &mut Lua) {
+        let grown = self.unsettled(lua.shared().used_bytes);
         if grown >= COLLECT_AFTER {
             let part = grown.min(COLLECT_MOST);
             lua.collect(Some((part / 1024) as i32));
             self.settled_bytes += part;
+        }
+    }
+
+    /// What was allocated since the collector did its part, of what is in use.
+    fn unsettled(&mut self, used_bytes: usize) -> usize {
+        self.settled_bytes = self.settled_bytes.min(used_bytes);
+        used_bytes - self.settled_bytes
+    }
+
+    /// Goes on collecting what large scripts left, between requests; true when there is more.
+    pub fn tidy_up(&mut self) -> bool {
+        if self.running.is_some() {
+            return false;
+        }
+        let Some(mut machine) = self.machine.take() else { return false };
+        let mut more = self.unsettled(machine.shared().used_bytes) > LITTER;
+        if more {
+            for which in [Which::Eval, Which::Functions] {
+                machine.existing(which).iter_mut().for_each(|lua| self.collect(lua));
+            }
+            more = self.unsettled(machine.shared().used_bytes) > LITTER;
+        }
+        self.machine = Some(machine);
+        more
+    }
+
+    /// Before a script: makes sure that it does not fail for what others left.
+    fn make_room(&mut self, lua: &mut Lua) {
+        let shared = lua.shared();
+        let (used, limit) = (shared.used_bytes, shared.limit_bytes);
+        if limit > 0 && used > limit / 2 && self.unsettled(used) > LITTER {
+            lua.collect(None);
+            self.settled_bytes = lua.shared().used_bytes;
         }
     }
 

@@ -13,6 +13,7 @@ use super::lua::machine::{Machine, Which};
 use super::lua::{Ended, Kept, Lua};
 use super::{lists, sandbox};
 use crate::base::error::Error;
+use crate::keyspace::keys::Hint;
 use crate::resp::reply::{Proto, Reply};
 use crate::resp::request::Argv;
 use bytes::Bytes;
@@ -61,6 +62,8 @@ pub struct Start {
 pub struct Running {
     /// Its name.
     pub name: Name,
+    /// Its first key and the hash of it, if that is known.
+    pub first_key: Option<FirstKey>,
     /// How many keys and other arguments it was given.
     pub given: [usize; 2],
     /// What its commands run as.
@@ -91,6 +94,28 @@ pub struct Running {
     pub slice_end_us: u64,
     /// Looks around in this slice.
     pub pauses: u32,
+}
+
+/// A short key whose hash was computed before the script ran.
+pub struct FirstKey {
+    bytes: [u8; 40],
+    len: usize,
+    hash: u64,
+}
+
+impl FirstKey {
+    /// Remembers a key, unless it is long.
+    fn of(key: &[u8], hash: u64) -> Option<FirstKey> {
+        let mut first = FirstKey { bytes: [0; 40], len: key.len(), hash };
+        first.bytes.get_mut(..key.len())?.copy_from_slice(key);
+        Some(first)
+    }
+
+    /// The hash for the word of a command, if it is this key.
+    #[inline]
+    pub fn hint_for(&self, word: &[u8]) -> Option<Hint> {
+        (self.bytes[..self.len] == *word).then(|| Hint::of(word, self.hash))
+    }
 }
 
 impl Running {
@@ -127,13 +152,19 @@ impl Engine {
             self.scripts.machine = Some(machine);
             return Err(Error::err("the script is gone"));
         };
+        self.scripts.make_room(&mut lua);
         let given = [start.keys, args.len() - FIRST_WORD - start.keys];
         let arguments = push_call(&mut lua, args, &start, given);
         machine.shared().start();
         let may_suspend = matches!(session.origin, Origin::Client(_));
         let declared_reader =
             start.flags & (flags::UNDECLARED | flags::NO_WRITES) == flags::NO_WRITES;
+        let first_key = match start.keys {
+            0 => None,
+            _ => self.keyspace.hints().first_of(args.get(FIRST_WORD)),
+        };
         let mut run = Running {
+            first_key: first_key.and_then(|hash| FirstKey::of(args.get(FIRST_WORD), hash)),
             given,
             session: Session::of_script(session),
             owner: session.origin.client(),

@@ -1,5 +1,6 @@
 //! What scripts and the engine tell each other while one of them waits for the other.
 
+use super::super::spec::Spec;
 use super::functions::Registered;
 use super::random::Random;
 use crate::resp::reply::{Proto, Reply};
@@ -32,6 +33,31 @@ pub struct Call {
     pub reply: Reply,
     /// Why it failed.
     pub failure: Option<Failure>,
+    /// The command before it: mostly it is the same again.
+    pub known: Option<Known>,
+}
+
+/// A command without subcommands, by the name that a script called it.
+#[derive(Clone, Copy)]
+pub struct Known {
+    name: [u8; 16],
+    len: usize,
+    spec: &'static Spec,
+}
+
+impl Known {
+    /// Remembers a command, unless its name is long.
+    pub fn of(name: &[u8], spec: &'static Spec) -> Option<Known> {
+        let mut known = Known { name: [0; 16], len: name.len(), spec };
+        known.name.get_mut(..name.len())?.copy_from_slice(name);
+        spec.subcommands.is_empty().then_some(known)
+    }
+
+    /// The command, if it is called by this very name.
+    #[inline]
+    pub fn spec(&self, name: &[u8]) -> Option<&'static Spec> {
+        (self.name[..self.len] == *name).then_some(self.spec)
+    }
 }
 
 /// Both sides' common ground.
@@ -82,6 +108,7 @@ impl Shared {
                 argv: Argv::new(),
                 reply: Reply::new(Proto::V2),
                 failure: None,
+                known: None,
             },
             resp3: false,
             repl: REPL_ALL,

@@ -52,6 +52,12 @@ impl Hints {
         self.first = hint.unwrap_or_default();
     }
 
+    /// The hash of the running command's first key, if this is it.
+    #[inline]
+    pub fn first_of(&self, key: &[u8]) -> Option<u64> {
+        self.first.is_of(key).then_some(self.first.hash)
+    }
+
     /// Adds the hash of one of many keys, in the order they will be asked for.
     pub(super) fn expect_next(&mut self, key: &[u8], hash: u64) {
         self.list.push(Hint::of(key, hash));

@@ -3,7 +3,7 @@
 use super::{Keys, ValueType};
 use crate::base::error::Error;
 use crate::base::num::parse_i64;
-use crate::ds::dict::Thin;
+use crate::keyspace::Keyspace;
 use crate::keyspace::entry::{Entry, New, SHORT_MAX, View};
 use crate::value::Value;
 use crate::value::string::{BigStr, EMBSTR_MAX, SHARED_MIN, Str, StrRef};
@@ -160,6 +160,33 @@ impl Keys<'_> {
             }
             f(bytes)
         })
+    }
+
+    /// Changes the bytes of a large string where they are, with a single look-up; none when the key
+    /// holds anything else, or `fits` says no.
+    pub fn patch_large<R>(
+        &mut self,
+        key: &[u8],
+        fits: impl FnOnce(&[u8]) -> bool,
+        f: impl FnOnce(&mut [u8]) -> R,
+    ) -> Option<R> {
+        let hash = self.hash(key);
+        if self.gone(hash, key) {
+            return None;
+        }
+        self.space.before_change(self.db, hash, key);
+        let Keyspace { dbs, access, rng, .. } = &mut *self.space;
+        let mut slot = dbs[self.db].dict.find_mut(hash, key)?;
+        let stamp = slot.access();
+        let Some(Value::Str(BigStr::Owned(bytes))) = slot.boxed_mut() else { return None };
+        if !fits(bytes) {
+            return None;
+        }
+        let result = f(bytes);
+        if self.stamp {
+            slot.set_access(access.accessed(stamp, self.now, rng));
+        }
+        Some(result)
     }
 
     /// Changes the bytes of a string, which starts empty when the key is missing. The caller made

@@ -3,6 +3,7 @@
 //! Invariants: nodes are in the order of their ids and no node is without a live entry; `length` is
 //! the sum of their counts; no entry has an id above `last_id`.
 
+use super::capture::Capture;
 use super::id::{Seq, StreamId};
 use super::node::{self, Entries, Entry, Master};
 use super::nodes::Nodes;
@@ -27,6 +28,8 @@ pub struct Log {
     /// Entries ever added.
     pub entries_added: u64,
     bytes: usize,
+    /// What is still to be told of an earlier moment.
+    pub(super) capture: Option<Box<Capture>>,
 }
 
 /// Why an entry was not added.
@@ -95,7 +98,7 @@ impl Log {
     pub fn duplicate(&self) -> Log {
         let nodes = self.nodes.clone();
         let bytes = nodes.iter().map(|(_, node)| node.heap_bytes() + NODE_COST).sum();
-        Log { nodes, bytes, ..*self }
+        Log { nodes, bytes, capture: None, ..*self }
     }
 
     /// Copies the first node of `source` that lies behind those that are here; false after the
@@ -114,7 +117,7 @@ impl Log {
             return true;
         }
         let made = std::mem::take(self);
-        *self = Log { nodes: made.nodes, bytes: made.bytes, ..*source };
+        *self = Log { nodes: made.nodes, bytes: made.bytes, capture: None, ..*source };
         false
     }
 
@@ -150,6 +153,9 @@ impl Log {
         }
         let mut added = false;
         if let Some((node_id, node)) = self.nodes.last_mut() {
+            if let Some(capture) = &mut self.capture {
+                capture.before_change(node_id, node);
+            }
             let before = node.heap_bytes();
             match node::plan(node.as_packed(), fields, size, word, limits) {
                 Some(plan) => {
@@ -164,6 +170,9 @@ impl Log {
         }
         if !added {
             let node = node::create(fields, size, word);
+            if let Some(capture) = &mut self.capture {
+                capture.before_new(id);
+            }
             self.bytes += node.heap_bytes() + NODE_COST;
             self.nodes.push(id, node);
         }
@@ -224,6 +233,9 @@ impl Log {
         let Some(at) = find(node_id, node.as_packed(), id).map(|entry| entry.at()) else {
             return false;
         };
+        if let Some(capture) = &mut self.capture {
+            capture.before_change(node_id, node);
+        }
         if Master::of(node.as_packed()).count == 1 {
             self.drop_node(node_id);
         } else {
@@ -236,6 +248,9 @@ impl Log {
     /// Removes a node with all it has; tells how many live entries that were.
     fn drop_node(&mut self, node_id: StreamId) -> u64 {
         let node = self.nodes.remove(node_id).expect("the caller saw it");
+        if let Some(capture) = &mut self.capture {
+            capture.before_change(node_id, &node);
+        }
         let count = Master::of(node.as_packed()).count;
         self.bytes -= node.heap_bytes() + NODE_COST;
         self.length -= count;
@@ -316,6 +331,9 @@ impl Log {
         if count == Master::of(node.as_packed()).count {
             // The entries that keep the node from going as a whole are deleted ones.
             return self.drop_node(node_id);
+        }
+        if let Some(capture) = &mut self.capture {
+            capture.before_change(node_id, node);
         }
         node::mark_deleted(node, &gone);
         self.length -= count;

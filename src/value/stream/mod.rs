@@ -4,6 +4,7 @@
 //! [`group`] has the consumer groups. The two parts are separate fields, so that a reader can walk
 //! the log while it books deliveries.
 
+mod capture;
 mod count;
 pub mod group;
 pub mod id;

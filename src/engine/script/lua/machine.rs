@@ -79,7 +79,8 @@ impl Machine {
         assert!(!self.stack.amid(), "no script runs");
         let mut state = self.states[which as usize].take()?;
         let bytes = state.held_bytes();
-        let shared = NonNull::from(Box::leak(Box::new(Shared::new(0))));
+        let own = Shared { used_bytes: bytes, ..Shared::new(0) };
+        let shared = NonNull::from(Box::leak(Box::new(own)));
         state.belong_to(shared);
         let common = self.shared();
         common.used_bytes = common.used_bytes.saturating_sub(bytes);

@@ -141,7 +141,7 @@ unsafe extern "C-unwind" fn unprotected(_: *mut ffi::lua_State) -> c_int {
 
 /// Every so many instructions: lets the engine decide whether the script goes on.
 unsafe extern "C-unwind" fn hook(l: *mut ffi::lua_State, _: *mut ffi::lua_Debug) {
-    // SAFETY: Lua calls this with a thread of a living state; setting a hook is allowed at any time.
+    // SAFETY: Lua calls this with a thread of a living state; a hook may be set at any time.
     unsafe {
         if stack::pause(&mut Lua::of(l)) {
             // A coroutine that outlived a script that was stopped goes at its usual pace again.
