@@ -47,6 +47,7 @@ impl Engine {
         }
         self.room_pass();
         let mut left = self.ready.len();
+        let answered = left > 0;
         while left > 0 {
             let group = self.plan_ahead().min(left).max(1);
             for _ in 0..group {
@@ -58,7 +59,7 @@ impl Engine {
         }
         self.end_of_pass(began_ns);
         self.resume();
-        self.load_on();
+        self.load_on(answered);
         self.broadcast_invalid();
         self.evict_clients();
         if self.keyspace.has_garbage() {

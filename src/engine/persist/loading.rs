@@ -16,6 +16,8 @@ use std::path::PathBuf;
 /// How long a slice may take, microseconds: long enough that looking at the clients in between
 /// costs little, short enough that they hardly wait.
 const SLICE_US: u64 = 3000;
+/// The same for one that answers wait for.
+const SHORT_US: u64 = 500;
 /// Keys, commands and lots of elements of a slice at most, which ends it where time stands still.
 const KEYS_MAX: u32 = 16_384;
 /// The same between two looks at the clock.
@@ -177,8 +179,9 @@ impl Engine {
         }
     }
 
-    /// Goes on with what is being loaded, for one slice.
-    pub(in crate::engine) fn load_on(&mut self) {
+    /// Goes on with what is being loaded, for one slice; a short one when clients were answered in
+    /// this pass, as what they are told leaves behind it.
+    pub(in crate::engine) fn load_on(&mut self, answered: bool) {
         if !self.loading_may_go_on() {
             return;
         }
@@ -189,7 +192,7 @@ impl Engine {
             loading.rest_until_us = 0;
         }
         let mut slice = Slice {
-            until_us: self.env.clock.mono_us() + SLICE_US,
+            until_us: self.env.clock.mono_us() + if answered { SHORT_US } else { SLICE_US },
             until_byte: loading.done() + self.config.loading_process_events_interval_bytes,
             keys: 0,
             delay_us: i64::from(self.config.key_load_delay.max(0)),
