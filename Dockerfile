@@ -4,7 +4,7 @@ RUN apt-get update \
  && apt-get install -y --no-install-recommends busybox-static make \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
-COPY Cargo.toml Cargo.lock ./
+COPY Cargo.toml Cargo.lock build.rs ./
 COPY src src
 COPY benches benches
 COPY packaging packaging

@@ -21,6 +21,15 @@ const AHEAD: usize = 32;
 struct Item(NonNull<[u8; 16]>);
 
 impl Item {
+    #[inline]
+    fn key(&self) -> &[u8] {
+        // SAFETY: the box lives as long as the item.
+        #[allow(unsafe_code)]
+        unsafe {
+            self.0.as_ref()
+        }
+    }
+
     fn new(key: [u8; 16]) -> Item {
         Item(NonNull::from(Box::leak(Box::new(key))))
     }
@@ -45,9 +54,9 @@ unsafe impl Thin for Item {
         Item(p.cast())
     }
 
-    fn key(&self) -> &[u8] {
-        // SAFETY: the box lives as long as the item.
-        unsafe { self.0.as_ref() }
+    #[inline]
+    fn with_key<R>(&self, f: impl FnOnce(&[u8]) -> R) -> R {
+        f(self.key())
     }
 }
 

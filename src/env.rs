@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 pub mod real;
 pub mod sim;
+pub mod sim_links;
 
 /// Two clocks in one: wall time for what users see, monotonic time for what must never jump.
 pub trait Clock: Send {
@@ -44,29 +45,22 @@ pub enum Job {
     Sync {
         /// The file.
         file: Box<dyn Syncer>,
-        /// Which of the submitter's files it is.
-        what: Synced,
         /// How far the file was written when this was asked for, in the submitter's own count.
         upto: u64,
     },
     /// Add to a file.
     Write {
+        /// The submitter's own name for the file.
+        id: u64,
         /// The file.
         file: SharedFile,
         /// What to add.
         bytes: Vec<u8>,
         /// Whether to wait until it lasts.
         sync: bool,
+        /// The directory in which its new name is to last.
+        dir: Option<PathBuf>,
     },
-}
-
-/// What a [`Job::Sync`] was for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Synced {
-    /// The log that grows.
-    Log,
-    /// The base a rewrite makes.
-    Base,
 }
 
 /// The end of a [`Job`].
@@ -82,16 +76,21 @@ pub enum Done {
     /// A file was synced, or could not be.
     Synced {
         /// As in the job.
-        what: Synced,
-        /// As in the job.
         upto: u64,
         /// The system's error number, when it failed.
         error: Option<i32>,
     },
     /// A file was written to.
     Written {
-        /// Why that failed.
-        fault: Option<io::ErrorKind>,
+        /// As in the job.
+        id: u64,
+        /// The system's error number, when it failed.
+        error: Option<i32>,
+    },
+    /// An errand to another server is over; [`Links::take`] tells how it went.
+    Delivered {
+        /// As in the errand.
+        id: u64,
     },
 }
 
@@ -104,18 +103,30 @@ impl Job {
                 drop(garbage);
                 Done::Freed { bytes, objects }
             }
-            Job::Sync { mut file, what, upto } => {
-                let error = file.sync().err().map(|e| e.raw_os_error().unwrap_or(libc::EIO));
-                Done::Synced { what, upto, error }
+            Job::Sync { mut file, upto } => {
+                Done::Synced { upto, error: file.sync().err().map(number_of) }
             }
-            Job::Write { file, bytes, sync } => {
+            Job::Write { id, file, bytes, sync, dir } => {
                 let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
-                let written = file.write_all(&bytes);
-                let written = if sync { written.and_then(|()| file.sync()) } else { written };
-                Done::Written { fault: written.err().map(|error| error.kind()) }
+                let mut written = file.write_all(&bytes);
+                if sync {
+                    written = written.and_then(|()| file.sync());
+                }
+                if let Some(dir) = dir {
+                    written = written.and_then(|()| file.sync_dir(&dir));
+                }
+                Done::Written { id, error: written.err().map(number_of) }
             }
         }
     }
+}
+
+fn number_of(error: io::Error) -> i32 {
+    error.raw_os_error().unwrap_or(match error.kind() {
+        io::ErrorKind::StorageFull => libc::ENOSPC,
+        io::ErrorKind::PermissionDenied => libc::EACCES,
+        _ => libc::EIO,
+    })
 }
 
 /// The one way off the main thread.
@@ -145,6 +156,19 @@ pub struct AllocatorPages {
     pub resident: usize,
 }
 
+/// Nothing to give back.
+struct NoPages;
+
+impl Garbage for NoPages {
+    fn bytes(&self) -> usize {
+        0
+    }
+
+    fn objects(&self) -> usize {
+        0
+    }
+}
+
 /// What the process occupies.
 pub trait Memory: Send {
     /// Bytes the allocator has handed out, in size classes.
@@ -162,8 +186,11 @@ pub trait Memory: Send {
     fn machine(&self) -> usize;
     /// Bytes of physical memory the process holds.
     fn rss(&self) -> usize;
-    /// Asks the allocator to give unused pages back.
-    fn purge(&mut self) {}
+    /// The unused pages that the allocator keeps for later: the drop gives them to the system.
+    /// They are not part of what was handed out.
+    fn spare_pages(&self) -> Box<dyn Garbage> {
+        Box::new(NoPages)
+    }
     /// The allocator's own statistics.
     fn report(&self) -> String {
         String::new()
@@ -200,6 +227,8 @@ pub trait Syncer: Send {
 pub trait NewFile: io::Write + Send {
     /// Waits until all that was written lasts.
     fn sync(&mut self) -> io::Result<()>;
+    /// Waits until its name in this directory lasts.
+    fn sync_dir(&mut self, dir: &Path) -> io::Result<()>;
 }
 
 /// Files. All paths are as the configuration gives them.
@@ -229,6 +258,21 @@ pub trait Disk: Send {
     /// Makes renames and creations inside the directory last.
     fn sync_dir(&mut self, dir: &Path) -> io::Result<()>;
 
+    /// Removes a file; what is to be dropped afterwards, elsewhere, frees the room it takes on the
+    /// disk, which may take long.
+    fn remove_lightly(&mut self, path: &Path) -> io::Result<Option<Box<dyn Garbage>>> {
+        let file = self.open_file(path).ok();
+        self.remove(path)?;
+        Ok(file.map(|file| Box::new(OldFile { _file: file }) as Box<dyn Garbage>))
+    }
+
+    /// The same for `rename`, which removes what had the new name.
+    fn rename_lightly(&mut self, from: &Path, to: &Path) -> io::Result<Option<Box<dyn Garbage>>> {
+        let file = self.open_file(to).ok();
+        self.rename(from, to)?;
+        Ok(file.map(|file| Box::new(OldFile { _file: file }) as Box<dyn Garbage>))
+    }
+
     /// Replaces a file so that a crash leaves either the old or the new contents, never a mix:
     /// temporary file beside it, sync, rename, sync of the directory.
     fn replace(&mut self, path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -242,6 +286,22 @@ pub trait Disk: Send {
             return Err(error);
         }
         self.sync_dir(&parent(path))
+    }
+}
+
+/// A file that has no name any more.
+struct OldFile {
+    _file: Box<dyn io::Read + Send>,
+}
+
+impl Garbage for OldFile {
+    fn bytes(&self) -> usize {
+        // It is the disk's room that is given back.
+        0
+    }
+
+    fn objects(&self) -> usize {
+        0
     }
 }
 
@@ -268,6 +328,61 @@ pub trait Ports: Send {
     fn listen_on(&mut self, bind: &[String], port: u16, backlog: i32) -> bool;
 }
 
+/// Keys for another server.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Errand {
+    /// Tells errands apart.
+    pub id: u64,
+    /// Name or address of the other server.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// How long connecting, and each answer, may take, milliseconds.
+    pub timeout_ms: u64,
+    /// An encoded AUTH, to be sent first.
+    pub auth: Option<Vec<u8>>,
+    /// The database there.
+    pub db: i64,
+    /// Encoded requests, each with one line for an answer.
+    pub requests: Vec<Vec<u8>>,
+}
+
+/// What went wrong on the way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkFault {
+    /// The other server could not be reached.
+    Connecting,
+    /// Not everything could be sent.
+    Writing,
+    /// An answer did not come.
+    Reading,
+}
+
+/// How an errand went.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Delivery {
+    /// What AUTH and SELECT were refused with, the first refusal alone.
+    pub refused: Option<Vec<u8>>,
+    /// The answers to the requests that were answered, in order, each one line.
+    pub answers: Vec<Vec<u8>>,
+    /// Why there are no more.
+    pub fault: Option<LinkFault>,
+}
+
+/// The way to other servers. Connections are kept for a while for whoever goes there next.
+pub trait Links: Send {
+    /// Takes an errand on; its end is reported like that of a job.
+    fn send(&mut self, errand: Errand);
+    /// The same while everybody waits.
+    fn send_now(&mut self, errand: Errand) -> Delivery;
+    /// How an errand that is over went.
+    fn take(&mut self, id: u64) -> Option<Delivery>;
+    /// Connections kept open.
+    fn kept(&self) -> usize;
+    /// Closes those that were not used for a while.
+    fn close_idle(&mut self);
+}
+
 /// Everything nondeterministic in one value.
 pub struct Env {
     /// Wall and monotonic time.
@@ -284,4 +399,6 @@ pub struct Env {
     pub process: Box<dyn Process>,
     /// Listening sockets.
     pub ports: Box<dyn Ports>,
+    /// Other servers.
+    pub links: Box<dyn Links>,
 }

@@ -14,7 +14,7 @@ use redstart::engine::Engine;
 use redstart::engine::config::{self, Config, REDIS_VERSION, Sources, Startup};
 use redstart::env::Disk;
 use redstart::env::real::{self, RealDisk, environment};
-use redstart::net::{listen, poll::Server};
+use redstart::net::{links::TcpLinks, listen, poll::Server};
 use redstart::sys::{crash, supervise};
 use redstart::{cli, commands, entrypoint, log, sys};
 
@@ -64,6 +64,7 @@ fn give_up(error: impl std::fmt::Display) -> ! {
 }
 
 fn serve(mut config: Config, path: Option<PathBuf>) -> ! {
+    sys::fetch_code();
     if let Err(error) = std::env::set_current_dir(&config.dir) {
         fail(format!("Can't chdir to '{}': {}", config.dir, sys::error_text(&error)));
     }
@@ -97,20 +98,21 @@ fn serve(mut config: Config, path: Option<PathBuf>) -> ! {
     server.listen(&config).unwrap_or_else(|error| give_up(error));
     let pidfile = write_pidfile(&config, background);
     let table = commands::renamed_table(&config.renamed_commands);
-    let (env, finished) = environment(server.wake(), server.ports());
+    let (env, finished) = environment(server.wake(), server.ports(), TcpLinks::boxed);
     let mut engine = Engine::new(config, env, table);
     engine.program = std::env::args_os().next().unwrap_or_default().to_string_lossy().into_owned();
     engine.config_file = path;
     engine.show_title();
     tracing::info!("Server initialized");
-    engine.load_at_start().unwrap_or_else(|why| give_up(why));
-    for kind in server.kinds() {
-        tracing::info!("Ready to accept connections {kind}");
-    }
-    if let Some(manager) = manager {
-        manager.ready();
-    }
-    let code = server.run(&mut engine, &finished);
+    engine.begin_loading().unwrap_or_else(|why| give_up(why));
+    let code = server.run(&mut engine, &finished, &mut |kinds| {
+        for kind in kinds {
+            tracing::info!("Ready to accept connections {kind}");
+        }
+        if let Some(manager) = manager {
+            manager.ready();
+        }
+    });
     server.unlink();
     if let Some(pidfile) = pidfile {
         // It may have been removed already, and the process ends either way.

@@ -129,6 +129,48 @@ fn under_always_every_acknowledged_write_survives() {
     }
 }
 
+/// One run of a seed, with the power failing instead of the change to the disk number `at`; true
+/// when it came so far.
+fn fails_at(seed: u64, at: u64, policy: &str) -> bool {
+    let sim = Sim::new(seed);
+    let mut rng = Rng::seeded(seed);
+    let options = ["--appendfsync", policy, "--aof-timestamp-enabled", "yes"];
+    let mut life = Life::begin(&sim, &options);
+    sim.fail_power_after(at);
+    let (mut now_us, mut promised) = (0, 0);
+    for step in 0..60 {
+        if step % 20 == 10 {
+            life.session.ask(&["BGREWRITEAOF"]);
+        }
+        life.push(&mut rng, now_us);
+        life.session.inner.advance_us(100_000);
+        now_us += 100_000;
+        life.listen(now_us);
+        if sim.has_power_failed() {
+            break;
+        }
+        let grace_us = if policy == "always" { 0 } else { 1_150_000 };
+        let old = life.acknowledged.iter().filter(|(said, _)| said + grace_us <= now_us);
+        promised = old.map(|(_, n)| *n).fold(promised, u64::max);
+    }
+    let failed = sim.has_power_failed();
+    sim.cut_power();
+    let mut next = Life::begin(&sim, &options);
+    next.check(&life, promised, seed);
+    failed
+}
+
+#[test]
+fn the_power_may_fail_at_any_change_to_the_disk() {
+    for (policy, seed) in [("always", 1), ("always", 2), ("everysec", 1), ("everysec", 2)] {
+        let mut at = 0;
+        while fails_at(first_seed() + seed * 1000 + at, at, policy) {
+            at += 1;
+        }
+        assert!(at > 60, "{policy}: only {at} changes to the disk");
+    }
+}
+
 #[test]
 fn under_slow_syncs_what_is_left_is_a_prefix() {
     for seed in first_seed()..first_seed() + 60 {
@@ -310,6 +352,73 @@ fn a_log_is_begun_and_ended_while_the_server_runs() {
     off.inner.settle();
     let digest = off.engine().keyspace.digest();
     assert_eq!(Life::begin(&sim, &[]).session.engine().keyspace.digest(), digest);
+}
+
+#[test]
+fn a_rewrite_waits_for_the_end_of_a_save() {
+    for words in [&["BGREWRITEAOF"][..], &["CONFIG", "SET", "appendonly", "yes"]] {
+        let sim = Sim::new(1);
+        let mut session = Session::in_world(&[], &sim);
+        session.ask(&["SET", "a", "1"]);
+        sim.set_job_mode(JobMode::Held);
+        session.ask(&["BGSAVE"]);
+        let reply = session.ask(words);
+        let begun = ["Background append only file rewriting scheduled", "OK"];
+        assert!(begun.iter().any(|text| reply == *text), "{reply}");
+        session.inner.advance_us(500_000);
+        assert!(session.engine().persist.is_saving());
+        assert!(!session.engine().aof.rewriting.is_running(), "one image at a time");
+        session.ask(&["INCR", "a"]);
+        sim.set_job_mode(JobMode::Prompt);
+        while let Some(done) = sim.finish_one() {
+            session.engine().job_done(done);
+            session.inner.settle();
+        }
+        session.inner.advance_us(500_000);
+        assert_eq!(session.engine().aof.rewriting.count, 1);
+        let digest = session.engine().keyspace.digest();
+        assert_eq!(Life::begin(&sim, &[]).session.engine().keyspace.digest(), digest);
+    }
+}
+
+/// What is handed over to a save is bounded: writers wait, and a disk that stands still ends it.
+#[test]
+fn writers_wait_while_too_much_waits_for_the_disk() {
+    for recovers in [true, false] {
+        let sim = Sim::new(1);
+        let mut session = Session::in_world(&["--rdbcompression", "no"], &sim);
+        session.ask(&["DEBUG", "POPULATE", "5000", "key", "1000"]);
+        session.engine().persist.backlog.bytes_max = 1 << 20;
+        sim.set_job_mode(JobMode::Held);
+        session.ask(&["BGSAVE"]);
+        assert_eq!(sim.pending_jobs(), 1, "a piece is on its way");
+        let (writer, mut written) = (session.inner.connect(), 0);
+        for n in 0..5000 {
+            let key = format!("key:{n}");
+            session.inner.feed(writer, &encode(&["SET", &key, "new"]));
+            session.inner.advance_us(1000);
+            if session.inner.take_output(writer).is_empty() {
+                break;
+            }
+            written += 1;
+        }
+        assert!((500..4500).contains(&written), "{written} were overwritten");
+        assert_eq!(session.ask(&["GET", "key:0"]), "new", "others are served");
+        let info = session.ask(&["INFO", "clients"]);
+        assert!(info.as_str().is_some_and(|text| text.contains("blocked_clients:1")), "{info}");
+        if recovers {
+            sim.set_job_mode(JobMode::Prompt);
+            while let Some(done) = sim.finish_one() {
+                session.engine().job_done(done);
+                session.inner.settle();
+            }
+        }
+        session.inner.advance_us(11_000_000);
+        assert_eq!(session.inner.take_output(writer), b"+OK\r\n", "it goes on");
+        assert_eq!(session.engine().persist.failed, !recovers);
+        assert!(!session.engine().persist.is_saving());
+        session.engine().check();
+    }
 }
 
 #[test]

@@ -120,6 +120,8 @@ fn a_rewrite_holds_the_same_in_either_form() {
             let sim = session.inner.sim.clone();
             let form = if preamble == "yes" { "rdb" } else { "aof" };
             let base_name = format!("appendonly.aof.3.base.{form}");
+            assert_eq!(names(&sim).len(), 5, "the old files stay for a while");
+            session.inner.advance_us(61_000_000);
             assert_eq!(
                 names(&sim),
                 [&base_name, "appendonly.aof.3.incr.aof", "appendonly.aof.manifest"],

@@ -24,10 +24,13 @@ mod family {
     mod list;
     mod long;
     mod long_order;
+    mod long_wait;
     mod memory;
+    mod migrate;
     mod object;
     mod protocol;
     mod pubsub;
+    mod sandbox;
     mod scan;
     mod script;
     mod set;

@@ -17,7 +17,19 @@ use golden_replay::runner::{self, Fault};
 use golden_replay::script::{self, Scenario};
 
 /// The parts of the server that exist. A part is added here when its commands are all there.
-const HAVE: &[&str] = &["foundation", "surface", "types", "between", "memory"];
+const HAVE: &[&str] = &["foundation", "surface", "types", "between", "memory", "scripts"];
+
+/// Scenarios that use commands of other parts than those they name: they count all commands, or
+/// call ACL, LATENCY or MIGRATE from a script. One that passes has to leave this list.
+const LATER: &[&str] = &[
+    "command/info-4",
+    "scripting/call-returns-2",
+    "scripting/call-returns-2.resp3",
+    "scripting/call-type-2",
+    "scripting/call-type-resp3-2",
+    "scripting/commands-inside-0",
+    "scripting/commands-inside-1",
+];
 
 /// Scenarios mostly wait, so more of them than processors may run at a time.
 const WORKERS: usize = 4;
@@ -32,9 +44,14 @@ fn transcripts_replay_exactly() {
         .filter(|scenario| scenario.title().contains(&only))
         .collect();
     assert!(!chosen.is_empty(), "no scenario is left to replay");
+    let (later, chosen): (Vec<Scenario>, Vec<Scenario>) =
+        chosen.into_iter().partition(|scenario| LATER.contains(&scenario.title().as_str()));
     let results = replay(&chosen);
     let failed = report(&chosen, &results);
     assert!(failed == 0, "{failed} of {} scenarios differ, see above", chosen.len());
+    for (scenario, faults) in later.iter().zip(replay(&later)) {
+        assert!(!faults.is_empty(), "{} passes: it is not for later any more", scenario.title());
+    }
 }
 
 /// Runs all of them; the result of each stands at its place.

@@ -279,3 +279,70 @@ fn lines_reach_the_system_log() {
     let tag = format!(" warren[{}]: oO0OoO0OoO0Oo Redis is starting", server.id());
     assert!(line.contains(&tag), "{line}");
 }
+
+/// Sends a command whose reply is not waited for.
+fn post(link: &mut std::net::TcpStream, words: &[&str]) {
+    let request = support::frames::encode(words);
+    std::io::Write::write_all(link, &request).expect("the server reads");
+}
+
+/// One command and the first bytes of its reply.
+fn ask(server: &Server, words: &[&str]) -> String {
+    let mut link = std::net::TcpStream::connect(server.addr()).expect("it listens");
+    post(&mut link, words);
+    let mut reply = [0; 128];
+    let len = link.read(&mut reply).expect("it answers");
+    String::from_utf8_lossy(&reply[..len]).into_owned()
+}
+
+/// A server in the middle of a script that wrote and goes on until somebody sets `stop`.
+fn amid_a_script(extra: &[&str]) -> (Server, std::net::TcpStream) {
+    let server = Server::start(&[&["--busy-reply-threshold", "20"], extra].concat());
+    let mut runner = std::net::TcpStream::connect(server.addr()).expect("it listens");
+    let script = "redis.call('set','first',1) \
+                  local n=0 while n<tonumber(ARGV[1]) do n=n+1 end redis.call('set','last',n)";
+    post(&mut runner, &["EVAL", script, "0", "30000000"]);
+    until("busy", || ask(&server, &["PING"]).starts_with("-BUSY").then_some(()));
+    (server, runner)
+}
+
+#[test]
+fn a_signal_waits_for_the_end_of_a_script() {
+    let (mut server, _runner) = amid_a_script(&["--save", "3600 1"]);
+    signal("-TERM", server.id());
+    until("the signal", || server.log().contains("scheduling shutdown").then_some(()));
+    assert!(server.wait().success());
+    let log = server.log();
+    assert!(log.contains("bye bye"), "{log}");
+    // All of what the script did was saved.
+    let dump = std::fs::read(server.dir().join("dump.rdb")).expect("it was saved");
+    for key in [b"first".as_slice(), b"last"] {
+        assert!(dump.windows(key.len()).any(|part| part == key), "{key:?}");
+    }
+}
+
+#[test]
+fn what_a_signal_asked_for_can_be_taken_back() {
+    let (server, mut runner) = amid_a_script(&[]);
+    assert!(ask(&server, &["SHUTDOWN", "ABORT"]).starts_with("-ERR No shutdown in progress."));
+    signal("-TERM", server.id());
+    until("the signal", || server.log().contains("scheduling shutdown").then_some(()));
+    assert_eq!(ask(&server, &["SHUTDOWN", "ABORT"]), "+OK\r\n");
+    let mut reply = [0; 16];
+    let len = runner.read(&mut reply).expect("the script ends");
+    assert_eq!(&reply[..len], b"$-1\r\n");
+    assert_eq!(ask(&server, &["PING"]), "+PONG\r\n");
+}
+
+#[test]
+fn a_killed_script_lets_the_signal_through() {
+    let mut server = Server::start(&["--busy-reply-threshold", "20"]);
+    let mut runner = std::net::TcpStream::connect(server.addr()).expect("it listens");
+    post(&mut runner, &["EVAL", "while true do end", "0"]);
+    until("busy", || ask(&server, &["PING"]).starts_with("-BUSY").then_some(()));
+    signal("-TERM", server.id());
+    until("the signal", || server.log().contains("scheduling shutdown").then_some(()));
+    assert!(ask(&server, &["PING"]).starts_with("-BUSY"), "it goes on until then");
+    assert_eq!(ask(&server, &["SCRIPT", "KILL"]), "+OK\r\n");
+    assert!(server.wait().success());
+}

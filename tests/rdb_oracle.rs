@@ -64,13 +64,70 @@ fn saved(inner: &mut Inner, version: u16) -> Vec<u8> {
     inner.sim.file("out.rdb").expect("it is there")
 }
 
+/// The same, with collections written in pieces and changed while that goes on.
+fn saved_in_pieces(inner: &mut Inner) -> Vec<u8> {
+    let id = inner.connect();
+    for call in [&["CONFIG", "SET", "rdb-write-version", "10"][..], &["BGSAVE"]] {
+        inner.put(id, &encode(call));
+        inner.pass();
+    }
+    inner.take_output(id);
+    assert!(inner.engine.persist.is_saving(), "it has begun");
+    for n in 0..300 {
+        let (a, b) = (format!("{n}"), format!("{}", n * 7 % 300));
+        let calls: [&[&str]; 6] = [
+            &["HSET", "large:h", &a, "new", &b, "new"],
+            &["SREM", "large:m", &a, &b],
+            &["ZINCRBY", "large:z", "1000", &b],
+            &["LSET", "large:l", &b, "new"],
+            &["LPUSH", "large:l", &a],
+            &["XDEL", "large:x", &format!("{}-1", n + 1)],
+        ];
+        calls.iter().for_each(|call| inner.put(id, &encode(call)));
+        inner.pass();
+    }
+    inner.settle();
+    assert!(!inner.engine.persist.is_saving(), "it has ended");
+    inner.sim.file("dump.rdb").expect("it is there")
+}
+
+fn with_large_values() -> Inner {
+    let mut inner = everything();
+    inner.engine.keyspace.long_from = 0;
+    let id = inner.connect();
+    for n in 0..3000 {
+        let (n, id_of) = (n.to_string(), format!("{}-1", n + 1));
+        let calls: [&[&str]; 5] = [
+            &["HSET", "large:h", &n, "a value"],
+            &["SADD", "large:m", &n, "and a text that is long enough"],
+            &["ZADD", "large:z", &n, &n],
+            &["RPUSH", "large:l", &n, "some more text"],
+            &["XADD", "large:x", &id_of, "field", &n],
+        ];
+        calls.iter().for_each(|call| inner.feed(id, &encode(call)));
+    }
+    inner.feed(id, &encode(&["PEXPIREAT", "large:h", "4102444800123"]));
+    inner.take_output(id);
+    // Slices of a few steps.
+    inner.sim.set_haste_us(100);
+    inner
+}
+
 #[test]
 fn another_server_reads_what_we_write_and_the_other_way_round() {
-    let mut ours = everything();
-    let before = ours.engine.keyspace.digest();
+    let (mut small, mut large) = (everything(), with_large_values());
+    let (before, before_large) = (small.engine.keyspace.digest(), large.engine.keyspace.digest());
+    there_and_back(&saved(&mut small, 10), before);
+    let file = saved_in_pieces(&mut large);
+    assert_eq!(loaded(&file).engine.keyspace.digest(), before_large);
+    there_and_back(&file, before_large);
+}
+
+/// A file through the other server and back holds what this digest tells of.
+fn there_and_back(bytes: &[u8], before: [u8; 32]) {
     let dir = TempDir::new();
     let file = dir.path().join("dump.rdb");
-    std::fs::write(&file, saved(&mut ours, 10)).expect("the folder is writable");
+    std::fs::write(&file, bytes).expect("the folder is writable");
     let path = dir.path().to_str().expect("a plain name");
     let theirs = Server::start_program("redis-server", &["--dir", path]);
     std::fs::remove_file(&file).expect("it was just written");

@@ -26,6 +26,8 @@ pub enum Error {
     Oom,
     /// The client has not authenticated.
     NoAuth,
+    /// The data set is being loaded, and the command needs it.
+    Loading,
     /// A database number outside `databases`.
     DbIndex,
     /// An error that quotes a client's bytes, which need not be text.
@@ -62,6 +64,7 @@ impl Error {
             Error::IndexOutOfRange => "ERR index out of range",
             Error::Oom => "OOM command not allowed when used memory > 'maxmemory'.",
             Error::NoAuth => "NOAUTH Authentication required.",
+            Error::Loading => "LOADING Redis is loading the dataset in memory",
             Error::DbIndex => "ERR DB index is out of range",
             Error::WrongArity(name) => {
                 return Cow::Owned(format!("ERR wrong number of arguments for '{name}' command"));

@@ -299,7 +299,7 @@ fn look_through_commands(
             }
             Ok(Some(Record::Note(note))) => {
                 lines += 1;
-                if let (Mode::Until(wanted), Some(seconds)) = (mode, time_of(&note)) {
+                if let (Mode::Until(wanted), Some(seconds)) = (mode, time_of(note)) {
                     if seconds > wanted {
                         found.late = Some(at);
                         return Ok(found);

@@ -84,9 +84,10 @@ fn setbit(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
         let byte = &mut bytes[end - 1];
         *byte = if on { *byte | mask } else { *byte & !mask };
     };
-    if old.is_some_and(|(len, _)| len < end) {
+    if let Some((len, _)) = old.filter(|(len, _)| *len >= growth::LARGE) {
+        let (whole, reply) = (end.max(len), i64::from(was));
         let boxed = || -> growth::Patch { Box::new(patch) };
-        if let Some(work) = growth::in_slices(cx, (key, end), boxed, SETBIT, i64::from(was)) {
+        if let Some(work) = growth::in_slices(cx, (key, whole), boxed, SETBIT, reply) {
             return Ok(work);
         }
     }

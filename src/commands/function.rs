@@ -108,7 +108,7 @@ fn flush(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
     if args.len() == 3 && !args.is(2, "sync") && !args.is(2, "async") {
         return Err(Error::fixed("ERR FUNCTION FLUSH only supports SYNC|ASYNC option"));
     }
-    cx.engine.flush_libraries();
+    cx.engine.flush_libraries(args.len() == 3 && args.is(2, "async"));
     cx.out.ok();
     changed(cx)
 }

@@ -1,5 +1,5 @@
-//! Large strings that SETBIT and SETRANGE make longer: what there is is copied in slices, and
-//! while it is held; the longer string appears when it is complete.
+//! Large strings that are made longer, or changed while replies share them: what there is is copied
+//! in slices, and while it is held; the changed string appears when it is complete.
 
 use crate::base::error::Error;
 use crate::engine::budget::Budget;
@@ -13,15 +13,15 @@ use crate::value::Value;
 use crate::value::string::{BigStr, Str};
 
 /// Bytes that take too long to be copied at once.
-const LARGE: usize = 4 << 20;
+pub(super) const LARGE: usize = 4 << 20;
 /// Bytes that are copied between two looks at the budget.
 const STEP: usize = 16 * 1024;
 
 /// A change to the bytes of a string that is long enough for it.
 pub(super) type Patch = Box<dyn FnOnce(&mut [u8])>;
 
-/// The string at `key` on its way to `end` bytes, which are patched then; `None` when that is
-/// nothing to take slices for.
+/// The string at `key` on its way to `end` bytes, no fewer than it has, which are patched then;
+/// `None` when that is nothing to take slices for.
 pub(super) fn in_slices(
     cx: &mut DataCx<'_>,
     (key, end): (&[u8], usize),
@@ -30,15 +30,17 @@ pub(super) fn in_slices(
     reply: i64,
 ) -> Option<Outcome> {
     let Value::Str(string) = cx.keys.again::<Boxed>(key)? else { return None };
-    let (len, room) = match string {
-        BigStr::Owned(bytes) => (bytes.len(), bytes.capacity()),
-        BigStr::Shared(bytes) => (bytes.len(), bytes.len()),
+    let (len, room, lent) = match string {
+        BigStr::Owned(bytes) => (bytes.len(), bytes.capacity(), false),
+        BigStr::Shared(bytes) => (bytes.len(), bytes.len(), !bytes.is_unique()),
     };
-    if len < LARGE || end <= len || end <= room && end - len < LARGE {
+    let in_place = end <= room && end - len < LARGE && !lent;
+    if len < LARGE || in_place {
         return None;
     }
     // As much ahead as a string gets that grows at once.
-    let mut made = vec![0; end + end / 8];
+    let ahead = if end > len { end / 8 } else { 0 };
+    let mut made = vec![0; end + ahead];
     made.truncate(end);
     let growth = Growth {
         lease: cx.keys.hold(key),

@@ -1,13 +1,18 @@
-//! HyperLogLog: strings that tell how many different elements were added to them.
+//! HyperLogLog: strings that tell how many different elements were added to them. Many of them are
+//! merged in slices.
 
 use crate::base::error::Error;
 use crate::ds::hll::{self, Corrupt, Registers};
 use crate::engine::args::Args;
+use crate::engine::budget::Budget;
 use crate::engine::cx::{CmdResult, DataCx, Outcome, Propagate};
 use crate::engine::keyspec::KeySpec;
 use crate::engine::spec::{Spec, cat, flag};
+use crate::engine::work::{Progress, Work};
+use crate::keyspace::Keyspace;
 use crate::keyspace::effects::{Event, class};
 use crate::keyspace::keys::{Keys, NewStr, Ttl};
+use crate::keyspace::lease::Lease;
 use crate::value::string::{Str, StrRef};
 
 const GROW: u32 = flag::WRITE | flag::DENYOOM;
@@ -61,21 +66,23 @@ fn pfadd(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
     let key = args.get(1);
     let max = cx.limits.hll_sparse_max_bytes;
     let add = |bytes: &mut Vec<u8>| raise_all(bytes, args, max);
-    let changes = match cx.keys.for_write::<Str>(key)? {
-        None => {
-            let mut bytes = hll::empty();
-            let raised = add(&mut bytes)?;
-            hll::set_stale(&mut bytes);
-            cx.keys.set_string(key, NewStr::Raw(bytes), Ttl::Clear);
-            1 + raised
-        }
-        Some(value) => {
-            if checked(value, hll::is_dense)? {
-                cx.keys.patch_string(key, 0, |bytes| raise_all_dense(bytes, args))
-            } else {
+    let dense = |bytes: &[u8]| hll::looks_right(bytes) && hll::is_dense(bytes);
+    let raised = cx.keys.patch_large(key, dense, |bytes| raise_all_dense(bytes, args));
+    let changes = match raised {
+        Some(raised) => raised,
+        None => match cx.keys.for_write::<Str>(key)? {
+            None => {
+                let mut bytes = hll::empty();
+                let raised = add(&mut bytes)?;
+                hll::set_stale(&mut bytes);
+                cx.keys.set_string(key, NewStr::Raw(bytes), Ttl::Clear);
+                1 + raised
+            }
+            Some(value) => {
+                checked(value, |_| ())?;
                 cx.keys.edit_string(key, add)?
             }
-        }
+        },
     };
     cx.out.int(i64::from(changes > 0));
     if changes == 0 {
@@ -122,9 +129,12 @@ fn raise_all_dense(bytes: &mut [u8], args: &Args<'_>) -> u64 {
 }
 
 fn pfcount(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
+    if args.len() >= MANY_KEYS {
+        return Ok(LongMerge::over(cx, args, None));
+    }
     if args.len() > 2 {
-        let (registers, _) = merged(&mut cx.keys, args)?;
-        cx.out.int(hll::estimate(&registers) as i64);
+        let merged = merged(&mut cx.keys, args)?;
+        cx.out.int(hll::estimate(&merged.registers) as i64);
         return Ok(Outcome::Unchanged);
     }
     let key = args.get(1);
@@ -147,43 +157,147 @@ fn pfcount(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
     Ok(Outcome::Changed(Propagate::Verbatim))
 }
 
-/// The registers of all keys together, and whether one of them is dense.
-fn merged(keys: &mut Keys<'_>, args: &Args<'_>) -> Result<(Registers, bool), Error> {
-    let (mut registers, mut dense) = ([0; hll::REGISTERS], false);
+/// The registers of some keys together.
+struct Merged {
+    registers: Box<Registers>,
+    /// One of them is dense.
+    dense: bool,
+}
+
+impl Merged {
+    fn new() -> Merged {
+        Merged { registers: Box::new([0; hll::REGISTERS]), dense: false }
+    }
+
+    fn add(&mut self, value: StrRef<'_>) -> Result<(), Error> {
+        checked(value, |bytes| {
+            self.dense |= hll::is_dense(bytes);
+            hll::merge_into(&mut self.registers, bytes)
+        })??;
+        Ok(())
+    }
+
+    /// Puts them into what a key holds.
+    fn put(&self, cx: &mut DataCx<'_>, key: &[u8]) -> CmdResult {
+        let max = cx.limits.hll_sparse_max_bytes;
+        let merge = |bytes: &mut Vec<u8>| {
+            if self.dense {
+                hll::to_dense(bytes)?;
+            }
+            let raised = self.registers.iter().enumerate().filter(|(_, value)| **value > 0);
+            for (index, value) in raised {
+                hll::raise(bytes, index, *value, max)?;
+            }
+            hll::set_stale(bytes);
+            Ok::<(), Corrupt>(())
+        };
+        if cx.keys.exists_for_write(key) {
+            cx.keys.edit_string(key, merge)?;
+        } else {
+            let mut bytes = hll::empty();
+            merge(&mut bytes)?;
+            cx.keys.set_string(key, NewStr::Raw(bytes), Ttl::Clear);
+        }
+        cx.keys.touch(key, PFADD);
+        cx.out.ok();
+        Ok(Outcome::Changed(Propagate::Verbatim))
+    }
+}
+
+fn merged(keys: &mut Keys<'_>, args: &Args<'_>) -> Result<Merged, Error> {
+    let mut merged = Merged::new();
     for key in args.iter().skip(1) {
         if let Some(value) = keys.read::<Str>(key)? {
-            checked(value, |bytes| {
-                dense |= hll::is_dense(bytes);
-                hll::merge_into(&mut registers, bytes)
-            })??;
+            merged.add(value)?;
         }
     }
-    Ok((registers, dense))
+    Ok(merged)
 }
 
 fn pfmerge(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
-    let (registers, dense) = merged(&mut cx.keys, args)?;
-    let (key, max) = (args.get(1), cx.limits.hll_sparse_max_bytes);
-    let merge = |bytes: &mut Vec<u8>| {
-        if dense {
-            hll::to_dense(bytes)?;
-        }
-        for (index, value) in registers.iter().enumerate().filter(|(_, value)| **value > 0) {
-            hll::raise(bytes, index, *value, max)?;
-        }
-        hll::set_stale(bytes);
-        Ok::<(), Corrupt>(())
-    };
-    if cx.keys.exists_for_write(key) {
-        cx.keys.edit_string(key, merge)?;
-    } else {
-        let mut bytes = hll::empty();
-        merge(&mut bytes)?;
-        cx.keys.set_string(key, NewStr::Raw(bytes), Ttl::Clear);
+    let key = args.get(1);
+    if args.len() >= MANY_KEYS {
+        return Ok(LongMerge::over(cx, args, Some(key.to_vec())));
     }
-    cx.keys.touch(key, PFADD);
-    cx.out.ok();
-    Ok(Outcome::Changed(Propagate::Verbatim))
+    merged(&mut cx.keys, args)?.put(cx, key)
+}
+
+/// From this many words on keys are merged in slices: a dense one takes some microseconds.
+const MANY_KEYS: usize = 128;
+
+/// A key to be merged.
+enum Part {
+    Leased(Lease),
+    /// It holds something else, which is told when its turn comes.
+    Wrong(Error),
+}
+
+/// PFCOUNT, or PFMERGE into a key, of many keys.
+struct LongMerge {
+    parts: Vec<Part>,
+    at: usize,
+    merged: Merged,
+    into: Option<Vec<u8>>,
+}
+
+impl LongMerge {
+    fn over(cx: &mut DataCx<'_>, args: &Args<'_>, into: Option<Vec<u8>>) -> Outcome {
+        let mut parts = Vec::with_capacity(args.len() - 1);
+        for key in args.iter().skip(1) {
+            let there = match cx.keys.read::<Str>(key) {
+                Ok(value) => value.is_some(),
+                Err(error) => {
+                    parts.push(Part::Wrong(error));
+                    break;
+                }
+            };
+            // What is to be stored depends on those that are missing, too.
+            if into.is_some() {
+                parts.push(Part::Leased(cx.keys.hold(key)));
+            } else if there {
+                parts.push(Part::Leased(cx.keys.lease(key, false)));
+            }
+        }
+        Outcome::Enter(Box::new(LongMerge { parts, at: 0, merged: Merged::new(), into }))
+    }
+}
+
+impl Work for LongMerge {
+    fn step(&mut self, cx: &mut DataCx<'_>, budget: &mut Budget<'_>) -> Result<Progress, Error> {
+        while let Some(part) = self.parts.get(self.at) {
+            self.at += 1;
+            match part {
+                Part::Wrong(error) => return Err(error.clone()),
+                Part::Leased(lease) => {
+                    if let Some(value) = cx.keys.leased::<Str>(*lease) {
+                        self.merged.add(value)?;
+                    }
+                }
+            }
+            if !budget.more() {
+                return Ok(Progress::Pending);
+            }
+        }
+        match self.into.take() {
+            Some(key) => self.merged.put(cx, &key).map(Progress::Done),
+            None => {
+                cx.out.int(hll::estimate(&self.merged.registers) as i64);
+                Ok(Progress::Done(Outcome::Unchanged))
+            }
+        }
+    }
+
+    fn changes(&self) -> bool {
+        self.into.is_some()
+    }
+
+    fn end(&mut self, space: &mut Keyspace) {
+        for part in std::mem::take(&mut self.parts) {
+            if let Part::Leased(lease) = part {
+                space.release(lease);
+            }
+        }
+    }
 }
 
 fn pfdebug(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {

@@ -180,7 +180,7 @@ fn diagnosis(f: &Figures) -> String {
 }
 
 fn purge(cx: &mut EngineCx<'_>, _: &mut Args<'_>) -> CmdResult {
-    cx.engine.env.memory.purge();
+    drop(cx.engine.env.memory.spare_pages());
     cx.out.ok();
     Ok(Outcome::Unchanged)
 }

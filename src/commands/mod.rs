@@ -24,6 +24,7 @@ pub mod list;
 pub mod lolwut;
 pub mod memory;
 mod merge;
+mod migrate;
 pub mod module;
 pub mod object;
 pub mod pubsub;
@@ -74,6 +75,7 @@ fn join() -> Table {
         function::SPECS,
         server::SPECS,
         memory::SPECS,
+        migrate::SPECS,
         config::SPECS,
         debug::SPECS,
         slowlog::SPECS,

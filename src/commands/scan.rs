@@ -95,10 +95,6 @@ impl ScanOptions<'_> {
         while hunt.goes_on(&mut step) {}
         hunt.answer(out);
     }
-
-    fn is_type(&self, name: &str) -> bool {
-        self.type_name.is_none_or(|wanted| wanted.eq_ignore_ascii_case(name.as_bytes()))
-    }
 }
 
 /// One call of a scan on its way.
@@ -111,7 +107,7 @@ struct Hunt<'a> {
 
 impl<'a> Hunt<'a> {
     fn new(count: u64, cursor: u64, pattern: Option<Cow<'a, [u8]>>) -> Hunt<'a> {
-        let found = Found { pattern, seen: 0, text: Vec::new(), ends: Vec::new() };
+        let found = Found { pattern, seen: 0, hits: 0, body: Reply::new(Proto::V2) };
         Hunt { count, cursor, places: count.saturating_mul(PLACES_PER_ELEMENT), found }
     }
 
@@ -123,25 +119,21 @@ impl<'a> Hunt<'a> {
         self.cursor != 0 && self.places != 0 && self.found.seen < self.count
     }
 
-    fn answer(&self, out: &mut Reply) {
+    fn answer(&mut self, out: &mut Reply) {
         out.array(2);
         out.bulk(itoa::Buffer::new().format(self.cursor).as_bytes());
-        out.array(self.found.ends.len());
-        let mut start = 0;
-        for &end in &self.found.ends {
-            out.bulk(&self.found.text[start..end]);
-            start = end;
-        }
+        out.array(self.found.hits);
+        out.out().append(self.found.body.out());
     }
 }
 
-/// What a long scan walks over: a leased collection.
+/// What a long scan walks over: a leased collection, or the keys themselves.
 pub(crate) trait ScanSource {
     /// Shows the elements of one step and returns the cursor behind it, 0 at the end.
     fn step(&mut self, keys: &mut Keys<'_>, cursor: u64, found: &mut Found<'_>) -> u64;
 
     /// The lease, to be given back.
-    fn lease(&self) -> Lease;
+    fn lease(&self) -> Option<Lease>;
 }
 
 struct LongScan<S> {
@@ -151,13 +143,13 @@ struct LongScan<S> {
 
 impl<S: ScanSource> Work for LongScan<S> {
     fn step(&mut self, cx: &mut DataCx<'_>, budget: &mut Budget<'_>) -> Result<Progress, Error> {
-        let source = &mut self.source;
-        while self.hunt.goes_on(|cursor, found| source.step(&mut cx.keys, cursor, found)) {
+        let LongScan { hunt, source } = self;
+        while hunt.goes_on(|cursor, found| source.step(&mut cx.keys, cursor, found)) {
             if !budget.more() {
                 return Ok(Progress::Pending);
             }
         }
-        self.hunt.answer(cx.out);
+        hunt.answer(cx.out);
         Ok(Progress::Done(Outcome::Unchanged))
     }
 
@@ -166,17 +158,19 @@ impl<S: ScanSource> Work for LongScan<S> {
     }
 
     fn end(&mut self, space: &mut Keyspace) {
-        space.release(self.source.lease());
+        if let Some(lease) = self.source.lease() {
+            space.release(lease);
+        }
     }
 }
 
-/// What the steps of a scan came upon. The cursor stands before it in the reply and is known
-/// after it: one buffer and the ends of its texts.
+/// What the steps of a scan came upon. The cursor stands before it in the reply and is known after
+/// it, so this is written aside.
 pub(crate) struct Found<'a> {
     pattern: Option<Cow<'a, [u8]>>,
     seen: u64,
-    text: Vec<u8>,
-    ends: Vec<usize>,
+    hits: usize,
+    body: Reply,
 }
 
 impl Found<'_> {
@@ -193,8 +187,8 @@ impl Found<'_> {
 
     /// What belongs to the element just taken follows it in the reply.
     pub(crate) fn push(&mut self, text: &[u8]) {
-        self.text.extend_from_slice(text);
-        self.ends.push(self.text.len());
+        self.body.bulk(text);
+        self.hits += 1;
     }
 
     /// An element was seen that nobody asked for.
@@ -206,16 +200,45 @@ impl Found<'_> {
 fn scan(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
     let cursor = parse_cursor(args.get(1))?;
     let options = scan_options(args, 2, true)?;
-    options.run(cx.out, cursor, |cursor, found| {
-        cx.keys.scan(cursor, &mut |key, entry| {
-            if options.is_type(entry.type_name()) {
-                found.offer(key);
-            } else {
-                found.pass();
-            }
-        })
-    });
+    if options.is_long() && cx.keys.len() >= LONG {
+        let type_name = options.type_name.map(<[u8]>::to_vec);
+        return Ok(options.run_long(cursor, AllKeys { type_name }));
+    }
+    let type_name = options.type_name;
+    options.run(cx.out, cursor, |cursor, found| scan_keys(&mut cx.keys, cursor, type_name, found));
     Ok(Outcome::Unchanged)
+}
+
+fn scan_keys(
+    keys: &mut Keys<'_>,
+    cursor: u64,
+    type_name: Option<&[u8]>,
+    found: &mut Found<'_>,
+) -> u64 {
+    keys.scan(cursor, &mut |key, entry| {
+        let name = entry.type_name().as_bytes();
+        if type_name.is_none_or(|wanted| wanted.eq_ignore_ascii_case(name)) {
+            found.offer(key);
+        } else {
+            found.pass();
+        }
+    })
+}
+
+/// The keys as they are when a slice comes to them: what a scan promises holds from slice to slice
+/// as it does from call to call.
+struct AllKeys {
+    type_name: Option<Vec<u8>>,
+}
+
+impl ScanSource for AllKeys {
+    fn step(&mut self, keys: &mut Keys<'_>, cursor: u64, found: &mut Found<'_>) -> u64 {
+        scan_keys(keys, cursor, self.type_name.as_deref(), found)
+    }
+
+    fn lease(&self) -> Option<Lease> {
+        None
+    }
 }
 
 /// Reads a cursor as C's `strtoul` does: a sign is allowed and a negative number wraps, nothing at

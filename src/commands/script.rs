@@ -4,7 +4,6 @@ use crate::base::error::Error;
 use crate::engine::args::Args;
 use crate::engine::cx::{CmdResult, EngineCx, Outcome};
 use crate::engine::keyspec::KeySpec;
-use crate::engine::script::cache::hex;
 use crate::engine::script::run::{Name, Start};
 use crate::engine::spec::{Spec, cat, flag};
 use flag::{ALLOW_BUSY, LOADING, MAY_REPLICATE, NOSCRIPT, READONLY, SKIP_MONITOR, STALE};
@@ -96,7 +95,7 @@ pub(super) fn count_keys(args: &Args<'_>, no_number: Error) -> Result<usize, Err
 
 fn eval(cx: &mut EngineCx<'_>, args: &mut Args<'_>, read_only: bool) -> CmdResult {
     let keys = count_keys(args, Error::NotInteger)?;
-    let (sha, compiled) = cx.engine.load_script(args.get(1))?;
+    let (sha, compiled) = cx.engine.script_of(args.get(1))?;
     let name = Name::Script(sha);
     let start = Start { name, function: compiled.function, flags: compiled.flags, read_only, keys };
     cx.engine.run_script(cx.session, cx.out, args, start)
@@ -116,7 +115,7 @@ fn evalsha(cx: &mut EngineCx<'_>, args: &mut Args<'_>, read_only: bool) -> CmdRe
 
 fn load(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
     let (sha, _) = cx.engine.load_script(args.get(2))?;
-    cx.out.bulk(&hex(&sha));
+    cx.out.bulk(&sha);
     Ok(Outcome::Unchanged)
 }
 
@@ -132,7 +131,7 @@ fn flush(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
     if args.len() > 3 || args.len() == 3 && !args.is(2, "sync") && !args.is(2, "async") {
         return Err(Error::fixed("ERR SCRIPT FLUSH only support SYNC|ASYNC option"));
     }
-    cx.engine.flush_scripts();
+    cx.engine.flush_scripts(args.len() == 3 && args.is(2, "async"));
     cx.out.ok();
     Ok(Outcome::Unchanged)
 }

@@ -116,7 +116,11 @@ fn shutdown(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
         return Err(Error::Syntax);
     }
     if abort {
-        return Err(Error::err("No shutdown in progress."));
+        if !cx.engine.stay_after_all() {
+            return Err(Error::err("No shutdown in progress."));
+        }
+        cx.out.ok();
+        return Ok(Outcome::Unchanged);
     }
     // Saving in the middle of a script would save half of what it does.
     if let Some(error) = cx.engine.scripts().busy().filter(|_| !nosave) {

@@ -5,11 +5,14 @@
 //! an item. A leaf's key in the tree is a lower bound of its items, and equal items never lie in
 //! two leaves; so an item belongs to the last leaf whose key is not above it.
 //!
+//! A few items may rest: they count, can be removed and evicted as all others, but nobody is told
+//! of them as due before a time of their own. They stand in a list beside the tree until then.
+//!
 //! ```text
 //! tree:   (deadline, hash) -> leaf         leaf:  base, [(deadline - base, hash), ..] sorted
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
 
 use crate::base::rng::Rng;
@@ -22,6 +25,8 @@ const LEAF_POOR: usize = 32;
 const JOINED_MAX: usize = 96;
 /// Memory of the tree for each leaf: key, leaf and a node's own part, in nodes two thirds full.
 const TREE_BYTES_A_LEAF: usize = 80;
+/// Items that may rest at a time: a search through them is short.
+const RESTING_MAX: usize = 256;
 /// The lowest item, a lower bound of any leaf.
 const LOWEST: Item = (i64::MIN, 0);
 
@@ -58,6 +63,8 @@ enum Leaf {
 #[derive(Debug, Default)]
 pub struct Deadlines {
     leaves: BTreeMap<Item, Leaf>,
+    /// Items that rest, and until when, ms; in the order they came.
+    resting: VecDeque<(i64, Item)>,
     len: usize,
     /// Memory of the leaves' items.
     item_bytes: usize,
@@ -209,7 +216,8 @@ impl Deadlines {
 
     /// Memory of the index; the part of the tree is an estimate.
     pub fn bytes(&self) -> usize {
-        size_of::<Self>() + self.item_bytes + self.leaves.len() * TREE_BYTES_A_LEAF
+        let resting = self.resting.capacity() * size_of::<(i64, Item)>();
+        size_of::<Self>() + self.item_bytes + self.leaves.len() * TREE_BYTES_A_LEAF + resting
     }
 
     /// Adds an item.
@@ -233,6 +241,44 @@ impl Deadlines {
     /// Removes one such item; false if there is none.
     pub fn remove(&mut self, at_ms: i64, hash_top32: u32) -> bool {
         let item = (at_ms, hash_top32);
+        self.remove_from_tree(item) || self.remove_resting(item)
+    }
+
+    /// Lets one such item rest until `until_ms`, unless enough of them do.
+    pub fn rest(&mut self, at_ms: i64, hash_top32: u32, until_ms: i64) {
+        let item = (at_ms, hash_top32);
+        if self.resting.len() < RESTING_MAX && self.remove_from_tree(item) {
+            self.resting.push_back((until_ms, item));
+            self.len += 1;
+        }
+    }
+
+    /// Ends the rest of the items whose time has come.
+    #[inline]
+    pub fn wake(&mut self, now_ms: i64) {
+        while let Some(&(until_ms, item)) = self.resting.front() {
+            if until_ms >= now_ms {
+                return;
+            }
+            self.resting.pop_front();
+            self.len -= 1;
+            self.insert(item.0, item.1);
+        }
+    }
+
+    /// When the first item is due, or its rest ends.
+    pub fn next_ms(&self) -> Option<i64> {
+        let woken_ms = self.resting.front().map(|(until_ms, _)| *until_ms);
+        self.first().map(|(at_ms, _)| at_ms).into_iter().chain(woken_ms).min()
+    }
+
+    fn remove_resting(&mut self, item: Item) -> bool {
+        let place = self.resting.iter().position(|(_, resting)| *resting == item);
+        self.len -= usize::from(place.is_some());
+        place.is_some_and(|place| self.resting.remove(place).is_some())
+    }
+
+    fn remove_from_tree(&mut self, item: Item) -> bool {
         let Some((&key, leaf)) = self.leaves.range_mut(..=item).next_back() else { return false };
         let index = leaf.place_of(item);
         if index == leaf.len() || leaf.get(index) != item {
@@ -246,13 +292,14 @@ impl Deadlines {
         true
     }
 
-    /// The earliest item.
+    /// The earliest item of those that do not rest.
     pub fn first(&self) -> Option<(i64, u32)> {
         self.leaves.first_key_value().map(|(_, leaf)| leaf.get(0))
     }
 
-    /// An item drawn from the leaf behind the place `after`, or from the first one, and the leaf's
-    /// place to go on from: in so many calls as there are leaves each of them comes up once.
+    /// An item that does not rest, drawn from the leaf behind the place `after` or from the first
+    /// one, and the leaf's place to go on from: in so many calls as there are leaves each of them
+    /// comes up once.
     pub fn pick_after(
         &self,
         after: Option<(i64, u32)>,
@@ -281,9 +328,11 @@ impl Deadlines {
         Some(item)
     }
 
-    /// All items in order.
+    /// All items: those that rest, then the others in order.
     pub fn iter(&self) -> impl Iterator<Item = (i64, u32)> + '_ {
-        self.leaves.values().flat_map(|leaf| (0..leaf.len()).map(|index| leaf.get(index)))
+        let resting = self.resting.iter().map(|(_, item)| *item);
+        let others = self.leaves.values();
+        resting.chain(others.flat_map(|leaf| (0..leaf.len()).map(|index| leaf.get(index))))
     }
 
     /// Moves everything to an index of its own; this one is empty then.
@@ -305,7 +354,8 @@ impl Deadlines {
             len += items.len();
             bytes += leaf.bytes();
         }
-        assert_eq!((len, bytes), (self.len, self.item_bytes));
+        assert!(self.resting.len() <= RESTING_MAX, "too many rest");
+        assert_eq!((len + self.resting.len(), bytes), (self.len, self.item_bytes));
     }
 
     /// For an item below the first leaf's bound, or the first of all.

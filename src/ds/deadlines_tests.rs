@@ -142,3 +142,46 @@ fn an_item_takes_little_memory() {
     random.check();
     assert!(random.bytes() < 20 * random.len(), "{} for {}", random.bytes(), random.len());
 }
+
+/// Items that rest count and can be removed like others, but come up only when their rest is over.
+#[test]
+fn who_rests_is_there_but_not_due() {
+    let mut deadlines = Deadlines::new();
+    for item in [(1, 7), (1, 8), (1, 8), (50, 9)] {
+        deadlines.insert(item.0, item.1);
+    }
+    for item in [(1, 7), (1, 8), (2, 8)] {
+        deadlines.rest(item.0, item.1, 40);
+        deadlines.check();
+    }
+    assert_eq!((deadlines.len(), deadlines.first()), (4, Some((1, 8))));
+    assert!(deadlines.iter().eq([(1, 7), (1, 8), (1, 8), (50, 9)]));
+    assert!(deadlines.remove(1, 8), "one of two that are the same");
+    assert_eq!((deadlines.first(), deadlines.next_ms()), (Some((50, 9)), Some(40)));
+    deadlines.wake(40);
+    assert_eq!(deadlines.next_ms(), Some(40), "until then, and that long");
+    assert!(deadlines.remove(1, 7) && !deadlines.remove(1, 7));
+    deadlines.check();
+    deadlines.wake(41);
+    assert_eq!(
+        (deadlines.len(), deadlines.first(), deadlines.next_ms()),
+        (2, Some((1, 8)), Some(1))
+    );
+    deadlines.check();
+}
+
+/// Whoever finds no place to rest is due at once.
+#[test]
+fn not_too_many_rest() {
+    let mut deadlines = Deadlines::new();
+    for hash in 0..2 * RESTING_MAX as u32 {
+        deadlines.insert(3, hash);
+        deadlines.rest(3, hash, 90);
+        deadlines.check();
+    }
+    assert_eq!(deadlines.first(), Some((3, RESTING_MAX as u32)));
+    deadlines.wake(91);
+    assert_eq!((deadlines.len(), deadlines.first()), (2 * RESTING_MAX, Some((3, 0))));
+    assert_eq!(deadlines.take_all().len(), 2 * RESTING_MAX);
+    assert_eq!((deadlines.len(), deadlines.next_ms()), (0, None));
+}

@@ -42,14 +42,20 @@ unsafe impl Thin for Pair {
     }
 
     #[inline]
-    fn key(&self) -> &[u8] {
-        let (start, len) = self.span(0);
-        // SAFETY: `new` wrote `len` bytes at `start`.
-        unsafe { std::slice::from_raw_parts(self.0.as_ptr().add(start), len) }
+    fn with_key<R>(&self, f: impl FnOnce(&[u8]) -> R) -> R {
+        f(self.key())
     }
 }
 
 impl Pair {
+    /// The bytes it is found by.
+    #[inline]
+    pub fn key(&self) -> &[u8] {
+        let (start, len) = self.span(0);
+        // SAFETY: `new` wrote `len` bytes at `start`.
+        unsafe { std::slice::from_raw_parts(self.0.as_ptr().add(start), len) }
+    }
+
     /// A pair of copies.
     pub fn new(key: &[u8], value: &[u8]) -> Pair {
         let at = width(key.len()) + key.len();

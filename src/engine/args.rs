@@ -98,7 +98,7 @@ impl<'a> Args<'a> {
     }
 
     /// All words, the name included.
-    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &[u8]> {
         (0..self.raw.len()).map(|i| self.raw.get(i))
     }
 

@@ -269,6 +269,8 @@ impl Engine {
         self.running = Some((id, live.out.proto));
         let mark = live.out.mark();
         let mut args = Args::new(blocked.argv.raw());
+        // It keeps its place in line rather than waiting once more.
+        self.settle_leases(blocked.spec, &live.session, &args);
         let called = self.timed_call(blocked.spec, &mut live.session, &mut live.out, &mut args);
         let still = match called {
             Ok(Called::Blocked(_)) => true,
@@ -285,10 +287,14 @@ impl Engine {
         self.running = None;
         let Some(client) = self.clients.get_mut(&id) else { return };
         client.live = Some(live);
+        // It may have been served with so much that the answer goes on in slices.
+        let answering = client.replying;
         if still {
             client.blocked = Some(blocked);
         } else {
             self.leave_lines(id, &blocked);
+        }
+        if !still && !answering {
             self.unpark(id);
         }
     }

@@ -5,11 +5,10 @@
 
 use super::pubsub::Subscriptions;
 use super::session::{Origin, Session};
+use crate::ds::id_map::IdMap;
 use crate::resp::reply::{Proto, Reply};
 use crate::resp::request::InBuf;
 use bytes::Bytes;
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 
 /// Identity of a client, counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -216,25 +215,50 @@ impl Client {
     }
 }
 
-/// Ids are counted by us, so spreading them needs no key.
+/// All clients by id.
 #[derive(Default)]
-pub struct IdHasher(u64);
+pub struct Clients(IdMap<Box<Client>>);
 
-impl Hasher for IdHasher {
-    fn finish(&self) -> u64 {
-        self.0
+impl Clients {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
     }
 
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u64(u64::from(*byte));
-        }
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
-    fn write_u64(&mut self, n: u64) {
-        self.0 = (self.0 ^ n).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29);
+    /// The client of this id.
+    #[inline]
+    pub fn get(&self, id: &ClientId) -> Option<&Client> {
+        self.0.get(id.0).map(Box::as_ref)
+    }
+
+    /// The client of this id, to be changed.
+    #[inline]
+    pub fn get_mut(&mut self, id: &ClientId) -> Option<&mut Client> {
+        self.0.get_mut(id.0).map(Box::as_mut)
+    }
+
+    /// Adds a client.
+    pub fn insert(&mut self, client: Box<Client>) {
+        self.0.insert(client.id.0, client);
+    }
+
+    /// Takes a client out.
+    pub fn remove(&mut self, id: &ClientId) -> Option<Box<Client>> {
+        self.0.remove(id.0)
+    }
+
+    /// All of them, in no order to rely on.
+    pub fn values(&self) -> impl Iterator<Item = &Client> {
+        self.0.iter().map(|(_, client)| client.as_ref())
+    }
+
+    /// All of them, to be changed.
+    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut Client> {
+        self.0.values_mut().map(Box::as_mut)
     }
 }
-
-/// All clients by id.
-pub type Clients = HashMap<ClientId, Box<Client>, BuildHasherDefault<IdHasher>>;

@@ -24,7 +24,7 @@ impl Engine {
         if self.memory.clients_max == 0 {
             return;
         }
-        let ids: Vec<ClientId> = self.clients.keys().copied().collect();
+        let ids: Vec<ClientId> = self.clients.values().map(|client| client.id).collect();
         ids.into_iter().for_each(|id| self.count_client(id));
         self.evict_clients();
     }

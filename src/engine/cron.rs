@@ -10,18 +10,11 @@ use super::limits;
 pub struct Cron {
     next_round_us: u64,
     next_peak_reset_us: u64,
-    /// Until when overdue keys are left to those who ask for them, monotonic microseconds.
-    expiry_rest_us: u64,
 }
 
 /// Milliseconds after which the peak of a reply buffer is forgotten, unless DEBUG says otherwise.
 pub const PEAK_RESET_MS: Option<u64> = Some(5000);
 
-/// A key that is written with a deadline in the past is left alone for a moment, as whoever writes
-/// one looks at it next, and Redis would still have it; microseconds. Not again before
-/// `REST_EVERY_US`, or such writes would keep everything else from expiring.
-const REST_US: u64 = 25_000;
-const REST_EVERY_US: u64 = 250_000;
 /// Between two looks at all clients, microseconds.
 const ROUND_US: u64 = 1_000_000;
 /// A client's buffers are let go after this long without a request, microseconds.
@@ -37,7 +30,6 @@ impl Engine {
             return Some(0);
         }
         self.end_pause_in_time();
-        self.rest_after_late_deadline();
         let more = self.expire_due() | self.go_on_making_room();
         self.time_out_blocked();
         self.serve_ready();
@@ -52,10 +44,13 @@ impl Engine {
         if self.keyspace.has_garbage() {
             self.free_garbage();
         }
+        let littered = self.scripts.tidy_up();
         let log = self.tick_log();
-        let now_ns = self.refresh_clock();
+        let backlog = self.watch_backlog();
+        let now_ns = self.env.clock.mono_ns();
+        self.now_us = now_ns / 1000;
         self.cycle.cron_us += (now_ns - began_ns) / 1000;
-        if more || restamping || self.has_ready() {
+        if more || restamping || littered || self.has_ready() {
             return Some(0);
         }
         let expiry = self.active_expiry().then(|| self.keyspace.next_deadline()).flatten();
@@ -64,25 +59,19 @@ impl Engine {
             let wall_us = self.env.clock.wall_us();
             at.saturating_add(1).saturating_mul(1000).saturating_sub(wall_us).max(0) as u64
         });
-        let round = (!self.clients.is_empty() && !self.rounds_paused)
+        let watched = !self.clients.is_empty() || self.env.links.kept() > 0;
+        let round = (watched && !self.rounds_paused)
             .then(|| self.cron.next_round_us.saturating_sub(self.now_us).max(1));
-        let rest = Some(self.cron.expiry_rest_us).filter(|until| *until > self.now_us);
-        let timed = [self.blocking.first_deadline_us(), self.pausing.deadline_us(), rest];
+        let timed = [self.blocking.first_deadline_us(), self.pausing.deadline_us()];
         let timed = timed.into_iter().flatten().min();
         let timed = timed.map(|at| at.saturating_sub(self.now_us));
-        [expiry, round, timed, log, self.next_save_us()].into_iter().flatten().min()
+        let files = [log, backlog, self.next_save_us(), self.next_load_us()];
+        [expiry, round, timed].into_iter().chain(files).flatten().min()
     }
 
     fn active_expiry(&self) -> bool {
-        let resting = self.now_us < self.cron.expiry_rest_us;
-        !self.cron_paused && !self.rounds_paused && !self.pausing.is_on() && !resting
-    }
-
-    fn rest_after_late_deadline(&mut self) {
-        let late = std::mem::take(&mut self.keyspace.late_deadline);
-        if late && self.now_us >= self.cron.expiry_rest_us + REST_EVERY_US {
-            self.cron.expiry_rest_us = self.now_us + REST_US;
-        }
+        let stopped = self.cron_paused || self.rounds_paused || self.is_loading();
+        !stopped && !self.pausing.is_on()
     }
 
     /// Deletes keys that are due, for one slice; true when more are due.
@@ -106,9 +95,6 @@ impl Engine {
     fn expire_slice(&mut self, end: u64) -> bool {
         let mut steps = 0;
         for db in 0..self.keyspace.dbs.len() {
-            if self.keyspace.is_due_but_held(db, self.now_ms) {
-                self.finish_works();
-            }
             while self.keyspace.expire_next(db, self.now_ms) {
                 self.unit_end();
                 steps += 1;
@@ -129,6 +115,7 @@ impl Engine {
         }
         self.cron.next_round_us = self.now_us + ROUND_US;
         self.limit_tracked_keys();
+        self.env.links.close_idle();
         let idle_us = u64::from(self.config.timeout) * 1_000_000;
         let limits = &self.config.client_output_buffer_limit;
         let now = self.now_us;

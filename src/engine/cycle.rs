@@ -116,6 +116,15 @@ impl Engine {
         cycle.most_commands = cycle.most_commands.max(self.stats.commands.saturating_sub(commands));
     }
 
+    /// Figures for a report. The start does not read them, as it would take longer for what nobody
+    /// may ask for.
+    pub(super) fn sample_for_report(&mut self) {
+        if self.gauges.rss == 0 {
+            self.gauges.refresh(self.env.memory.as_ref());
+        }
+        self.sample();
+    }
+
     /// Samples rates and the peak of memory when it is time.
     pub(super) fn sample(&mut self) {
         if self.now_us.saturating_sub(self.cycle.samples.since_us) < SAMPLE_US {
@@ -130,6 +139,7 @@ impl Engine {
         ];
         self.cycle.samples.take(self.now_us, readings);
         self.gauges.refresh(self.env.memory.as_ref());
+        self.keep_clear_of_the_container();
     }
 }
 

@@ -1,10 +1,13 @@
 //! The end of a unit: the effect log becomes the propagation stream and notifications, in order.
 
 use super::Engine;
-use super::persist::aof::{encode, encoded_len};
 use super::pubsub::Kind;
 use crate::keyspace::effects::{Effect, Event, class};
-use crate::resp::request::Argv;
+use crate::resp::argv::encode;
+
+/// What stands around the commands of a unit that has several.
+const MULTI: &[u8] = b"*1\r\n$5\r\nMULTI\r\n";
+const EXEC: &[u8] = b"*1\r\n$4\r\nEXEC\r\n";
 
 impl Engine {
     /// Drains the log; more than one command of a unit is wrapped in MULTI … EXEC.
@@ -55,7 +58,9 @@ impl Engine {
     }
 
     fn drain(&mut self) {
-        let log = self.keyspace.effects.take();
+        let mut log = self.keyspace.effects.take();
+        let stream = self.keyspace.effects.take_stream();
+        let mut rest = &stream[..];
         // What expired before the unit's first command stays in front of its MULTI; what expires
         // between its commands keeps its place, since the order of changes to a key must hold.
         let own = |e: &&Effect| matches!(e, Effect::Propagate { alone: false, .. });
@@ -64,21 +69,24 @@ impl Engine {
         if self.aof.is_logging() && self.config.aof_timestamp_enabled {
             self.aof.note_time(self.now_ms);
         }
-        for effect in log {
+        for effect in log.drain(..) {
             match effect {
-                Effect::Propagate { db, argv, alone } => {
+                Effect::Propagate { db, len, alone } => {
                     self.select_stream(db);
                     if wrap && !alone && std::mem::take(&mut first) {
-                        self.write_stream(&Argv::from_slices(&[b"MULTI"]));
+                        self.write_stream(MULTI);
                     }
-                    self.write_stream(&argv);
+                    let (command, behind) = rest.split_at(len);
+                    rest = behind;
+                    self.write_stream(command);
                 }
                 effect => self.tell_of(effect),
             }
         }
         if wrap {
-            self.write_stream(&Argv::from_slices(&[b"EXEC"]));
+            self.write_stream(EXEC);
         }
+        self.keyspace.effects.reuse(log, stream);
         if let Some(client) = self.running.and_then(|(id, _)| self.clients.get_mut(&id)) {
             client.log_mark = self.aof.end();
         }
@@ -91,28 +99,26 @@ impl Engine {
         }
         if self.stream_db != Some(db) {
             self.stream_db = Some(db);
-            let number = db.to_string();
-            self.pass_on(&Argv::from_slices(&[b"SELECT", number.as_bytes()]));
+            let mut command = Vec::new();
+            encode([b"SELECT", db.to_string().as_bytes()].into_iter(), &mut command);
+            self.pass_on(&command);
         }
     }
 
     /// Appends one command to the propagation stream and to the log.
-    fn write_stream(&mut self, argv: &Argv) {
+    fn write_stream(&mut self, command: &[u8]) {
         if self.aof.is_logging() {
-            self.aof.feed(argv);
+            self.aof.feed(command);
         }
-        self.pass_on(argv);
+        self.pass_on(command);
     }
 
     /// Counts the bytes of one command and hands them to whoever reads the stream.
-    fn pass_on(&mut self, argv: &Argv) {
-        let Some(tap) = &mut self.tap else {
-            self.repl_offset += encoded_len(argv);
-            return;
-        };
-        let before = tap.len();
-        encode(argv, tap);
-        self.repl_offset += (tap.len() - before) as u64;
+    fn pass_on(&mut self, command: &[u8]) {
+        self.repl_offset += command.len() as u64;
+        if let Some(tap) = &mut self.tap {
+            tap.extend_from_slice(command);
+        }
     }
 
     fn notify(&mut self, db: usize, key: &[u8], event: Event) {
@@ -137,6 +143,7 @@ mod tests {
     use super::*;
     use crate::engine::config::Config;
     use crate::env::sim::Sim;
+    use crate::resp::argv::Argv;
 
     /// What the stream says of these commands of one unit.
     fn stream(commands: &[(&str, bool)]) -> String {

@@ -11,7 +11,7 @@ use super::spec::{Run, Spec};
 use crate::base::error::Error;
 use crate::keyspace::BEFORE_ALL_DEADLINES;
 use crate::resp::reply::{Proto, Reply};
-use crate::resp::request::{Argv, InBuf, Limits, Parsed, RawArgs};
+use crate::resp::request::{InBuf, Limits, Parsed, RawArgs};
 
 /// Requests of one client in one pass; the rest waits for the others' turn.
 const TURN_REQUESTS: usize = 512;
@@ -19,6 +19,15 @@ const TURN_REQUESTS: usize = 512;
 const CLOCK_EVERY: usize = 64;
 /// How long one client's turn may take, microseconds.
 const TURN_US: u64 = 1000;
+
+/// Why a command of a log had no effect.
+#[derive(Debug)]
+pub enum NotReplayed {
+    /// It is no command, or its words do not fit.
+    NoCommand(Error),
+    /// It ran and ended in an error.
+    Failed(Error),
+}
 
 impl Engine {
     /// Runs what has arrived, a bounded turn for each client.
@@ -33,6 +42,9 @@ impl Engine {
                 return self.end_of_pass(began_ns);
             }
         }
+        if self.flights.any_over() && !self.scripts.suspended() {
+            self.land_flights();
+        }
         self.room_pass();
         let mut left = self.ready.len();
         while left > 0 {
@@ -46,6 +58,7 @@ impl Engine {
         }
         self.end_of_pass(began_ns);
         self.resume();
+        self.load_on();
         self.broadcast_invalid();
         self.evict_clients();
         if self.keyspace.has_garbage() {
@@ -96,6 +109,10 @@ impl Engine {
     fn requests_of(&mut self, id: ClientId, live: &mut Live, inbuf: &mut InBuf) -> bool {
         let turn_end = self.now_us + TURN_US;
         for n in 1..=TURN_REQUESTS {
+            // Most clients send a request and wait.
+            if n > 1 && inbuf.is_empty() {
+                return false;
+            }
             let Some(client) = self.clients.get(&id) else { return false };
             if client.parked || client.close != CloseWish::No {
                 return false;
@@ -103,7 +120,7 @@ impl Engine {
             let silenced = client.reply_mode != ReplyMode::On;
             // What a transaction keeps looks at no key before EXEC.
             if n > 1 && !self.ahead.pending() && live.session.txn.is_none() {
-                self.plan_more(inbuf, live.session.db);
+                self.plan_more(id, inbuf, live.session.db);
             }
             let limits = Limits {
                 max_bulk_len: self.config.proto_max_bulk_len,
@@ -168,9 +185,8 @@ impl Engine {
     /// REPLY was anything but on before it.
     fn request_of(&mut self, id: ClientId, live: &mut Live, raw: RawArgs<'_>, silenced: bool) {
         if raw.len() > 1 {
-            let first = raw.get(1);
-            let hash = self.ahead.next_hash(first);
-            self.keyspace.hints().expect_first(first, hash);
+            let hint = self.ahead.next_hint(raw.get(1));
+            self.keyspace.hints().expect_first(hint);
         }
         if silenced {
             self.reply_mode_before(id, &mut live.out);
@@ -230,8 +246,11 @@ impl Engine {
         if let Some(client) = id.and_then(|id| self.clients.get_mut(&id)) {
             client.last_command = spec.full_name;
         }
-        self.room_for(session, spec, args);
-        match gate::admit(&gate::Call { engine: self, session, proto: out.proto, spec }) {
+        if self.room_for(session, spec, args) {
+            return Ok(());
+        }
+        let call = gate::Call { engine: self, session, proto: out.proto, spec, args };
+        match gate::admit(&call) {
             Ok(gate::Admitted::Go) => {}
             Ok(gate::Admitted::Park(id)) => {
                 self.postpone(id);
@@ -244,6 +263,9 @@ impl Engine {
         }
         if Engine::is_kept(session, spec) {
             Engine::keep(session, spec, out, args);
+            return Ok(());
+        }
+        if self.waits_for_work(spec, session, args) {
             return Ok(());
         }
         match self.timed_call(spec, session, out, args)? {
@@ -304,7 +326,10 @@ impl Engine {
         out: &mut Reply,
         args: &mut Args<'_>,
     ) -> Result<Called, Error> {
-        self.settle_leases(spec, session, args);
+        // Others have waited.
+        if session.may_wait().is_none() {
+            self.settle_leases(spec, session, args);
+        }
         let result = match spec.run {
             Run::Data(run) => self.call_data((run, spec), session, out, args),
             Run::Engine(run) => run(&mut EngineCx { engine: self, session, out }, args),
@@ -315,7 +340,7 @@ impl Engine {
         match result? {
             Outcome::Unchanged | Outcome::Changed(Propagate::Nothing) => {}
             Outcome::Changed(Propagate::Verbatim) => {
-                self.keyspace.effects.propagate(session.db, || args.to_argv());
+                self.keyspace.effects.propagate_words(session.db, args.iter());
             }
             Outcome::Changed(Propagate::As(argv)) => {
                 self.keyspace.effects.propagate(session.db, || argv);
@@ -354,14 +379,34 @@ impl Engine {
         run(&mut cx, args)
     }
 
-    /// Runs a kept command outside any client, as a log being replayed does.
-    pub fn replay(&mut self, session: &mut Session, argv: &mut Argv) -> Vec<u8> {
-        let mut out = Reply::new(Proto::V2);
-        let now_ns = self.refresh_clock();
-        self.calls.restart(now_ns);
-        self.command(session, &mut out, &mut Args::new(argv.raw()));
+    /// Runs a command outside any client, as a log being replayed does: it was admitted and counted
+    /// when it first ran.
+    pub fn replay(
+        &mut self,
+        session: &mut Session,
+        out: &mut Reply,
+        args: &mut Args<'_>,
+    ) -> Result<(), NotReplayed> {
+        let spec = self.resolve(args).map_err(NotReplayed::NoCommand)?;
+        if Engine::is_kept(session, spec) {
+            Engine::keep(session, spec, out, args);
+            return Ok(());
+        }
+        if args.len() > 1 {
+            let hint = self.ahead.next_hint(args.get(1));
+            self.keyspace.hints().expect_first(hint);
+        }
+        let called = self.call(spec, session, out, args);
+        self.keyspace.hints().clear();
         self.unit_end();
-        out.out().to_vec()
+        match called {
+            Ok(Called::Done) => Ok(()),
+            Ok(Called::Blocked(block)) => {
+                block.refuse(out);
+                Ok(())
+            }
+            Err(error) => Err(NotReplayed::Failed(error)),
+        }
     }
 
     /// Appends what waits for a client's reply to be complete; others may wait for theirs.
@@ -402,7 +447,7 @@ impl Engine {
 
     /// All clients, by id.
     pub fn clients_by_id(&self) -> Vec<&Client> {
-        let mut all: Vec<&Client> = self.clients.values().map(Box::as_ref).collect();
+        let mut all: Vec<&Client> = self.clients.values().collect();
         all.sort_by_key(|client| client.id);
         all
     }

@@ -2,8 +2,9 @@
 //! clients can observe.
 
 use super::Engine;
+use super::args::Args;
 use super::client::ClientId;
-use super::session::{Origin, Session};
+use super::session::Session;
 use super::spec::{Spec, flag};
 use crate::base::error::Error;
 use crate::resp::reply::Proto;
@@ -36,19 +37,19 @@ pub struct Call<'a> {
     pub proto: Proto,
     /// What is called.
     pub spec: &'static Spec,
+    /// The call.
+    pub args: &'a Args<'a>,
 }
 
 type Gate = fn(&Call<'_>) -> Admit;
 
 /// The checks, in order.
-const GATES: &[Gate] = &[auth, no_multi, room, disk, monitor_only, pubsub_mode, busy, pause];
+const GATES: &[Gate] =
+    &[auth, no_multi, room, disk, monitor_only, pubsub_mode, loading, busy, pause, flights];
 
 /// Runs all checks.
 #[inline]
 pub fn admit(call: &Call<'_>) -> Result<Admitted, Error> {
-    if call.session.origin == Origin::AofLoad {
-        return Ok(Admitted::Go);
-    }
     for gate in GATES {
         match gate(call) {
             Admit::Go => {}
@@ -131,6 +132,15 @@ fn pubsub_mode(call: &Call<'_>) -> Admit {
     )))
 }
 
+/// While the data set is being loaded, only what can do without it is answered.
+#[inline]
+fn loading(call: &Call<'_>) -> Admit {
+    if !call.engine.is_loading() || call.spec.has(flag::LOADING) {
+        return Admit::Go;
+    }
+    Admit::Refuse(Error::Loading)
+}
+
 /// While a script takes long, only what can end it is answered.
 #[inline]
 fn busy(call: &Call<'_>) -> Admit {
@@ -140,11 +150,11 @@ fn busy(call: &Call<'_>) -> Admit {
     call.engine.scripts().busy().map_or(Admit::Go, Admit::Refuse)
 }
 
-/// CLIENT PAUSE: writes, or everything, wait. Last of all checks: what would be refused is refused
-/// at once.
+/// CLIENT PAUSE, or a disk that is behind: writes, or everything, wait. Last of all checks: what
+/// would be refused is refused at once.
 #[inline]
 fn pause(call: &Call<'_>) -> Admit {
-    if !call.engine.pausing.is_on() {
+    if !call.engine.pausing.holds_any() {
         return Admit::Go;
     }
     let pausing = &call.engine.pausing;
@@ -153,6 +163,20 @@ fn pause(call: &Call<'_>) -> Admit {
         || kept.is_some_and(|txn| txn.iter().any(|(spec, _)| pausing.holds(spec)));
     match call.session.origin.client() {
         Some(id) if holds => Admit::Park(id),
+        _ => Admit::Go,
+    }
+}
+
+/// Keys on their way to another server change no more until it is known whether they arrived.
+#[inline]
+fn flights(call: &Call<'_>) -> Admit {
+    if call.engine.flights.is_empty() {
+        return Admit::Go;
+    }
+    match call.session.origin.client() {
+        Some(id) if call.engine.flights.concern(call.spec, call.session, call.args) => {
+            Admit::Park(id)
+        }
         _ => Admit::Go,
     }
 }

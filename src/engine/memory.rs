@@ -5,11 +5,12 @@
 //! made by deleting keys one by one, each deletion a unit of its own, for as long as
 //! `maxmemory-eviction-tenacity` allows in one pass of the loop; what is left to do goes on
 //! between requests. While that goes on nobody is refused: a write is only when nothing may be
-//! deleted, and then long works are brought to their end and garbage is waited for first.
+//! deleted, and then long works and garbage are waited for first.
 //!
 //! Where the process runs in a container with a memory limit and nobody chose a `maxmemory`, the
 //! container's limit less a reserve is the limit: an error for a write is better than the kernel's
-//! end of the process.
+//! end of the process. The kernel counts pages, also those the allocator keeps for later: from
+//! a quarter of the reserve on they are given back.
 
 use super::Engine;
 use super::args::Args;
@@ -24,6 +25,8 @@ use crate::keyspace::evict::{Choice, Measure};
 const LOOK_EVERY: u32 = 8;
 /// Garbage in flight from which on the loop helps to free it, bytes.
 const GARBAGE_MAX: usize = 64 << 20;
+/// The same as a part of the limit, where that is less.
+const GARBAGE_PART: usize = 16;
 /// The largest single piece the loop frees itself, bytes.
 const OWN_PIECE_MAX: usize = 1 << 20;
 /// Longest wait for garbage before a write is refused, microseconds.
@@ -149,6 +152,18 @@ impl Engine {
         }
     }
 
+    /// Gives the pages that the allocator keeps for later to the system, off the loop, when the
+    /// process comes near the container's limit.
+    pub(super) fn keep_clear_of_the_container(&mut self) {
+        let Some(limit) = self.memory.container else { return };
+        let reserve = limit - container_share(limit);
+        let pages = self.gauges.pages;
+        let spare = pages.resident.saturating_sub(pages.active);
+        if self.gauges.rss > limit - reserve / 4 * 3 && spare > reserve / 16 {
+            self.env.jobs.submit(Job::Free(self.env.memory.spare_pages()));
+        }
+    }
+
     /// Whether the limit is more than the container's limit leaves.
     pub(crate) fn is_above_container(&self) -> bool {
         let share = self.memory.container.map(container_share);
@@ -169,42 +184,49 @@ impl Engine {
         waste + self.keyspace.image_bytes() + self.aof.buffer_bytes()
     }
 
+    /// Bytes that count against the limit.
+    pub fn counted_memory(&self) -> usize {
+        self.used_memory().saturating_sub(self.not_counted())
+    }
+
     /// How many bytes more than the limit allows are in use.
     #[inline]
     fn excess(&self) -> Option<usize> {
-        let used = self.used_memory();
-        if used <= self.memory.bytes {
+        if self.used_memory() <= self.memory.bytes {
             return None;
         }
-        let counted = used.saturating_sub(self.not_counted());
-        counted.checked_sub(self.memory.bytes).filter(|over| *over > 0)
+        self.counted_memory().checked_sub(self.memory.bytes).filter(|over| *over > 0)
     }
 
     /// Makes room before a command of a client. `MemoryLimit::tight` is set when there is none.
+    /// True when the request is put back until the long works under way are done.
     #[inline]
-    pub(super) fn room_for(&mut self, session: &Session, spec: &Spec, args: &Args<'_>) {
+    pub(super) fn room_for(&mut self, session: &Session, spec: &Spec, args: &Args<'_>) -> bool {
         if self.memory.bytes != 0 {
             self.memory.refuses = false;
-            // A suspended script sees nothing change.
+            // A suspended script sees nothing change, and what is being loaded is not all there.
             let counts = session.authenticated && session.origin.client().is_some();
-            if counts && !self.scripts.suspended() {
-                self.room_for_it(session, spec, args);
+            if counts && !self.scripts.suspended() && !self.is_loading() {
+                return self.room_for_it(session, spec, args);
             }
         }
+        false
     }
 
-    fn room_for_it(&mut self, session: &Session, spec: &Spec, args: &Args<'_>) {
+    fn room_for_it(&mut self, session: &Session, spec: &Spec, args: &Args<'_>) -> bool {
         if self.excess().is_none() {
             self.memory.tight = false;
             self.end_of_excess();
-            return;
+            return false;
         }
         let mut room = self.evict();
         let needed = room == Room::Never && self.needs_room(session, spec, args);
         if needed {
-            if !self.works.is_empty() {
-                self.finish_works();
-                room = self.evict();
+            // What they have made so far goes with them, or it is what there is no room for.
+            let client = session.may_wait().filter(|id| !self.waiting.has_waited(*id));
+            if let (Some(id), false) = (client, self.works.is_empty()) {
+                self.wait_for_works(id);
+                return true;
             }
             if room == Room::Never && self.wait_for_garbage() {
                 room = self.evict();
@@ -212,6 +234,7 @@ impl Engine {
         }
         self.memory.tight = room == Room::Never;
         self.memory.refuses = self.memory.tight && needed;
+        false
     }
 
     /// Whether a command is refused when there is no room: those that would take more of it, what
@@ -235,10 +258,11 @@ impl Engine {
         if !evicts {
             return self.ended(Room::Never);
         }
-        let began_us = self.env.clock.mono_us();
         let allowed_us = tenacity_us(self.config.maxmemory_eviction_tenacity);
         let left_us = allowed_us.saturating_sub(self.memory.spent_us);
         let mut room = Room::Enough;
+        // A write that pushes out a key or two, the usual case, is not worth a look at the clock.
+        let mut began_us = None;
         for n in 1u32.. {
             if !self.keyspace.evict_next(self.now_ms) {
                 room = Room::Never;
@@ -248,13 +272,18 @@ impl Engine {
             if self.excess().is_none() {
                 break;
             }
-            if n.is_multiple_of(LOOK_EVERY) && self.env.clock.mono_us() - began_us >= left_us {
-                room = Room::Soon;
-                break;
+            if n.is_multiple_of(LOOK_EVERY) {
+                let now_us = self.env.clock.mono_us();
+                if now_us - *began_us.get_or_insert(now_us) >= left_us {
+                    room = Room::Soon;
+                    break;
+                }
             }
         }
-        let spent = self.env.clock.mono_us() - began_us;
-        self.memory.spent_us = self.memory.spent_us.saturating_add(spent);
+        if let Some(began_us) = began_us {
+            let spent = self.env.clock.mono_us() - began_us;
+            self.memory.spent_us = self.memory.spent_us.saturating_add(spent);
+        }
         self.ended(room)
     }
 
@@ -311,9 +340,14 @@ impl Engine {
     /// smaller pieces itself, for a moment.
     pub(super) fn free_garbage(&mut self) {
         let end_us = self.env.clock.mono_us() + SLICE_US;
+        let most = match self.memory.bytes {
+            0 => GARBAGE_MAX,
+            // It is there, though it does not count.
+            limit => GARBAGE_MAX.min(limit / GARBAGE_PART),
+        };
         for garbage in self.keyspace.take_garbage() {
             let (bytes, objects) = (garbage.bytes(), garbage.objects());
-            let own = self.freeing > GARBAGE_MAX && bytes <= OWN_PIECE_MAX;
+            let own = self.freeing > most && bytes <= OWN_PIECE_MAX;
             if own && self.env.clock.mono_us() < end_us {
                 drop(garbage);
                 self.stats.lazyfreed += objects as u64;

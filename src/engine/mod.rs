@@ -24,7 +24,9 @@ pub mod kill;
 pub mod limits;
 pub mod lookahead;
 pub mod memory;
+pub mod migrate;
 pub mod monitor;
+mod obstacle;
 pub mod pause;
 pub mod persist;
 pub mod pubsub;
@@ -45,7 +47,7 @@ pub mod work;
 use crate::base::error::Error;
 use crate::base::hash::Seed;
 use crate::base::rng::Rng;
-use crate::env::{Done, Env, Synced};
+use crate::env::{Done, Env};
 use crate::keyspace::Keyspace;
 use crate::resp::outbuf::OutBuf;
 use crate::resp::reply::{Proto, Reply};
@@ -61,6 +63,8 @@ use table::Table;
 /// What the engine wants of the network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NetRequest {
+    /// The data set is there: tell those who wait for it that clients are served.
+    Ready,
     /// End the process with this exit code once the output has left.
     Shutdown {
         /// The process's exit code.
@@ -139,6 +143,7 @@ pub struct Engine {
     ready: VecDeque<ClientId>,
     dirty: Vec<ClientId>,
     works: VecDeque<work::Suspended>,
+    waiting: obstacle::Waiting,
     blocking: block::Blocking,
     watchers: watch::Watchers,
     /// Room for the next transaction.
@@ -156,9 +161,13 @@ pub struct Engine {
     freeing: usize,
     freeing_objects: usize,
     refused: usize,
+    /// A signal that waits for the end of a script.
+    asked_to_end: Option<Signal>,
     cron: cron::Cron,
     /// The append-only file.
     pub aof: persist::aof::Aof,
+    loading: Option<Box<persist::Loading>>,
+    flights: migrate::Flights,
     tap: Option<Vec<u8>>,
     stream_db: Option<usize>,
 }
@@ -170,7 +179,6 @@ impl Engine {
         env.entropy.fill(&mut random);
         let word = |at: usize| u64::from_le_bytes(random[at..at + 8].try_into().expect("8 bytes"));
         let seed = Seed { k0: word(0), k1: word(8) };
-        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         let (run_id, repl_id) = (hex(&random[32..52]), hex(&random[52..]));
         let keyspace = Keyspace::new(config.databases, seed, Rng::seeded(word(16)));
         let (now_ms, now_us) = (env.clock.wall_us() / 1000, env.clock.mono_us());
@@ -207,6 +215,7 @@ impl Engine {
             ready: VecDeque::new(),
             dirty: Vec::new(),
             works: VecDeque::new(),
+            waiting: obstacle::Waiting::default(),
             blocking: block::Blocking::default(),
             watchers: watch::Watchers::default(),
             spare_txn: None,
@@ -221,15 +230,17 @@ impl Engine {
             freeing: 0,
             freeing_objects: 0,
             refused: 0,
+            asked_to_end: None,
             cron: cron::Cron::default(),
             aof: persist::aof::Aof::default(),
+            loading: None,
+            flights: migrate::Flights::default(),
             tap: None,
             stream_db: None,
             env,
         };
         engine.configured();
         engine.cycle.reset(now_us);
-        engine.gauges.refresh(engine.env.memory.as_ref());
         engine.gauges.startup = engine.env.memory.used();
         engine
     }
@@ -275,7 +286,7 @@ impl Engine {
     pub fn change_repl_id(&mut self) {
         let mut random = [0u8; 20];
         self.env.entropy.fill(&mut random);
-        self.repl_id = random.iter().map(|byte| format!("{byte:02x}")).collect();
+        self.repl_id = hex(&random);
     }
 
     /// A client connected. One that may not is answered with the reason and closed.
@@ -298,7 +309,7 @@ impl Engine {
                 self.refused += 1;
             }
         }
-        self.clients.insert(id, Box::new(client));
+        self.clients.insert(Box::new(client));
         if refusal.is_some() {
             self.stats.rejected += 1;
             self.mark_dirty(id);
@@ -376,6 +387,8 @@ impl Engine {
             || !self.works.is_empty()
             || self.keyspace.has_garbage()
             || self.scripts.suspended()
+            || self.loading_may_go_on()
+            || self.flights.any_over()
     }
 
     /// A client's output.
@@ -434,6 +447,7 @@ impl Engine {
         self.unsubscribe_all(id);
         self.forget_blocked(id);
         self.forget_postponed(id);
+        self.forget_waiting(id);
         self.unwatch(id);
         self.stop_monitoring(id);
         self.stop_tracking(id);
@@ -449,13 +463,10 @@ impl Engine {
     pub fn job_done(&mut self, done: Done) {
         let (bytes, objects) = match done {
             Done::Freed { bytes, objects } => (bytes, objects),
-            Done::Written { fault } => return self.snapshot_written(fault),
-            Done::Synced { what: Synced::Log, upto, error } => {
-                return self.log_synced(upto, error);
-            }
-            Done::Synced { what: Synced::Base, upto, error } => {
-                return self.base_synced(upto, error);
-            }
+            // A command may be running, so it is looked at later.
+            Done::Delivered { id } => return self.flights.note_over(id),
+            Done::Written { id, error } => return self.piece_written(id, error),
+            Done::Synced { upto, error } => return self.log_synced(upto, error),
         };
         self.freeing_objects = self.freeing_objects.saturating_sub(objects);
         self.freeing = self.freeing.saturating_sub(bytes);
@@ -479,12 +490,12 @@ impl Engine {
 
     /// A client by its id.
     pub fn client(&self, id: ClientId) -> Option<&Client> {
-        self.clients.get(&id).map(Box::as_ref)
+        self.clients.get(&id)
     }
 
     /// A client by its id, to be changed.
     pub fn client_mut(&mut self, id: ClientId) -> Option<&mut Client> {
-        self.clients.get_mut(&id).map(Box::as_mut)
+        self.clients.get_mut(&id)
     }
 
     /// Wall time of the running unit, milliseconds since 1970.
@@ -520,10 +531,16 @@ impl Engine {
     pub fn check(&self) {
         self.keyspace.check();
         self.pubsub.check(&self.clients);
-        for (id, client) in &self.clients {
-            assert!(client.live.is_some(), "{id:?} is between commands");
+        for client in self.clients.values() {
+            assert!(client.live.is_some(), "{:?} is between commands", client.id);
         }
     }
+}
+
+/// Bytes as hexadecimal digits.
+fn hex(bytes: &[u8]) -> String {
+    let digit = |value: u8| char::from_digit(u32::from(value), 16).expect("below 16");
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// The classes that are worth logging: none unless a channel kind is chosen too.

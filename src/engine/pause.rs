@@ -1,5 +1,6 @@
 //! CLIENT PAUSE: requests that must wait stay parsed in their client's buffer, and run when the
-//! pause ends, in the order in which they were held.
+//! pause ends, in the order in which they were held. What writes waits in the same way while too
+//! much waits for the disk (`persist/backlog.rs`).
 //!
 //! Invariant: while a pause is on, nothing changes the data by itself: keys past their deadline are
 //! hidden, not deleted.
@@ -16,6 +17,8 @@ pub struct Pausing {
     on: Option<Pause>,
     held: VecDeque<ClientId>,
     postponed: bool,
+    /// Too much waits for the disk: what writes waits, too.
+    brimming: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -31,10 +34,26 @@ impl Pausing {
         self.on.is_some()
     }
 
+    /// Whether any command must wait.
+    #[inline]
+    pub fn holds_any(&self) -> bool {
+        self.on.is_some() || self.brimming
+    }
+
     /// Whether a command must wait.
     pub fn holds(&self, spec: &Spec) -> bool {
         let may_change = spec.flags & (flag::WRITE | flag::MAY_REPLICATE) != 0;
-        self.on.is_some_and(|pause| pause.all || may_change)
+        self.on.is_some_and(|pause| pause.all || may_change) || self.is_too_much(spec)
+    }
+
+    /// Whether it makes more of what already is too much.
+    pub fn is_too_much(&self, spec: &Spec) -> bool {
+        self.brimming && spec.has(flag::WRITE)
+    }
+
+    /// Whether commands that write wait until there is less that waits for the disk.
+    pub(super) fn set_brimming(&mut self, brimming: bool) {
+        self.brimming = brimming;
     }
 
     /// Clients that wait.
@@ -52,6 +71,11 @@ impl Pausing {
     #[inline]
     pub(super) fn take_postponed(&mut self) -> bool {
         std::mem::take(&mut self.postponed)
+    }
+
+    /// The running request is to stay where it is, to be tried again.
+    pub(super) fn keep_request(&mut self) {
+        self.postponed = true;
     }
 
     /// Monotonic microseconds at which the pause ends.
@@ -78,6 +102,11 @@ impl Engine {
             return;
         }
         self.keyspace.expiry = ExpiryPolicy::Delete;
+        self.release_held();
+    }
+
+    /// Who was held back goes on, or is held back once more.
+    pub(super) fn release_held(&mut self) {
         for id in std::mem::take(&mut self.pausing.held) {
             self.unpark(id);
             if let Some(client) = self.clients.get_mut(&id) {
@@ -92,7 +121,7 @@ impl Engine {
         client.parked = true;
         client.postponed = true;
         self.pausing.held.push_back(id);
-        self.pausing.postponed = true;
+        self.pausing.keep_request();
     }
 
     /// A client that waits has gone.

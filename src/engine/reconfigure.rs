@@ -13,9 +13,17 @@ const RESERVED_FILES: u64 = 32;
 /// Which parameter could not be made to hold, and why.
 type Refused = (&'static str, String);
 
+/// Whether a parameter says where the data come from that are being loaded.
+fn is_held_while_loading(name: &[u8]) -> bool {
+    [&b"appendonly"[..], b"dir"].iter().any(|held| name.eq_ignore_ascii_case(held))
+}
+
 impl Engine {
     /// Sets all pairs or none, with the rights of `setter`.
     pub fn reconfigure(&mut self, pairs: &[(&[u8], &[u8])], setter: Setter) -> Result<(), Error> {
+        if self.is_loading() && pairs.iter().any(|(name, _)| is_held_while_loading(name)) {
+            return Err(Error::Loading);
+        }
         let before = self.config.clone();
         let changed = self.config.set_by(pairs, setter)?;
         if let Err((name, reason)) = self.make_hold(&before, &changed) {

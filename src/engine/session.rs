@@ -89,6 +89,15 @@ impl Txn {
         })
     }
 
+    /// Copies of the kept commands, in order.
+    pub fn copies(&self) -> impl Iterator<Item = (&'static Spec, Argv)> {
+        let starts = std::iter::once(0).chain(self.kept.iter().map(|kept| kept.end));
+        starts.zip(&self.kept).map(|(start, kept)| {
+            let words: Vec<&[u8]> = (start..kept.end).map(|at| self.words.get(at)).collect();
+            (kept.spec, Argv::from_slices(&words))
+        })
+    }
+
     /// Command number `at`, in the form it runs with.
     pub fn call(&mut self, at: usize) -> (&'static Spec, RawArgs<'_>) {
         let start = if at == 0 { 0 } else { self.kept[at - 1].end };

@@ -30,13 +30,15 @@ impl Table {
     /// Joins the families; panics on a name declared twice or a contradiction, which a test and
     /// every start would show.
     pub fn new(families: &[&'static [Spec]]) -> Table {
-        let mut table = Table { slots: vec![None; SLOTS], specs: Vec::new(), count: 0 };
+        let count = families.iter().map(|family| family.len()).sum();
+        let mut table =
+            Table { slots: vec![None; SLOTS], specs: Vec::with_capacity(count), count: 0 };
         let mut next = 0;
-        let specs: Vec<Spec> = families
-            .iter()
-            .flat_map(|family| family.iter())
-            .map(|spec| number(*spec, "", &mut next))
-            .collect();
+        // Every start makes a table: room at once, as moving it while it grows would cost more than
+        // all the rest.
+        let mut specs = Vec::with_capacity(count);
+        let declared = families.iter().flat_map(|family| family.iter());
+        specs.extend(declared.map(|spec| number(*spec, "", &mut next)));
         table.count = usize::from(next);
         // A table lives as long as the process: every session and statistic refers to its specs.
         let specs: &'static [Spec] = Vec::leak(specs);
@@ -106,7 +108,7 @@ fn number(mut spec: Spec, container: &str, next: &mut u16) -> Spec {
     spec.flags |= super::calls::brief_flag(&spec);
     *next += 1;
     if !container.is_empty() {
-        spec.full_name = String::leak(format!("{container}|{}", spec.name));
+        spec.full_name = String::leak([container, spec.name].join("|"));
     }
     if !spec.subcommands.is_empty() {
         let subs = spec.subcommands.iter().map(|sub| number(*sub, spec.name, next));

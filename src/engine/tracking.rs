@@ -296,7 +296,7 @@ impl Engine {
                 }
             });
         };
-        if !self.clients.contains_key(&to) {
+        if self.clients.get(&to).is_none() {
             return self.redirect_is_broken(id, to);
         }
         let listens = self.client(to).is_some_and(|c| !c.subscriptions.is_empty());

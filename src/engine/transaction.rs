@@ -3,9 +3,10 @@
 use super::Engine;
 use super::args::Args;
 use super::cx::{Called, CmdResult, Outcome};
-use super::session::{Session, Txn};
+use super::session::{Origin, Session, Txn};
 use super::spec::Spec;
 use crate::base::error::Error;
+use crate::keyspace::keys::Hint;
 use crate::resp::reply::Reply;
 
 /// Memory that an ended transaction may leave to the next one, which is counted with it, bytes.
@@ -61,8 +62,6 @@ impl Engine {
         let Some(txn) = session.txn.take() else {
             return Err(Error::fixed("ERR EXEC without MULTI"));
         };
-        // What still runs comes before: it may change a key that is watched.
-        self.finish_works();
         let client = session.origin.client();
         let broken = client.is_some_and(|id| self.watch_broken(id));
         if let Some(id) = client {
@@ -115,7 +114,8 @@ impl Engine {
             let (spec, raw) = txn.call(next);
             let mut args = Args::new(raw);
             if args.len() > 1 {
-                self.keyspace.hints().expect_first(args.get(1), Some(hashes[planned]));
+                let hint = Hint::of(args.get(1), hashes[planned]);
+                self.keyspace.hints().expect_first(Some(hint));
             }
             self.run_kept(spec, &mut args, session, out);
             // The words may be gone before the next request comes.
@@ -152,7 +152,12 @@ impl Engine {
         out: &mut Reply,
     ) {
         let mark = out.mark();
-        match self.timed_call(spec, session, out, args) {
+        let called = match session.origin {
+            // It was counted when it first ran.
+            Origin::AofLoad => self.call(spec, session, out, args),
+            _ => self.timed_call(spec, session, out, args),
+        };
+        match called {
             Ok(Called::Done) => {}
             Ok(Called::Blocked(block)) => {
                 block.refuse(out);

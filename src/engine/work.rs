@@ -7,16 +7,15 @@ use super::args::Args;
 use super::budget::{Budget, SLICE_US};
 use super::client::{ClientId, Live};
 use super::cx::{Caller, DataCx, Outcome, Propagate};
-use super::key_search::{Words, keys_of};
-use super::keyspec::kflag;
+use super::obstacle::Ticket;
 use super::session::Session;
-use super::spec::{Run, Spec, flag};
+use super::spec::Spec;
 use crate::base::error::Error;
-use crate::keyspace::lease::Touch;
 use crate::keyspace::{BEFORE_ALL_DEADLINES, Keyspace};
 use crate::resp::reply::Reply;
 use crate::resp::request::Argv;
 use std::collections::VecDeque;
+use std::ops::RangeInclusive;
 
 /// From this many elements on a command over a collection is cut into slices.
 pub const LONG: usize = 4096;
@@ -50,12 +49,15 @@ struct Cost {
 
 /// Work between two slices.
 pub struct Suspended {
+    pub(super) ticket: Ticket,
+    /// The leases it was begun with.
+    pub(super) leases: RangeInclusive<u64>,
     owner: ClientId,
     db: usize,
     now: i64,
     caller: Caller,
     argv: Option<Argv>,
-    work: Box<dyn Work>,
+    pub(super) work: Box<dyn Work>,
     /// What is being run, and how long it took so far, once the first slice is over.
     cost: Option<Cost>,
 }
@@ -73,6 +75,8 @@ impl Engine {
         let owner = session.may_wait();
         let id = owner.unwrap_or(ClientId(0));
         let mut held = Suspended {
+            ticket: self.waiting.ticket(),
+            leases: self.keyspace.leases.taken(),
             owner: id,
             db: session.db,
             now: self.now_ms,
@@ -146,6 +150,10 @@ impl Engine {
 
     /// Goes on with the work that waits longest, for one slice.
     pub fn resume(&mut self) {
+        // Nothing comes in between what a script does.
+        if self.scripts.suspended() {
+            return;
+        }
         if let Some(held) = self.works.pop_front() {
             self.go_on(held, Some(SLICE_US));
         }
@@ -156,8 +164,11 @@ impl Engine {
         let live = self.clients.get_mut(&id).and_then(|c| c.live.take());
         if live.is_none() && !held.work.changes() {
             held.work.end(&mut self.keyspace);
+            self.ticket_ends(held.ticket);
             return;
         }
+        // A script may be at work that changed something already: its unit goes on.
+        let alone = self.keyspace.effects.is_empty();
         let running = self.running;
         let began_ns = self.env.clock.mono_ns();
         let done = match live {
@@ -188,11 +199,15 @@ impl Engine {
                 self.note_slow(cost.spec, Some(id), &Args::new(cost.call.raw()), cost.nanos);
             }
         }
+        if alone {
+            self.unit_end();
+        }
         if !done {
             self.works.push_back(held);
             return;
         }
-        self.unit_end();
+        // Who waited comes before what this client sends next.
+        self.ticket_ends(held.ticket);
         self.answered(id);
     }
 
@@ -216,12 +231,23 @@ impl Engine {
         self.unpark(id);
     }
 
-    /// Brings work to its end before a command that would disturb it.
-    #[inline]
-    pub(super) fn settle_leases(&mut self, spec: &Spec, session: &Session, args: &Args<'_>) {
-        if !self.keyspace.leases.is_empty() && self.disturbs(spec, session, args) {
-            self.finish_works();
+    /// Brings one work to its end.
+    #[cold]
+    pub(super) fn finish_work(&mut self, ticket: Ticket) {
+        let at = self.works.iter().position(|held| held.ticket == ticket);
+        if let Some(held) = at.and_then(|at| self.works.remove(at)) {
+            self.go_on(held, None);
         }
+    }
+
+    /// Brings work to its end that changes its value slice by slice: what it has under way is no
+    /// state of that value.
+    #[cold]
+    pub(super) fn finish_exclusive(&mut self) {
+        let users: Vec<u64> = self.keyspace.leases.exclusive().collect();
+        let owns = |held: &&Suspended| users.iter().any(|user| held.leases.contains(user));
+        let tickets: Vec<Ticket> = self.works.iter().filter(owns).map(|held| held.ticket).collect();
+        tickets.into_iter().for_each(|ticket| self.finish_work(ticket));
     }
 
     /// Brings all work to its end.
@@ -234,58 +260,23 @@ impl Engine {
 
     /// Brings work that changes something to its end: the server is about to go.
     pub(super) fn finish_writes(&mut self) {
-        self.works.retain_mut(|held| {
-            let stays = held.work.changes();
-            if !stays {
-                held.work.end(&mut self.keyspace);
-            }
-            stays
-        });
+        self.end_works(|held| !held.work.changes());
         self.finish_works();
-    }
-
-    #[cold]
-    fn disturbs(&mut self, spec: &Spec, session: &Session, args: &Args<'_>) -> bool {
-        let writes = spec.has(flag::WRITE);
-        // A script may do anything; SORT looks up names that it makes itself.
-        let on_data = matches!(spec.run, Run::Data(_));
-        let reaches_all = spec.has(flag::MOVABLEKEYS) && !on_data;
-        if reaches_all || writes && spec.keys.is_empty() {
-            return true;
-        }
-        let unnamed = spec.has(flag::MOVABLEKEYS) && spec.keys.iter().any(|key| key.is_unknown());
-        let looks_around =
-            unnamed || spec.has(flag::ADMIN) || spec.has(flag::TOUCHES_ARBITRARY_KEYS);
-        if looks_around && self.keyspace.leases.any_exclusive() {
-            return true;
-        }
-        keys_of(spec, &Words::new(args, 0)).iter().any(|found| {
-            let key = args.get(found.place);
-            if !writes || found.flags & kflag::RO != 0 {
-                // Deleting what is overdue is done before it is looked at.
-                let touch = match self.keyspace.is_overdue(session.db, key, self.now_ms) {
-                    true => Touch::Replaces,
-                    false => Touch::Looks,
-                };
-                self.keyspace.lease_forbids(session.db, key, touch)
-            } else if found.flags & (kflag::OW | kflag::RM) != 0 {
-                // The database may be another one than the selected one.
-                self.keyspace.lease_forbids_anywhere(key, Touch::Replaces)
-            } else {
-                self.keyspace.lease_forbids(session.db, key, Touch::Changes)
-            }
-        })
     }
 
     /// A client has gone: its reading ends, its writing goes on without it.
     pub(super) fn abandon_works(&mut self, id: ClientId) {
-        let (kept, ended) = std::mem::take(&mut self.works)
-            .into_iter()
-            .partition(|held| held.owner != id || held.work.changes());
+        self.end_works(|held| held.owner == id && !held.work.changes());
+    }
+
+    /// Ends works without an answer.
+    fn end_works(&mut self, ends: impl Fn(&Suspended) -> bool) {
+        let works = std::mem::take(&mut self.works).into_iter();
+        let (ended, kept): (VecDeque<_>, VecDeque<_>) = works.partition(ends);
         self.works = kept;
-        let ended: VecDeque<Suspended> = ended;
         for mut held in ended {
             held.work.end(&mut self.keyspace);
+            self.ticket_ends(held.ticket);
         }
     }
 }

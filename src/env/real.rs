@@ -11,11 +11,10 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::env::{
-    AllocatorPages, Appender, Clock, Disk, Done, Entropy, Env, Job, Jobs, Memory, NewFile, Ports,
-    Process, Synced, Syncer,
+    AllocatorPages, Appender, Clock, Disk, Done, Entropy, Env, Garbage, Job, Jobs, Links, Memory,
+    NewFile, Ports, Process, Syncer,
 };
 use crate::sys::cgroup;
 use crate::{alloc, sys};
@@ -23,10 +22,22 @@ use crate::{alloc, sys};
 /// Called on the worker thread after a job has ended.
 pub type Wake = Arc<dyn Fn() + Send + Sync>;
 
+/// What the loop is reached by from other threads.
+pub type Report = Arc<dyn Fn(Done) + Send + Sync>;
+
 /// The real world. `wake` interrupts the event loop's sleep; `Finished` is where the loop finds
 /// what ended.
-pub fn environment(wake: Wake, ports: Box<dyn Ports>) -> (Env, Finished) {
+pub fn environment(
+    wake: Wake,
+    ports: Box<dyn Ports>,
+    links: impl FnOnce(Report) -> Box<dyn Links>,
+) -> (Env, Finished) {
     let finished = Finished::default();
+    let (done, roused) = (finished.clone(), wake.clone());
+    let report: Report = Arc::new(move |end| {
+        done.push(end);
+        roused();
+    });
     let env = Env {
         clock: Box::new(SystemClock::new()),
         disk: Box::new(RealDisk),
@@ -35,20 +46,21 @@ pub fn environment(wake: Wake, ports: Box<dyn Ports>) -> (Env, Finished) {
         entropy: Box::new(KernelEntropy),
         process: Box::new(ThisProcess),
         ports,
+        links: links(report),
     };
     (env, finished)
 }
 
 /// The machine's clocks.
 pub struct SystemClock {
-    start: Instant,
+    start_ns: u64,
 }
 
 impl SystemClock {
     /// Monotonic time counts from here.
     #[expect(clippy::new_without_default, reason = "reading a clock is not a default")]
     pub fn new() -> Self {
-        SystemClock { start: Instant::now() }
+        SystemClock { start_ns: sys::monotonic_ns() }
     }
 }
 
@@ -65,8 +77,7 @@ impl Clock for SystemClock {
 
     #[inline]
     fn mono_ns(&self) -> u64 {
-        let elapsed = self.start.elapsed();
-        elapsed.as_secs() * 1_000_000_000 + u64::from(elapsed.subsec_nanos())
+        sys::monotonic_ns() - self.start_ns
     }
 }
 
@@ -74,10 +85,7 @@ impl Clock for SystemClock {
 /// [`Env`].
 #[inline]
 pub fn wall_us() -> i64 {
-    match SystemTime::now().duration_since(UNIX_EPOCH) {
-        Ok(since) => i64::try_from(since.as_micros()).unwrap_or(i64::MAX),
-        Err(before) => -i64::try_from(before.duration().as_micros()).unwrap_or(i64::MAX),
-    }
+    sys::wall_ns().div_euclid(1000)
 }
 
 /// All of standard input.
@@ -114,8 +122,8 @@ struct Workers {
 fn worker_for(job: &Job) -> (usize, &'static str) {
     match job {
         Job::Free(_) => (0, "jobs"),
-        Job::Sync { what: Synced::Log, .. } => (1, "sync log"),
-        Job::Sync { what: Synced::Base, .. } | Job::Write { .. } => (2, "files"),
+        Job::Sync { .. } => (1, "sync log"),
+        Job::Write { .. } => (2, "files"),
     }
 }
 
@@ -197,10 +205,8 @@ impl Memory for ProcessMemory {
         sys::resident_bytes()
     }
 
-    fn purge(&mut self) {
-        if let Err(error) = alloc::purge() {
-            tracing::warn!("The allocator does not give memory back: {error}");
-        }
+    fn spare_pages(&self) -> Box<dyn Garbage> {
+        Box::new(SparePages)
     }
 
     fn report(&self) -> String {
@@ -208,17 +214,33 @@ impl Memory for ProcessMemory {
     }
 
     fn pages(&self) -> AllocatorPages {
-        let (allocated, resident) = (alloc::used(), sys::resident_bytes());
-        let stat = |name: &str| {
-            let value = alloc::control_number(name.as_bytes(), None).ok();
-            value.and_then(|value| usize::try_from(value).ok())
-        };
-        // The figures stand still until their epoch is moved on. An allocator built without them
-        // is known by its own count and the kernel's alone.
-        let moved = alloc::control_number(b"epoch", Some(1));
-        match (moved, stat("stats.active"), stat("stats.resident")) {
-            (Ok(_), Some(active), Some(resident)) => AllocatorPages { allocated, active, resident },
-            _ => AllocatorPages { allocated, active: allocated, resident },
+        match alloc::own_figures(["stats.allocated", "stats.active", "stats.resident"]) {
+            Ok([allocated, active, resident]) => AllocatorPages { allocated, active, resident },
+            Err(error) => {
+                tracing::warn!("The allocator does not tell what it holds: {error}");
+                AllocatorPages::default()
+            }
+        }
+    }
+}
+
+/// The allocator's unused pages.
+struct SparePages;
+
+impl Garbage for SparePages {
+    fn bytes(&self) -> usize {
+        0
+    }
+
+    fn objects(&self) -> usize {
+        0
+    }
+}
+
+impl Drop for SparePages {
+    fn drop(&mut self) {
+        if let Err(error) = alloc::purge() {
+            tracing::warn!("The allocator does not give memory back: {error}");
         }
     }
 }
@@ -275,6 +297,10 @@ impl RealDisk {
 impl NewFile for File {
     fn sync(&mut self) -> io::Result<()> {
         self.sync_all()
+    }
+
+    fn sync_dir(&mut self, dir: &Path) -> io::Result<()> {
+        RealDisk.sync_dir(dir)
     }
 }
 
@@ -389,8 +415,11 @@ mod tests {
     #[test]
     fn a_job_ends_with_a_wake_and_its_result() {
         let (sender, receiver) = mpsc::channel();
-        let (mut env, finished) =
-            environment(Arc::new(move || sender.send(()).expect("test waits")), Box::new(Deaf));
+        let (mut env, finished) = environment(
+            Arc::new(move || sender.send(()).expect("test waits")),
+            Box::new(Deaf),
+            |_| Box::new(crate::env::sim::Sim::new(1)),
+        );
         env.jobs.submit(Job::Free(Box::new(Weight(77))));
         receiver.recv().expect("the worker wakes the loop");
         assert_eq!(finished.pop(), Some(Done::Freed { bytes: 77, objects: 1 }));

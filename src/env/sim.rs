@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::base::rng::Rng;
+use crate::env::sim_links::LinkState;
 use crate::env::{
     Appender, Clock, Disk, Done, Entropy, Env, Job, Jobs, Memory, NewFile, Ports, Process, Syncer,
 };
@@ -48,20 +49,24 @@ struct World {
     state: Mutex<State>,
 }
 
-struct State {
+pub(super) struct State {
     rng: Rng,
     mode: JobMode,
     pending: Vec<Job>,
-    finished: VecDeque<Done>,
+    pub(super) finished: VecDeque<Done>,
     files: Files,
     disk_fault: Option<io::ErrorKind>,
     disk_room: Option<u64>,
     open_files_max: u64,
     taken_ports: Vec<u16>,
+    /// Changes to the disk until the power fails, and what it held then.
+    power_left: Option<u64>,
+    left_behind: Option<Files>,
+    pub(super) links: LinkState,
 }
 
 /// What lies on the disk, and what of it would survive a power cut.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Files {
     /// Contents, by the number that names and open files share.
     bodies: Vec<Body>,
@@ -72,7 +77,7 @@ struct Files {
     past: Vec<BTreeMap<PathBuf, usize>>,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Body {
     bytes: Vec<u8>,
     /// So many of them are sure to survive.
@@ -138,6 +143,9 @@ impl Sim {
             disk_room: None,
             open_files_max: OPEN_FILES_MAX,
             taken_ports: vec![TAKEN_PORT],
+            power_left: None,
+            left_behind: None,
+            links: LinkState::default(),
         };
         let world = World {
             wall_us: AtomicI64::new(START_WALL_US),
@@ -161,6 +169,7 @@ impl Sim {
             entropy: Box::new(self.clone()),
             process: Box::new(self.clone()),
             ports: Box::new(self.clone()),
+            links: Box::new(self.clone()),
         }
     }
 
@@ -199,6 +208,11 @@ impl Sim {
     /// Changes when jobs run; those already held stay held.
     pub fn set_job_mode(&self, mode: JobMode) {
         self.state().mode = mode;
+    }
+
+    /// When jobs run.
+    pub(super) fn job_mode(&self) -> JobMode {
+        self.state().mode
     }
 
     /// How many jobs were submitted and have not run.
@@ -250,9 +264,24 @@ impl Sim {
     pub fn cut_power(&self) {
         let mut state = self.state();
         let state = &mut *state;
+        state.power_left = None;
+        if let Some(files) = state.left_behind.take() {
+            state.files = files;
+        }
         state.files.crash(&mut state.rng);
         state.pending.clear();
         state.finished.clear();
+    }
+
+    /// The power fails instead of the change to the disk after so many more: whoever goes on does
+    /// not notice, but when it is cut, nothing from then on has ever been.
+    pub fn fail_power_after(&self, changes: u64) {
+        self.state().power_left = Some(changes);
+    }
+
+    /// Whether the power has failed.
+    pub fn has_power_failed(&self) -> bool {
+        self.state().left_behind.is_some()
     }
 
     /// So many more bytes fit on the disk; `None` for any number.
@@ -270,17 +299,22 @@ impl Sim {
         self.state().disk_fault = fault;
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.world.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The state, for a change of the disk.
     fn writable(&self) -> io::Result<MutexGuard<'_, State>> {
-        let state = self.state();
-        match state.disk_fault {
-            Some(kind) => Err(kind.into()),
-            None => Ok(state),
+        let mut state = self.state();
+        if let Some(kind) = state.disk_fault {
+            return Err(kind.into());
         }
+        match state.power_left {
+            Some(0) if state.left_behind.is_none() => state.left_behind = Some(state.files.clone()),
+            Some(left) => state.power_left = Some(left.saturating_sub(1)),
+            None => {}
+        }
+        Ok(state)
     }
 }
 
@@ -479,6 +513,10 @@ impl io::Write for SimFile {
 impl NewFile for SimFile {
     fn sync(&mut self) -> io::Result<()> {
         Syncer::sync(self)
+    }
+
+    fn sync_dir(&mut self, dir: &Path) -> io::Result<()> {
+        self.sim.sync_dir(dir)
     }
 }
 

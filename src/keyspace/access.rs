@@ -84,6 +84,49 @@ pub fn idle_ms(stamp: u32, now_ms: i64) -> i64 {
 mod tests {
     use super::*;
 
+    /// Mean counter after so many accesses at one time.
+    fn counter_after(hits: usize, log_factor: u32) -> f64 {
+        const KEYS: usize = 40;
+        let policy = AccessPolicy { lfu: true, log_factor, ..Default::default() };
+        let mut rng = Rng::seeded(7);
+        let mut sum = 0;
+        for _ in 0..KEYS {
+            let mut stamp = policy.born(0);
+            for _ in 0..hits {
+                stamp = policy.accessed(stamp, 0, &mut rng);
+            }
+            sum += usize::from(policy.decayed(stamp, 0));
+        }
+        sum as f64 / KEYS as f64
+    }
+
+    /// A counter of `c` needs (c - 5) * factor + 1 accesses on average to rise, so after n of them
+    /// it stands where the sum of these reaches n.
+    fn by_formula(hits: usize, log_factor: u32) -> f64 {
+        let (mut counter, mut left) = (f64::from(LFU_INIT), hits as f64);
+        while counter < 255.0 {
+            let step = (counter - f64::from(LFU_INIT)) * f64::from(log_factor) + 1.0;
+            if left < step {
+                return counter + left / step;
+            }
+            left -= step;
+            counter += 1.0;
+        }
+        counter
+    }
+
+    #[test]
+    fn counters_follow_the_formula() {
+        for log_factor in [0, 1, 10, 100] {
+            for hits in [1, 10, 100, 1000, 20_000] {
+                let (ours, formula) =
+                    (counter_after(hits, log_factor), by_formula(hits, log_factor));
+                let off = (ours - formula).abs();
+                assert!(off < 0.6 + formula * 0.03, "{log_factor} {hits}: {ours}, not {formula}");
+            }
+        }
+    }
+
     #[test]
     fn idle_time_survives_the_wrap() {
         let born = lru_clock(((1i64 << 24) - 2) * 1000);

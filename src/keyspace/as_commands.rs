@@ -4,12 +4,13 @@
 use super::entry::Entry;
 use super::keys::ValueType;
 use crate::base::double::format_17;
-use crate::ds::dict::Thin;
 use crate::ds::listpack::Item;
+use crate::value::capture::Piece;
 use crate::value::hash::Hash;
 use crate::value::list::List;
 use crate::value::set::Set;
-use crate::value::stream::{Group, Stream, StreamId};
+use crate::value::stream::node::Entries;
+use crate::value::stream::{self, Group, Stream, StreamId};
 use crate::value::string::Str;
 use crate::value::zset::ZSet;
 
@@ -101,30 +102,101 @@ pub fn entry(out: &mut Vec<u8>, entry: &Entry) {
             item(out, value);
         }
     } else if let Ok(stream) = Stream::view(entry.view()) {
-        self::stream(out, key, stream);
+        stream.log.range(StreamId::MIN, StreamId::MAX).for_each(|entry| xadd(out, key, &entry));
+    }
+    self::end(out, entry);
+}
+
+/// Writes the commands that follow the elements of an entry.
+pub fn end(out: &mut Vec<u8>, entry: &Entry) {
+    let key = entry.key();
+    if let Ok(stream) = Stream::view(entry.view()) {
+        stream_end(out, key, stream);
     }
     if let Some(at) = entry.deadline() {
         command(out, &[b"PEXPIREAT", key, at.to_string().as_bytes()]);
     }
 }
 
-fn stream(out: &mut Vec<u8>, key: &[u8], stream: &Stream) {
+/// A value whose pieces come one after the other: elements gather until they are enough for a
+/// command.
+#[derive(Default)]
+pub struct Gathering {
+    name: &'static [u8],
+    /// Words of one element.
+    width: usize,
+    elements: usize,
+    words: Vec<u8>,
+}
+
+impl Gathering {
+    /// Takes a piece, and writes what has become whole.
+    pub fn piece(&mut self, out: &mut Vec<u8>, key: &[u8], piece: Piece<'_>) {
+        match piece {
+            Piece::Member(member) => {
+                word(&mut self.words, member);
+                self.gathered(out, key, b"SADD", 1);
+            }
+            Piece::Field(field, value) => {
+                word(&mut self.words, field);
+                word(&mut self.words, value);
+                self.gathered(out, key, b"HMSET", 2);
+            }
+            Piece::Scored(member, score) => {
+                word(&mut self.words, format_17(score).as_bytes());
+                word(&mut self.words, member);
+                self.gathered(out, key, b"ZADD", 2);
+            }
+            Piece::Node(node) => node.each(&mut |element| {
+                item(&mut self.words, element);
+                self.gathered(out, key, b"RPUSH", 1);
+            }),
+            Piece::Entries(id, node) => {
+                let entries = Entries::new(id, node, false);
+                let live = entries.filter(|entry| !entry.is_deleted());
+                live.for_each(|entry| xadd(out, key, &entry));
+            }
+        }
+    }
+
+    fn gathered(&mut self, out: &mut Vec<u8>, key: &[u8], name: &'static [u8], width: usize) {
+        (self.name, self.width) = (name, width);
+        self.elements += 1;
+        if self.elements == GROUP {
+            self.flush(out, key);
+        }
+    }
+
+    /// Writes what is left.
+    pub fn flush(&mut self, out: &mut Vec<u8>, key: &[u8]) {
+        if self.elements > 0 {
+            head(out, 2 + self.elements * self.width);
+            word(out, self.name);
+            word(out, key);
+            out.append(&mut self.words);
+            self.elements = 0;
+        }
+    }
+}
+
+fn xadd(out: &mut Vec<u8>, key: &[u8], entry: &stream::node::Entry<'_>) {
+    head(out, 3 + 2 * entry.len());
+    word(out, b"XADD");
+    word(out, key);
+    entry.id.with_text(|id| word(out, id));
+    for (name, value) in entry.fields() {
+        item(out, name);
+        item(out, value);
+    }
+}
+
+fn stream_end(out: &mut Vec<u8>, key: &[u8], stream: &Stream) {
     let log = &stream.log;
     let id = |id: StreamId| id.with_text(<[u8]>::to_vec);
     if log.is_empty() {
         // An entry that is trimmed at once leaves an empty stream behind.
         let first = log.last_id.max(StreamId { ms: 0, seq: 1 });
         command(out, &[b"XADD", key, b"MAXLEN", b"0", &id(first), b"x", b"y"]);
-    }
-    for entry in log.range(StreamId::MIN, StreamId::MAX) {
-        head(out, 3 + 2 * entry.len());
-        word(out, b"XADD");
-        word(out, key);
-        word(out, &id(entry.id));
-        for (name, value) in entry.fields() {
-            item(out, name);
-            item(out, value);
-        }
     }
     let added = log.entries_added.to_string();
     let counters: &[&[u8]] = &[

@@ -6,7 +6,7 @@
 use super::entry::{Entry, View};
 use crate::base::hash::Seed;
 use crate::ds::deadlines::Deadlines;
-use crate::ds::dict::{Dict, Ref, Thin};
+use crate::ds::dict::{Dict, Ref};
 use crate::env::Garbage;
 
 /// One database.
@@ -118,12 +118,30 @@ impl Db {
         self.deadline_sum -= i128::from(at);
     }
 
-    /// The key that is due first, when its deadline has passed.
-    pub fn first_due(&self, now: i64) -> Option<(u64, Vec<u8>)> {
+    /// Leaves the key with this hash and deadline, which has passed, to those who ask for it:
+    /// nobody else deletes it before `until`.
+    pub fn rest(&mut self, at: i64, hash: u64, until: i64) {
+        self.deadlines.rest(at, top(hash), until);
+    }
+
+    /// The key that is due first, when its deadline has passed and it does not rest.
+    pub fn first_due(&mut self, now: i64) -> Option<(u64, Vec<u8>)> {
+        self.deadlines.wake(now);
         let (at, bits) = self.deadlines.first().filter(|(at, _)| *at < now)?;
         let found = self.dict.find_position(bits, &mut |e: &Entry| e.deadline() == Some(at));
         let key = found.expect("every deadline belongs to an entry").key().to_vec();
         Some((self.dict.hash(&key), key))
+    }
+
+    /// The key that is due first of those that are not `held`.
+    pub fn due_but(&self, now: i64, held: &dyn Fn(&[u8]) -> bool) -> Option<(u64, Vec<u8>)> {
+        let due = self.deadlines.iter().take_while(|(at, _)| *at < now);
+        due.filter_map(|(at, bits)| {
+            let mut free = |e: &Entry| e.deadline() == Some(at) && !held(e.key());
+            self.dict.find_position(bits, &mut free)
+        })
+        .next()
+        .map(|entry| (self.dict.hash(entry.key()), entry.key().to_vec()))
     }
 
     /// Mean of the remaining times of all keys with a deadline, milliseconds.

@@ -2,7 +2,7 @@
 //!
 //! It costs a counter when nobody watches, listens, replicates or logs.
 
-use crate::resp::request::Argv;
+use crate::resp::argv::{Argv, encode};
 use bytes::Bytes;
 
 /// Notification classes, the bits of `notify-keyspace-events`.
@@ -61,12 +61,12 @@ impl Event {
 /// One entry of the log.
 #[derive(Debug)]
 pub enum Effect {
-    /// A command for the propagation stream.
+    /// A command for the propagation stream, where it stands behind those before it.
     Propagate {
         /// Database it runs in.
         db: usize,
-        /// The command.
-        argv: Argv,
+        /// Its length there, bytes.
+        len: usize,
         /// It is a unit of its own, such as the deletion of an expired key, and does not count
         /// towards the commands that are wrapped together.
         alone: bool,
@@ -122,7 +122,13 @@ pub struct Effects {
     /// Who reads.
     pub interest: Interest,
     log: Vec<Effect>,
+    /// The commands of the log in the form of requests.
+    stream: Vec<u8>,
 }
+
+/// Rooms for effects and for bytes of commands beyond this are not kept.
+const LOG_KEPT: usize = 64;
+const STREAM_KEPT: usize = 64 * 1024;
 
 impl Effects {
     /// A key changed.
@@ -174,15 +180,38 @@ impl Effects {
     #[inline]
     pub fn propagate(&mut self, db: usize, argv: impl FnOnce() -> Argv) {
         if self.interest.propagate {
-            self.log.push(Effect::Propagate { db, argv: argv(), alone: false });
+            self.append(db, argv().iter(), false);
         }
+    }
+
+    /// The same for a command that somebody else keeps.
+    #[inline]
+    pub fn propagate_words<'w>(
+        &mut self,
+        db: usize,
+        words: impl ExactSizeIterator<Item = &'w [u8]>,
+    ) {
+        if self.interest.propagate {
+            self.append(db, words, false);
+        }
+    }
+
+    fn append<'w>(
+        &mut self,
+        db: usize,
+        words: impl ExactSizeIterator<Item = &'w [u8]>,
+        alone: bool,
+    ) {
+        let before = self.stream.len();
+        encode(words, &mut self.stream);
+        self.log.push(Effect::Propagate { db, len: self.stream.len() - before, alone });
     }
 
     /// A command for the stream that is a unit of its own.
     #[inline]
     pub fn propagate_alone(&mut self, db: usize, argv: impl FnOnce() -> Argv) {
         if self.interest.propagate {
-            self.log.push(Effect::Propagate { db, argv: argv(), alone: true });
+            self.append(db, argv().iter(), true);
         }
     }
 
@@ -201,5 +230,36 @@ impl Effects {
     /// Takes the log; the order is that of the unit.
     pub fn take(&mut self) -> Vec<Effect> {
         std::mem::take(&mut self.log)
+    }
+
+    /// Takes the commands of a log that was taken, one behind the other.
+    pub fn take_stream(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.stream)
+    }
+
+    /// Gives the room of what was taken back, to be used again.
+    #[inline]
+    pub fn reuse(&mut self, mut log: Vec<Effect>, mut stream: Vec<u8>) {
+        if self.log.is_empty() && log.capacity() <= LOG_KEPT {
+            log.clear();
+            self.log = log;
+        }
+        if self.stream.is_empty() && stream.capacity() <= STREAM_KEPT {
+            stream.clear();
+            self.stream = stream;
+        }
+    }
+
+    /// Takes the commands of a log that was taken.
+    #[cfg(test)]
+    pub fn take_commands(&mut self) -> Vec<Argv> {
+        use crate::resp::log::{LogReader, Record};
+        let stream = self.take_stream();
+        let mut reader = LogReader::new(&stream[..], 0);
+        let mut commands = Vec::new();
+        while let Ok(Some(Record::Command(words))) = reader.next_record() {
+            commands.push(words.into());
+        }
+        commands
     }
 }

@@ -2,9 +2,12 @@
 //!
 //! Looking at every key would be dear, so a few are looked at each time: whole buckets of the
 //! table from a random place in hash order, which is a fair sample because hashes are random, and
-//! cheap because neighbours share cache lines. The best candidates seen so far stay in a pool
-//! between calls, ordered by how well they could be spared; so the sample grows with every call.
-//! A candidate is judged anew when its turn comes: one that was used meanwhile is not taken.
+//! cheap because neighbours share cache lines. The entries themselves lie anywhere in memory; so
+//! the places are drawn two evictions ahead, and what is there is fetched into the cache while the
+//! commands in between run. The best candidates seen so far stay in a pool between calls, ordered
+//! by how well they could be spared; so the sample grows with every call. Of those that could be
+//! spared equally well the largest goes: fewer keys are lost for the same room. A candidate is
+//! judged anew when its turn comes: one that was used meanwhile is not taken.
 //!
 //! | policy             | candidates are found                                               |
 //! |--------------------|--------------------------------------------------------------------|
@@ -18,15 +21,20 @@ use super::access::{AccessPolicy, idle_ms};
 use super::db::Db;
 use super::effects::{Event, class};
 use super::entry::Entry;
+use super::lease::Leases;
 use super::{ExpiryPolicy, Keyspace};
 use crate::base::rng::Rng;
-use crate::ds::dict::Thin;
 use crate::resp::request::Argv;
 
 /// Candidates that are remembered.
 const POOL_MAX: usize = 16;
 /// Buckets looked at for one sample before it is left at what was found.
 const BUCKETS_MAX: usize = 64;
+/// Samples drawn before they are looked at: one whose buckets are on their way into the cache, one
+/// whose entries are.
+const AHEAD: usize = 2;
+/// Bits of a score that hold the size of the entry.
+const SIZE_BITS: u32 = 24;
 /// Keys with a deadline are looked for in the table when at least one in so many has one.
 const DENSE: usize = 8;
 
@@ -69,6 +77,8 @@ pub struct Eviction {
     choice: Choice,
     /// Ordered by score; the last one goes first.
     pool: Vec<Candidate>,
+    /// Positions that will be sampled, the next one first.
+    ahead: [u64; AHEAD],
     /// Where the deadline index was looked at last.
     leaf: Option<(i64, u32)>,
     /// The database a random victim came from.
@@ -105,40 +115,35 @@ impl Eviction {
     }
 }
 
-/// How well a key can be spared.
+/// How well a key can be spared, and by its size among equals.
 fn score(measure: Measure, access: &AccessPolicy, entry: &Entry, now: i64) -> u64 {
-    match measure {
-        Measure::Idle => idle_ms(entry.access(), now) as u64,
+    let spared = match measure {
+        Measure::Idle => idle_ms(entry.access(), now) as u64 / 1000,
         Measure::Uses => 255 - u64::from(access.decayed(entry.access(), now)),
         Measure::Chance | Measure::Due => 0,
-    }
+    };
+    spared << SIZE_BITS | (entry.bytes() as u64).min((1 << SIZE_BITS) - 1)
 }
 
-/// Shows `f` keys of a database until it has accepted `wanted` of them, if so many are found soon,
-/// or else a few.
+/// A place in hash order.
+fn position(rng: &mut Rng) -> u64 {
+    rng.next_u64() >> 16
+}
+
+/// Shows `f` keys of a database, those in the table from `place` on, until it has accepted
+/// `wanted` of them, if so many are found soon, or else a few.
 fn sample(
     db: &Db,
-    (volatile, wanted): (bool, usize),
+    (volatile, wanted, place): (bool, usize, u64),
     leaf: &mut Option<(i64, u32)>,
     rng: &mut Rng,
-    f: &mut dyn FnMut(&Entry) -> bool,
+    f: &mut impl FnMut(&Entry) -> bool,
 ) {
-    let mut seen = 0;
     if is_dense(db, volatile) {
-        let mut cursor = rng.next_u64() >> 16;
-        for _ in 0..BUCKETS_MAX {
-            // All of a bucket: its slots fill from the front, so a part of it would be the young.
-            cursor = db.dict.scan(cursor, &mut |entry: &Entry| {
-                let fits = !volatile || entry.deadline().is_some();
-                seen += usize::from(fits && f(entry));
-            });
-            if seen >= wanted {
-                return;
-            }
+        let mut timed = |entry: &Entry| (!volatile || entry.deadline().is_some()) && f(entry);
+        if db.dict.sample(place, (wanted, BUCKETS_MAX), &mut timed) > 0 {
+            return;
         }
-    }
-    if seen > 0 {
-        return;
     }
     if !volatile {
         // A table that is nearly empty.
@@ -147,6 +152,7 @@ fn sample(
         }
         return;
     }
+    let mut seen = 0;
     for _ in 0..BUCKETS_MAX.min(db.deadlines.len()) {
         let Some((place, (at, bits))) = db.deadlines.pick_after(*leaf, rng) else { return };
         *leaf = Some(place);
@@ -156,6 +162,11 @@ fn sample(
             return;
         }
     }
+}
+
+/// Whether long work holds on to what a key holds.
+fn is_leased(leases: &Leases, db: &Db, key: &[u8]) -> bool {
+    !leases.is_empty() && leases.holds(db.table, db.dict.hash(key), key)
 }
 
 /// Whether candidates are found in the table without a long search.
@@ -170,8 +181,7 @@ impl Keyspace {
         if self.expiry != ExpiryPolicy::Delete {
             return false;
         }
-        let Some((db, key)) = self.victim(now) else { return false };
-        let hash = self.dbs[db].dict.hash(&key);
+        let Some((db, hash, key)) = self.victim(now) else { return false };
         self.remove(db, hash, &key);
         self.counters.evicted += 1;
         self.effects.propagate_alone(db, || Argv::from_slices(&[b"DEL", &key]));
@@ -179,15 +189,17 @@ impl Keyspace {
         true
     }
 
-    fn victim(&mut self, now: i64) -> Option<(usize, Vec<u8>)> {
-        match self.eviction.choice.measure {
+    /// The database, the hash and the key.
+    fn victim(&mut self, now: i64) -> Option<(usize, u64, Vec<u8>)> {
+        let found = match self.eviction.choice.measure {
             Measure::Due => self.next_due(),
             Measure::Chance => self.random_victim(),
             Measure::Idle | Measure::Uses => {
                 self.fill_pool(now);
-                self.best_of_pool(now)
+                return self.best_of_pool(now);
             }
-        }
+        };
+        found.map(|(db, key)| (db, self.dbs[db].dict.hash(&key), key))
     }
 
     /// The key with the earliest deadline of all.
@@ -195,7 +207,7 @@ impl Keyspace {
         let first_free = |db: &Db| {
             db.deadlines.iter().find_map(|(at, bits)| {
                 let found = db.dict.find_position(bits, &mut |e: &Entry| e.deadline() == Some(at));
-                let found = found.filter(|entry| !self.leases.holds(db.table, entry.key()));
+                let found = found.filter(|entry| !is_leased(&self.leases, db, entry.key()));
                 found.map(|entry| (at, entry.key().to_vec()))
             })
         };
@@ -216,13 +228,14 @@ impl Keyspace {
                 continue;
             }
             let fits = |entry: &Entry| {
-                (!volatile || entry.deadline().is_some()) && !leases.holds(db.table, entry.key())
+                (!volatile || entry.deadline().is_some()) && !is_leased(leases, db, entry.key())
             };
             let tries = if is_dense(db, volatile) { BUCKETS_MAX } else { 0 };
             let mut draws = (0..tries).filter_map(|_| db.dict.random(rng));
             let mut picked = draws.find(|entry| fits(entry)).map(|entry| entry.key().to_vec());
             if picked.is_none() {
-                sample(db, (volatile, 1), &mut eviction.leaf, rng, &mut |entry| {
+                let place = position(rng);
+                sample(db, (volatile, 1, place), &mut eviction.leaf, rng, &mut |entry| {
                     let fits = picked.is_none() && fits(entry);
                     if fits {
                         picked = Some(entry.key().to_vec());
@@ -241,14 +254,20 @@ impl Keyspace {
     fn fill_pool(&mut self, now: i64) {
         let Keyspace { dbs, eviction, leases, rng, access, .. } = self;
         let Choice { measure, volatile, samples } = eviction.choice;
+        let [place, soon] = eviction.ahead;
+        eviction.ahead = [soon, position(rng)];
         for db in dbs.iter() {
             let absent = if volatile { db.deadlines.is_empty() } else { db.dict.is_empty() };
             if absent {
                 continue;
             }
+            if is_dense(db, volatile) {
+                db.dict.prefetch_sampled(soon);
+                db.dict.prefetch_sample(eviction.ahead[1]);
+            }
             let mut leaf = eviction.leaf;
-            sample(db, (volatile, samples), &mut leaf, rng, &mut |entry| {
-                let free = !leases.holds(db.table, entry.key());
+            sample(db, (volatile, samples, place), &mut leaf, rng, &mut |entry| {
+                let free = !is_leased(leases, db, entry.key());
                 if free {
                     eviction.offer(score(measure, access, entry, now), db.table, entry.key());
                 }
@@ -259,14 +278,15 @@ impl Keyspace {
     }
 
     /// Takes the best candidate that is still there and still what it was.
-    fn best_of_pool(&mut self, now: i64) -> Option<(usize, Vec<u8>)> {
+    fn best_of_pool(&mut self, now: i64) -> Option<(usize, u64, Vec<u8>)> {
         let Choice { measure, volatile, .. } = self.eviction.choice;
         while let Some(best) = self.eviction.pool.pop() {
             let Some(n) = self.dbs.iter().position(|db| db.table == best.table) else { continue };
             let db = &self.dbs[n];
-            let Some(entry) = db.peek(db.dict.hash(&best.key), &best.key) else { continue };
+            let hash = db.dict.hash(&best.key);
+            let Some(entry) = db.peek(hash, &best.key) else { continue };
             let fits = !volatile || entry.deadline().is_some();
-            if !fits || self.leases.holds(db.table, &best.key) {
+            if !fits || is_leased(&self.leases, db, &best.key) {
                 continue;
             }
             let is = score(measure, &self.access, &entry, now);
@@ -276,7 +296,7 @@ impl Keyspace {
                 self.eviction.offer(is, best.table, &best.key);
                 continue;
             }
-            return Some((n, best.key));
+            return Some((n, hash, best.key));
         }
         None
     }

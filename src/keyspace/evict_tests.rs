@@ -94,6 +94,39 @@ fn of_few_keys_the_oldest_goes_first() {
 }
 
 #[test]
+fn what_was_noticed_is_remembered() {
+    let mut space = space(choice(Measure::Idle, false));
+    for i in 0..5000 {
+        put(&mut space, 0, &format!("k{i}"), None, START_MS + i * 1000);
+    }
+    let now = START_MS + 10_000_000;
+    let mut best_known = 0;
+    for _ in 0..200 {
+        let name = evicted(&mut space, 1, now).remove(0);
+        let idle = 10_000 - name[1..].parse::<u64>().expect("a number");
+        assert!(idle >= best_known, "{name} went before one that was idle for {best_known} s");
+        let pool = &space.eviction.pool;
+        assert!(pool.len() > 2 && pool.is_sorted_by_key(|known| known.score));
+        best_known = pool[pool.len() - 1].score >> SIZE_BITS;
+    }
+}
+
+#[test]
+fn among_equals_the_largest_goes() {
+    for measure in [Measure::Idle, Measure::Uses] {
+        let mut space = space(choice(measure, false));
+        for len in [10, 500, 40, 3000] {
+            let (key, value) = (format!("k{len}"), vec![b'v'; len]);
+            let hash = space.dbs[0].dict.hash(key.as_bytes());
+            let (value, stamp) = (New::Short(&value, true), space.access.born(START_MS));
+            space.dbs[0].insert(hash, Entry::new(key.as_bytes(), value, None, 0, stamp));
+        }
+        let now = START_MS + 5000;
+        assert_eq!(evicted(&mut space, 4, now), ["k3000", "k500", "k40", "k10"]);
+    }
+}
+
+#[test]
 fn chance_is_fair() {
     const KEYS: usize = 200;
     const ROUNDS: usize = 4000;

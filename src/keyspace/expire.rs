@@ -8,15 +8,17 @@ use super::{ExpiryPolicy, Keyspace};
 use crate::resp::request::Argv;
 
 impl Keyspace {
-    /// Deletes the key that is due first in database `db`, if one is due.
+    /// Deletes the key that is due first in database `db`, if one is due. What long work holds
+    /// stays until that is done.
     pub fn expire_next(&mut self, db: usize, now: i64) -> bool {
         if self.expiry != ExpiryPolicy::Delete {
             return false;
         }
-        let Some((hash, key)) = self.dbs[db].first_due(now) else { return false };
-        if self.is_held(db, &key) {
-            return false;
+        let mut due = self.dbs[db].first_due(now);
+        if due.as_ref().is_some_and(|(_, key)| self.is_held(db, key)) {
+            due = self.dbs[db].due_but(now, &|key| self.is_held(db, key));
         }
+        let Some((hash, key)) = due else { return false };
         self.expire_key(db, hash, &key);
         true
     }
@@ -29,24 +31,20 @@ impl Keyspace {
         self.effects.touched(db, key, Event::new(class::EXPIRED, "expired"));
     }
 
-    /// The earliest deadline of all databases, when it leads to a deletion at all.
+    /// When the next key of all databases is due, when that leads to a deletion at all.
     pub fn next_deadline(&self) -> Option<i64> {
         if self.expiry != ExpiryPolicy::Delete {
             return None;
         }
-        self.dbs.iter().filter_map(|db| db.deadlines.first()).map(|(at, _)| at).min()
+        // Asked in every pass of the loop, and most databases are empty.
+        let timed = self.dbs.iter().filter(|db| !db.deadlines.is_empty());
+        timed.filter_map(|db| db.deadlines.next_ms()).min()
     }
 
     /// Removes a key, handing it to walks first; large values are freed off the loop.
     pub(super) fn remove(&mut self, db: usize, hash: u64, key: &[u8]) -> bool {
-        let target = &mut self.dbs[db];
-        if !self.walks.is_empty() {
-            if let Some(entry) = target.peek(hash, key) {
-                let position = target.dict.position_of(hash);
-                self.walks.before_removal(target.table, position, &entry);
-            }
-        }
-        match target.take(hash, key) {
+        self.before_removal(db, hash, key);
+        match self.dbs[db].take(hash, key) {
             Some(entry) => {
                 self.discard(db, entry);
                 self.ready(db, key);

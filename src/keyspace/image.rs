@@ -4,21 +4,25 @@
 //! One walk follows the table of each database (see `walk.rs`). Whatever is about to change or go
 //! and belongs to a walk that has not come to it yet is written first; that is why every path that
 //! changes an entry asks `before_change`. The bytes gather here until somebody takes them; nothing
-//! is known of files.
+//! is known of files. Large collections are written in pieces (see `image_long.rs`).
 
 use super::Keyspace;
 use super::access::AccessPolicy;
 use super::as_commands;
 use super::db::Db;
-use super::entry::Entry;
+use super::entry::{Entry, View};
+use super::image_long::{Found, Long};
 use super::saved::{HintKind, record_of};
-use crate::ds::dict::Thin;
-use crate::rdb::{Options, Saver, Start};
+use crate::rdb::{Hint, Options, Saver, Start};
+use std::collections::VecDeque;
 
 const SAFE: &str = "a vector takes everything";
 
 /// Bytes after which a slice ends, however many steps it might still take.
 const FULL: usize = 256 * 1024;
+
+/// Collections of so many bytes are written in pieces.
+pub(super) const LONG_FROM: usize = 64 * 1024;
 
 /// What an image is written as.
 pub enum Form {
@@ -52,7 +56,7 @@ impl Form {
 
 /// An image under way.
 pub struct Image {
-    form: Form,
+    pub(super) form: Form,
     /// Walks that have not come to their end.
     walks: Vec<u64>,
     /// The database of the last record.
@@ -62,40 +66,94 @@ pub struct Image {
     access: AccessPolicy,
     hints: HintKind,
     now: i64,
-    done: u64,
+    pub(super) done: u64,
     total: u64,
     /// Bytes that were taken out.
     taken: u64,
+    /// Collections of so many bytes are written in pieces.
+    long_from: usize,
+    /// Large values that were met and not yet taken up.
+    pub(super) found: Vec<Found>,
+    /// Large values that are being written, the first one now.
+    pub(super) longs: VecDeque<Long>,
+    /// The first of them has begun, and its pieces must stand together.
+    pub(super) open: bool,
+    /// What is to stand behind it.
+    pub(super) later: Option<Box<Saver<Vec<u8>>>>,
 }
 
 impl Image {
-    /// Writes one entry of a database.
-    pub(super) fn add(&mut self, db: u64, entry: &Entry) {
-        if self.selected != Some(db) {
-            self.selected = Some(db);
-            let sizes = self.sizes.get_mut(db as usize).and_then(Option::take);
-            match &mut self.form {
-                Form::Rdb(saver) => saver.database(db, sizes).expect(SAFE),
-                Form::Commands(out) => {
-                    as_commands::command(out, &[b"SELECT", db.to_string().as_bytes()]);
-                }
+    /// Writes one entry of a database, which has this table, or notes that it is a large one.
+    pub(super) fn add(&mut self, table: u64, db: u64, entry: &Entry) {
+        match entry.view() {
+            View::Boxed(value) if value.is_told_in_pieces(self.long_from) => {
+                self.found.push(Found { table, db, key: entry.key().into() });
+            }
+            _ => self.write(db, entry),
+        }
+    }
+
+    fn write(&mut self, db: u64, entry: &Entry) {
+        if self.open && self.later.is_none() {
+            if let Form::Rdb(saver) = &self.form {
+                self.later = Some(Box::new(Saver::part(Vec::new(), saver.options())));
             }
         }
-        match &mut self.form {
-            Form::Rdb(saver) => {
-                let record = record_of(entry, &self.access, self.hints, self.now);
-                saver.record(&record).expect(SAFE);
-            }
-            Form::Commands(out) => as_commands::entry(out, entry),
+        self.select(db);
+        let record = record_of(entry, &self.access, self.hints, self.now);
+        match (&mut self.later, &mut self.form) {
+            (Some(saver), _) => saver.record(&record).expect(SAFE),
+            (None, Form::Rdb(saver)) => saver.record(&record).expect(SAFE),
+            (None, Form::Commands(out)) => as_commands::entry(out, entry),
         }
         self.done += 1;
     }
 
-    fn waiting(&self) -> usize {
-        match &self.form {
+    /// What follows belongs to this database.
+    pub(super) fn select(&mut self, db: u64) {
+        if self.selected == Some(db) {
+            return;
+        }
+        self.selected = Some(db);
+        let sizes = self.sizes.get_mut(db as usize).and_then(Option::take);
+        match (&mut self.later, &mut self.form) {
+            (Some(saver), _) => saver.database(db, sizes).expect(SAFE),
+            (None, Form::Rdb(saver)) => saver.database(db, sizes).expect(SAFE),
+            (None, Form::Commands(out)) => {
+                as_commands::command(out, &[b"SELECT", db.to_string().as_bytes()]);
+            }
+        }
+    }
+
+    /// Bytes that were made elsewhere.
+    pub(super) fn raw(&mut self, bytes: &[u8]) {
+        match &mut self.form {
+            Form::Rdb(saver) => saver.raw(bytes).expect(SAFE),
+            Form::Commands(out) => out.extend_from_slice(bytes),
+        }
+    }
+
+    /// What is saved of the use of a key.
+    pub(super) fn hint_of(&self, entry: &Entry) -> Option<Hint> {
+        record_of(entry, &self.access, self.hints, self.now).hint
+    }
+
+    /// Bytes that wait behind a large value.
+    pub(super) fn later_bytes(&self) -> usize {
+        self.later.as_ref().map_or(0, |later| later.position() as usize)
+    }
+
+    /// Bytes that are ready, or wait behind a large value.
+    pub(super) fn made_bytes(&self) -> usize {
+        let made = match &self.form {
             Form::Rdb(saver) => saver.position().saturating_sub(self.taken) as usize,
             Form::Commands(out) => out.len(),
-        }
+        };
+        made + self.later_bytes()
+    }
+
+    fn waiting(&self) -> usize {
+        self.made_bytes() + self.longs.iter().map(Long::bytes).sum::<usize>()
     }
 
     /// Whether so much is ready that it should be taken before more is made.
@@ -132,7 +190,8 @@ impl Keyspace {
         for (number, db) in self.dbs.iter().enumerate() {
             let mut cursor = 0;
             loop {
-                cursor = db.dict.scan(cursor, &mut |entry: &Entry| image.add(number as u64, entry));
+                cursor =
+                    db.dict.scan(cursor, &mut |entry: &Entry| image.write(number as u64, entry));
                 if cursor == 0 {
                     break;
                 }
@@ -155,15 +214,27 @@ impl Keyspace {
             done: 0,
             taken: 0,
             total: self.dbs.iter().map(|db| db.dict.len() as u64).sum(),
+            long_from: self.long_from,
+            found: Vec::new(),
+            longs: VecDeque::new(),
+            open: false,
+            later: None,
         }
     }
 
     /// Goes on with the image until `more` says stop. Gives the bytes that were made, and whether
     /// they are the last ones; the image is over then.
     pub fn step_image(&mut self, more: &mut dyn FnMut() -> bool) -> (Vec<u8>, bool) {
-        while let Some(walk) = self.walks.image.as_ref().and_then(|image| image.walks.first()) {
-            let walk = *walk;
-            if !self.step_walk(walk, more).1 {
+        while self.step_longs(more) {
+            let walks = self.walks.image.as_ref().map_or(&[][..], |image| &image.walks);
+            let Some(walk) = walks.first().copied() else { break };
+            let over = self.step_walk(walk, more).1;
+            self.take_up_found();
+            // A table that only this walk needs is needed for its large values, too.
+            if self.has_longs() {
+                if more() { continue } else { break }
+            }
+            if !over {
                 break;
             }
             self.end_walk(walk);
@@ -188,9 +259,18 @@ impl Keyspace {
         self.walks.image.as_ref().map_or(0, |image| image.waiting())
     }
 
+    /// Bytes that were handed over to the image and wait to be taken; it does not count values
+    /// that only the image still has.
+    pub fn image_backlog(&mut self) -> usize {
+        let made = self.walks.image.as_ref().map_or(0, |image| image.made_bytes());
+        made + self.kept_bytes()
+    }
+
     /// Gives the image up.
     pub fn end_image(&mut self) {
-        for walk in self.walks.image.take().map(|image| image.walks).unwrap_or_default() {
+        let Some(mut image) = self.walks.image.take() else { return };
+        self.drop_longs(&mut image);
+        for walk in image.walks {
             self.end_walk(walk);
         }
     }
@@ -226,6 +306,30 @@ impl Keyspace {
         let entry = target.peek(hash, key)?;
         let position = target.dict.position_of(hash);
         self.walks.before_change(target.table, position, &entry);
-        Some(entry.epoch())
+        let epoch = entry.epoch();
+        self.after_hand_over();
+        Some(epoch)
+    }
+
+    /// An entry is about to leave its table, to be freed or to go elsewhere.
+    #[inline]
+    pub(super) fn before_removal(&mut self, db: usize, hash: u64, key: &[u8]) {
+        if !self.walks.is_empty() {
+            self.hand_over_before_removal(db, hash, key);
+        }
+    }
+
+    #[cold]
+    fn hand_over_before_removal(&mut self, db: usize, hash: u64, key: &[u8]) {
+        let target = &self.dbs[db];
+        let Some(entry) = target.peek(hash, key) else { return };
+        let position = target.dict.position_of(hash);
+        self.walks.before_removal(target.table, position, &entry);
+        self.after_hand_over();
+    }
+
+    fn after_hand_over(&mut self) {
+        self.take_up_found();
+        self.help_out();
     }
 }

@@ -13,17 +13,29 @@ use crate::value::limits::Limits;
 use crate::value::list::List;
 use crate::value::zset::ZSet;
 
-const NOW: i64 = 1_000_000;
+pub(super) const NOW: i64 = 1_000_000;
 const DBS: usize = 3;
 const KEYS: u64 = 400;
 
-fn space() -> Keyspace {
+/// Everything becomes large soon.
+pub(super) fn limits() -> Limits {
+    Limits {
+        hash_max_listpack_entries: 4,
+        set_max_listpack_entries: 4,
+        zset_max_listpack_entries: 4,
+        list_max_listpack_size: 3,
+        stream_node_max_entries: 3,
+        ..Limits::default()
+    }
+}
+
+pub(super) fn space() -> Keyspace {
     Keyspace::new(DBS, Seed { k0: 3, k1: 4 }, Rng::seeded(1))
 }
 
 /// One change of a random kind to a random key.
 fn change(space: &mut Keyspace, rng: &mut Rng) {
-    let limits = Limits { hash_max_listpack_entries: 4, ..Limits::default() };
+    let limits = limits();
     let db = rng.below(DBS as u64) as usize;
     let kind = rng.below(8);
     let name = |rng: &mut Rng| format!("{kind}:{}", rng.below(KEYS)).into_bytes();
@@ -69,7 +81,7 @@ fn change(space: &mut Keyspace, rng: &mut Rng) {
     }
 }
 
-fn loaded(bytes: &[u8]) -> Keyspace {
+pub(super) fn loaded(bytes: &[u8]) -> Keyspace {
     let mut space = space();
     let mut loader = Loader::new(bytes, true).expect("an image is a file");
     let mut db = 0;

@@ -14,7 +14,9 @@
 use super::Keyspace;
 use super::entry::{Entry, view_in};
 use super::keys::{Keys, ValueType};
-use crate::ds::dict::Thin;
+use crate::value::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 
 /// What a command does to a key that it names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,11 +45,17 @@ struct Held {
     entry: Option<Entry>,
 }
 
-/// All leases.
+/// All leases. A value has the number of the lease that was the first on it.
 #[derive(Default)]
 pub struct Leases {
-    held: Vec<Held>,
+    held: BTreeMap<u64, Held>,
+    /// What is still under its key, by table and hash: few have the same.
+    attached: BTreeSet<(u64, u64, u64)>,
+    /// The value that each lease is on.
+    users: BTreeMap<u64, u64>,
     last: u64,
+    /// The last one that `taken` told of.
+    told: u64,
 }
 
 impl Leases {
@@ -59,86 +67,104 @@ impl Leases {
 
     /// Whether there is work that changes its value slice by slice.
     pub fn any_exclusive(&self) -> bool {
-        self.held.iter().any(|held| held.exclusive)
+        self.exclusive().next().is_some()
+    }
+
+    /// The leases under which a value is changed slice by slice, and those that share its key.
+    pub fn exclusive(&self) -> impl Iterator<Item = u64> {
+        let held = self.held.values().filter(|held| held.exclusive);
+        held.flat_map(|held| held.users.iter().copied())
+    }
+
+    /// The leases that were taken since the last call.
+    pub fn taken(&mut self) -> RangeInclusive<u64> {
+        let first = self.told + 1;
+        self.told = self.last;
+        first..=self.last
     }
 
     /// Whether long work holds on to this key's value.
     #[inline]
-    pub(super) fn holds(&self, table: u64, key: &[u8]) -> bool {
-        let held = |h: &Held| h.entry.is_none() && h.table == table && *h.key == *key;
-        !self.held.is_empty() && self.held.iter().any(held)
+    pub(super) fn holds(&self, table: u64, hash: u64, key: &[u8]) -> bool {
+        !self.held.is_empty() && self.find(table, hash, key).is_some()
     }
 
-    fn attached(&mut self, table: u64, key: &[u8]) -> Option<&mut Held> {
-        self.held.iter_mut().find(|h| h.entry.is_none() && h.table == table && *h.key == *key)
+    /// The number of the value under this key, if it is leased.
+    fn find(&self, table: u64, hash: u64, key: &[u8]) -> Option<u64> {
+        let mut same = self.attached.range((table, hash, 0)..=(table, hash, u64::MAX));
+        same.find(|(.., number)| *self.held[number].key == *key).map(|(.., number)| *number)
+    }
+
+    /// The value that was under this key and is still to be told of by an image.
+    pub(super) fn captured(&mut self, table: u64, key: &[u8]) -> Option<&mut Value> {
+        let held = self.held.values_mut().filter(|h| h.table == table && *h.key == *key);
+        let mut values = held.filter_map(|h| h.entry.as_mut()?.boxed_mut());
+        values.find(|value| value.is_captured())
     }
 
     fn of(&self, lease: Lease) -> Option<&Held> {
-        self.held.iter().find(|held| held.users.contains(&lease.0))
+        self.held.get(self.users.get(&lease.0)?)
     }
 }
 
 impl Keyspace {
-    /// Whether a command that names this key must wait for the work on it: always under an
-    /// exclusive lease, otherwise as it touches the key.
-    pub fn lease_forbids(&mut self, db: usize, key: &[u8], touch: Touch) -> bool {
-        let table = self.dbs[db].table;
-        self.leases.attached(table, key).is_some_and(|held| match touch {
+    /// The leases that a command which names this key must wait for: always exclusive ones,
+    /// otherwise as it touches the key.
+    pub fn in_the_way(&self, db: usize, key: &[u8], touch: Touch) -> &[u64] {
+        let db = &self.dbs[db];
+        let Some(number) = self.leases.find(db.table, db.dict.hash(key), key) else { return &[] };
+        let held = &self.leases.held[&number];
+        let forbids = match touch {
             Touch::Looks => held.exclusive,
             Touch::Replaces => held.stays,
             Touch::Changes => true,
-        })
-    }
-
-    /// The same for a key of that name in whatever database.
-    pub fn lease_forbids_anywhere(&mut self, key: &[u8], touch: Touch) -> bool {
-        (0..self.dbs.len()).any(|db| self.lease_forbids(db, key, touch))
+        };
+        if forbids { &held.users } else { &[] }
     }
 
     /// Whether a key is held by work that is not done: it may not expire now.
-    pub(super) fn is_held(&mut self, db: usize, key: &[u8]) -> bool {
-        !self.leases.is_empty() && self.lease_forbids(db, key, Touch::Replaces)
-    }
-
-    /// Whether the key whose deadline comes first in database `db` is due but held by work.
-    pub fn is_due_but_held(&mut self, db: usize, now: i64) -> bool {
-        if self.leases.is_empty() {
-            return false;
-        }
-        let due = self.dbs[db].first_due(now);
-        due.is_some_and(|(_, key)| self.is_held(db, &key))
+    pub(super) fn is_held(&self, db: usize, key: &[u8]) -> bool {
+        !self.leases.is_empty() && !self.in_the_way(db, key, Touch::Replaces).is_empty()
     }
 
     /// An entry left its table: to the lease on it, or back to be discarded.
-    pub(super) fn hand_over(&mut self, table: u64, entry: Entry) -> Option<Entry> {
-        match self.leases.attached(table, entry.key()) {
-            Some(held) => {
-                held.entry = Some(entry);
-                None
-            }
-            None => Some(entry),
+    pub(super) fn hand_over(&mut self, db: usize, entry: Entry) -> Option<Entry> {
+        let (table, hash) = (self.dbs[db].table, self.dbs[db].dict.hash(entry.key()));
+        let leases = &mut self.leases;
+        let Some(number) = leases.find(table, hash, entry.key()) else { return Some(entry) };
+        leases.attached.remove(&(table, hash, number));
+        if let Some(held) = leases.held.get_mut(&number) {
+            held.entry = Some(entry);
         }
+        None
     }
 
     /// A whole table is about to go: takes what is leased out of it.
     pub(super) fn hand_over_table(&mut self, db: usize) {
         let table = self.dbs[db].table;
-        for held in self.leases.held.iter_mut().filter(|h| h.table == table && h.entry.is_none()) {
-            held.entry = self.dbs[db].take(held.hash, &held.key);
+        let all = (table, 0, 0)..=(table, u64::MAX, u64::MAX);
+        let attached: Vec<_> = self.leases.attached.range(all).copied().collect();
+        for place in attached {
+            self.leases.attached.remove(&place);
+            if let Some(held) = self.leases.held.get_mut(&place.2) {
+                held.entry = self.dbs[db].take(held.hash, &held.key);
+            }
         }
     }
 
     /// Gives a lease back.
     pub fn release(&mut self, lease: Lease) {
-        for held in &mut self.leases.held {
-            held.users.retain(|user| *user != lease.0);
+        let leases = &mut self.leases;
+        let Some(number) = leases.users.remove(&lease.0) else { return };
+        let Some(held) = leases.held.get_mut(&number) else { return };
+        held.users.retain(|user| *user != lease.0);
+        if !held.users.is_empty() {
+            return;
         }
-        let (gone, kept) =
-            std::mem::take(&mut self.leases.held).into_iter().partition(|h| h.users.is_empty());
-        self.leases.held = kept;
-        let gone: Vec<Held> = gone;
-        for entry in gone.into_iter().filter_map(|held| held.entry) {
-            self.free(entry);
+        let Some(held) = leases.held.remove(&number) else { return };
+        leases.attached.remove(&(held.table, held.hash, number));
+        if let Some(entry) = held.entry {
+            self.discard_from(held.table, entry, true);
         }
     }
 }
@@ -161,22 +187,23 @@ impl Keys<'_> {
         let leases = &mut space.leases;
         leases.last += 1;
         let id = leases.last;
-        match leases.attached(table, key) {
-            Some(held) => {
-                held.users.push(id);
-                held.stays |= stays;
-                held.exclusive |= exclusive;
-            }
-            None => leases.held.push(Held {
-                table,
-                hash,
-                key: key.into(),
-                stays,
-                exclusive,
-                users: vec![id],
-                entry: None,
-            }),
+        let number = leases.find(table, hash, key).unwrap_or(id);
+        if number == id {
+            leases.attached.insert((table, hash, id));
         }
+        leases.users.insert(id, number);
+        let held = leases.held.entry(number).or_insert_with(|| Held {
+            table,
+            hash,
+            key: key.into(),
+            stays: false,
+            exclusive: false,
+            users: Vec::new(),
+            entry: None,
+        });
+        held.stays |= stays;
+        held.exclusive |= exclusive;
+        held.users.push(id);
         Lease(id)
     }
 

@@ -10,17 +10,20 @@ pub mod entry;
 pub mod evict;
 pub mod expire;
 pub mod image;
+mod image_long;
+#[cfg(test)]
+mod image_long_tests;
 #[cfg(test)]
 mod image_tests;
 pub mod keys;
 pub mod lease;
+pub mod mix_digest;
 pub mod register;
 pub mod saved;
 pub mod walk;
 
 use crate::base::hash::Seed;
 use crate::base::rng::Rng;
-use crate::ds::dict::Thin;
 use crate::env::Garbage;
 use crate::value::Value;
 use access::AccessPolicy;
@@ -78,8 +81,8 @@ pub struct Keyspace {
     pub eviction: evict::Eviction,
     /// Everything was emptied on purpose: no snapshot is to bring it back.
     pub flushed: bool,
-    /// A key was given a deadline that had passed long before.
-    pub late_deadline: bool,
+    /// Collections of so many bytes are saved in pieces.
+    pub long_from: usize,
     scratch: Vec<u8>,
     garbage: Vec<Box<dyn Garbage>>,
     garbage_bytes: usize,
@@ -112,7 +115,7 @@ impl Keyspace {
             watched: Register::default(),
             eviction: evict::Eviction::default(),
             flushed: false,
-            late_deadline: false,
+            long_from: image::LONG_FROM,
             scratch: Vec::new(),
             garbage: Vec::new(),
             garbage_bytes: 0,
@@ -141,6 +144,7 @@ impl Keyspace {
         }
         self.touch_watched(db, None);
         self.next_table += 1;
+        self.keep_longs_of(db);
         self.hand_over_table(db);
         let (table, contents) = self.dbs[db].take_all(self.next_table);
         if let Some(contents) = self.walks.adopt(table, contents) {
@@ -183,7 +187,8 @@ impl Keyspace {
         self.garbage_bytes
     }
 
-    fn waste(&mut self, garbage: Box<dyn Garbage>) {
+    /// Has this freed off the loop, together with the values that are.
+    pub fn waste(&mut self, garbage: Box<dyn Garbage>) {
         self.garbage_bytes += garbage.bytes();
         self.garbage.push(garbage);
     }
@@ -230,9 +235,26 @@ impl Keyspace {
 
     /// An entry left database `db`.
     fn discard(&mut self, db: usize, entry: entry::Entry) {
+        let table = self.dbs[db].table;
         if self.leases.is_empty() {
-            self.free(entry);
-        } else if let Some(entry) = self.hand_over(self.dbs[db].table, entry) {
+            return self.discard_from(table, entry, false);
+        }
+        let hash = self.dbs[db].dict.hash(entry.key());
+        if self.leases.holds(table, hash, entry.key()) {
+            self.long_leased(table, entry.key());
+        }
+        if let Some(entry) = self.hand_over(db, entry) {
+            self.discard_from(table, entry, false);
+        }
+    }
+
+    /// An entry left a table, or a lease on what was there.
+    fn discard_from(&mut self, table: u64, entry: entry::Entry, leased: bool) {
+        let left = match self.walks.image.is_some() {
+            true => self.keep_long(table, entry, leased),
+            false => Some(entry),
+        };
+        if let Some(entry) = left {
             self.free(entry);
         }
     }

@@ -4,7 +4,7 @@ use super::Keyspace;
 use super::access::AccessPolicy;
 use super::entry::{Entry, New, PACKED_MAX, SHORT_MAX, View};
 use crate::base::num::parse_i64;
-use crate::ds::dict::Thin;
+use crate::ds::dict::Dict;
 use crate::rdb::{Hint, Loaded, Record, Source};
 use crate::value::string::EMBSTR_MAX;
 use crate::value::{Collection, PackedKind, Value};
@@ -125,6 +125,56 @@ impl Keyspace {
         let entry = entry_of(&key, value, deadline, self.walks.epoch, stamp);
         self.dbs[db].insert(hash, entry);
         true
+    }
+
+    /// Takes a key out again that was loaded.
+    pub fn unload_key(&mut self, db: usize, key: &[u8]) {
+        let hash = self.dbs[db].dict.hash(key);
+        if let Some(entry) = self.dbs[db].take(hash, key) {
+            self.free(entry);
+        }
+    }
+
+    /// Adds all keys of another keyspace, over those of the same names if `over`; otherwise there
+    /// must be none, or nothing is changed and the first such name is given.
+    pub fn absorb(&mut self, mut fresh: Keyspace, over: bool) -> Result<(), Vec<u8>> {
+        for (number, db) in fresh.dbs.iter().enumerate().filter(|_| !over) {
+            let mut taken = None;
+            each_entry(&db.dict, &mut |entry| {
+                let hash = db.dict.hash(entry.key());
+                if self.dbs[number].peek(hash, entry.key()).is_some() {
+                    taken = Some(entry.key().to_vec());
+                }
+            });
+            if let Some(name) = taken {
+                return Err(name);
+            }
+        }
+        for (number, db) in fresh.dbs.iter_mut().enumerate() {
+            let mut names = Vec::with_capacity(db.dict.len());
+            each_entry(&db.dict, &mut |entry| names.push(entry.key().to_vec()));
+            for name in names {
+                let hash = db.dict.hash(&name);
+                let entry = db.take(hash, &name).expect("it was just seen");
+                self.before_overwrite(number, hash, &entry);
+                if let Some(old) = self.dbs[number].put(hash, entry) {
+                    self.discard(number, old);
+                }
+            }
+            self.all_ready(number);
+        }
+        Ok(())
+    }
+}
+
+/// Calls `f` with every entry of a table that does not change meanwhile.
+fn each_entry(table: &Dict<Entry>, f: &mut dyn FnMut(&Entry)) {
+    let mut cursor = 0;
+    loop {
+        cursor = table.scan(cursor, &mut |entry: &Entry| f(entry));
+        if cursor == 0 {
+            return;
+        }
     }
 }
 

@@ -196,6 +196,32 @@ fn expires_in_order_and_announces() {
     assert_eq!(space.counters.expired, 3);
 }
 
+/// A key whose deadline had long passed when it was written stays for a moment unless somebody
+/// asks for it; nothing else waits for that.
+#[test]
+fn a_late_key_rests_alone() {
+    let mut space = space(7);
+    for key in ["late", "asked", "over"] {
+        space.keys(0, 10_000, true).set_string(key.as_bytes(), NewStr::Int(1), Ttl::At(1));
+    }
+    set(&mut space, b"soon", Ttl::At(10_010));
+    space.check();
+    assert_eq!(space.dbs[0].deadlines.len(), 4);
+    assert!(!space.expire_next(0, 10_010));
+    assert_eq!(space.next_deadline(), Some(10_010));
+    assert!(space.expire_next(0, 10_011) && !space.expire_next(0, 10_011));
+    assert_eq!((space.dbs[0].dict.len(), space.next_deadline()), (3, Some(10_025)));
+    let mut keys = space.keys(0, 10_011, true);
+    assert!(keys.read::<Str>(b"asked").is_ok_and(|found| found.is_none()));
+    keys.set_string(b"over", NewStr::Int(2), Ttl::Clear);
+    assert_eq!((space.dbs[0].dict.len(), space.counters.expired), (2, 3));
+    space.check();
+    assert!(!space.expire_next(0, 10_025));
+    assert!(space.expire_next(0, 10_026) && !space.expire_next(0, 10_026));
+    assert_eq!((space.dbs[0].dict.len(), space.next_deadline()), (1, None));
+    space.check();
+}
+
 /// Reads count and stamp, quiet lookups do neither.
 #[test]
 fn only_reads_count() {

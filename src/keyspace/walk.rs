@@ -13,7 +13,7 @@ use super::db::Contents;
 use super::entry::Entry;
 use super::image::Image;
 use crate::base::glob;
-use crate::ds::dict::{Dict, Thin};
+use crate::ds::dict::Dict;
 
 /// Names a walk found, back to back.
 #[derive(Debug, Default)]
@@ -67,7 +67,7 @@ impl Walk {
 
     fn collect(&mut self, entry: &Entry, image: Option<&mut Image>) {
         if let (Some(db), Some(image)) = (self.image_of, image) {
-            return image.add(db, entry);
+            return image.add(self.table, db, entry);
         }
         let key = entry.key();
         let all = self.pattern == b"*";
@@ -92,7 +92,7 @@ impl Walk {
                 let belongs = not_later(e.epoch(), epoch);
                 if let (Some(db), Some(image)) = (self.image_of, image.as_deref_mut()) {
                     if belongs {
-                        image.add(db, e);
+                        image.add(self.table, db, e);
                     }
                     return;
                 }
@@ -105,7 +105,8 @@ impl Walk {
             self.cursor = next;
             self.finished = next == 0;
             let full = image.as_deref_mut().is_some_and(|i| self.image_of.is_some() && i.is_full());
-            if !self.finished && (full || !more()) {
+            let met = image.as_ref().is_some_and(|i| !i.found.is_empty());
+            if !self.finished && (met || full || !more()) {
                 return false;
             }
         }
@@ -247,6 +248,12 @@ impl Walks {
         if latest.is_some() {
             entry.set_epoch(self.epoch);
         }
+    }
+
+    /// A table that only walks still need.
+    pub(super) fn orphan(&mut self, table: u64) -> Option<&mut Dict<Entry>> {
+        let orphan = self.orphans.iter_mut().find(|(id, _)| *id == table);
+        orphan.map(|(_, contents)| &mut contents.dict)
     }
 
     /// A whole table left its database: it is kept for the walks that follow it, or handed back.

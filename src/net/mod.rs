@@ -5,9 +5,11 @@
 //! |-------------|--------------------------------------------------------------|
 //! | `poll.rs`   | the loop: wait, accept, read, run, write                     |
 //! | `conn.rs`   | one connection and its partial reads and writes              |
+//! | `links.rs`  | connections to other servers, each errand in a thread        |
 //! | `listen.rs` | listening sockets, socket options, limit of open files       |
 
 pub mod conn;
+pub mod links;
 pub mod listen;
 pub mod poll;
 

@@ -7,8 +7,7 @@
 // Socket files belong to the network layer.
 #![allow(clippy::disallowed_methods)]
 
-use std::collections::{HashMap, VecDeque};
-use std::hash::BuildHasherDefault;
+use std::collections::VecDeque;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,7 +16,8 @@ use std::time::Duration;
 use mio::event::Event;
 use mio::{Events, Interest, Poll, Registry, Token, Waker};
 
-use crate::engine::client::{ClientId, CloseWish, IdHasher};
+use crate::ds::id_map::IdMap;
+use crate::engine::client::{ClientId, CloseWish};
 use crate::engine::{Engine, NetRequest};
 use crate::env::Ports;
 use crate::env::real::{Finished, Wake};
@@ -36,8 +36,9 @@ const LAST_LISTENER: usize = usize::MAX / 2;
 const EVENTS_MAX: usize = 1024;
 /// Connections one listener hands out in a pass.
 const ACCEPT_MAX: usize = 1000;
-/// Bytes one client may bring in a pass; the rest waits for its next turn.
-const READ_MAX: usize = 256 * 1024;
+/// Bytes one client may bring in a pass; the rest waits for its next turn. What is read should
+/// still be in the cache when it is parsed, and buffers grow to no more than this needs.
+const READ_MAX: usize = 64 * 1024;
 /// Bytes one client may take in a pass.
 const WRITE_MAX: usize = 1024 * 1024;
 /// Clients with paused reading that are looked at in a pass.
@@ -127,7 +128,7 @@ pub struct Server {
     waker: Arc<Waker>,
     signals: Signals,
     doors: Arc<Mutex<Doors>>,
-    conns: HashMap<ClientId, Conn, BuildHasherDefault<IdHasher>>,
+    conns: IdMap<Conn>,
     /// To be read in the next pass, and the list under work.
     unread: Vec<ClientId>,
     reading: Vec<ClientId>,
@@ -138,6 +139,8 @@ pub struct Server {
     dirty: Vec<ClientId>,
     /// A client was closed since the last look at the listeners: there may be a descriptor.
     freed: bool,
+    /// Some listener has connections that were not taken yet.
+    knocking: bool,
 }
 
 /// Where a client's bytes go: its buffer in the engine.
@@ -174,13 +177,14 @@ impl Server {
             waker,
             signals,
             doors: Arc::new(Mutex::new(doors)),
-            conns: HashMap::default(),
+            conns: IdMap::default(),
             unread: Vec::new(),
             reading: Vec::new(),
             held: VecDeque::new(),
             unwritten: Vec::new(),
             dirty: Vec::new(),
             freed: false,
+            knocking: false,
         })
     }
 
@@ -209,7 +213,7 @@ impl Server {
     }
 
     /// Kinds of listeners in the order they were opened, each once.
-    pub fn kinds(&self) -> Vec<&'static str> {
+    fn kinds(&self) -> Vec<&'static str> {
         let mut kinds: Vec<&'static str> =
             lock(&self.doors).list.iter().map(|door| door.listener.kind()).collect();
         kinds.dedup();
@@ -226,11 +230,23 @@ impl Server {
         }
     }
 
-    /// Serves until the engine asks for the end; gives the process's exit code.
-    pub fn run(&mut self, engine: &mut Engine, finished: &Finished) -> i32 {
+    /// Serves until the engine asks for the end; gives the process's exit code. `ready` is called
+    /// with the kinds of listeners once the data set is there.
+    pub fn run(
+        &mut self,
+        engine: &mut Engine,
+        finished: &Finished,
+        ready: &mut dyn FnMut(&[&'static str]),
+    ) -> i32 {
         let mut events = Events::with_capacity(EVENTS_MAX);
         let mut deadline = engine.tick();
         loop {
+            for request in engine.requests() {
+                match request {
+                    NetRequest::Ready => ready(&self.kinds()),
+                    NetRequest::Shutdown { exit_code } => return exit_code,
+                }
+            }
             let timeout = self.timeout(engine, deadline);
             engine.sleeps();
             if let Err(error) = self.poll.poll(&mut events, timeout) {
@@ -252,9 +268,6 @@ impl Server {
             self.write_all(engine);
             // Those who go have gone: who finds no place now is told so.
             self.accept_waiting(idle, Full::Refuse, engine);
-            if let Some(NetRequest::Shutdown { exit_code }) = engine.requests().first() {
-                return *exit_code;
-            }
         }
     }
 
@@ -269,6 +282,9 @@ impl Server {
         };
         if !self.held.is_empty() {
             at_most(RETRY);
+        }
+        if !self.knocking {
+            return timeout;
         }
         for door in &lock(&self.doors).list {
             match door.backlog {
@@ -294,6 +310,7 @@ impl Server {
                 let door = doors.list.iter_mut().find(|door| door.token == event.token());
                 if let Some(door) = door.filter(|door| door.backlog == Backlog::None) {
                     door.backlog = Backlog::Waiting;
+                    self.knocking = true;
                 }
             }
             Token(client) => self.sort_client(ClientId(client as u64), event, engine),
@@ -301,7 +318,7 @@ impl Server {
     }
 
     fn sort_client(&mut self, id: ClientId, event: &Event, engine: &mut Engine) {
-        let Some(conn) = self.conns.get_mut(&id) else { return };
+        let Some(conn) = self.conns.get_mut(id.0) else { return };
         let broken = event.is_error() || (event.is_read_closed() && event.is_write_closed());
         if conn.ended {
             // Both directions are gone, so nothing that waits can ever leave.
@@ -327,12 +344,17 @@ impl Server {
     /// of a busy server: each failure is a line in the log.
     fn accept_waiting(&mut self, idle: bool, full: Full, engine: &mut Engine) {
         let hope = std::mem::take(&mut self.freed) || idle;
+        if !self.knocking {
+            return;
+        }
+        self.knocking = false;
         let doors = self.doors.clone();
         for door in &mut lock(&doors).list {
             let backlog = door.backlog;
             if backlog == Backlog::Waiting || (backlog == Backlog::Starved && hope) {
                 door.backlog = self.accept(&door.listener, full, engine);
             }
+            self.knocking |= door.backlog != Backlog::None;
         }
     }
 
@@ -359,7 +381,7 @@ impl Server {
             let token = Token(usize::try_from(id.0).expect("ids count up from one"));
             match self.poll.registry().register(&mut socket, token, Interest::READABLE) {
                 Ok(()) => {
-                    self.conns.insert(id, Conn::new(socket));
+                    self.conns.insert(id.0, Conn::new(socket));
                 }
                 Err(error) => {
                     tracing::warn!("Can't watch a client connection: {}", error_text(&error));
@@ -375,7 +397,7 @@ impl Server {
     fn release_held(&mut self, engine: &Engine) {
         for _ in 0..self.held.len().min(HELD_MAX) {
             let Some(id) = self.held.pop_front() else { return };
-            let Some(conn) = self.conns.get_mut(&id) else { continue };
+            let Some(conn) = self.conns.get_mut(id.0) else { continue };
             if engine.reading_paused(id) {
                 self.held.push_back(id);
                 continue;
@@ -397,7 +419,7 @@ impl Server {
     }
 
     fn read(&mut self, id: ClientId, engine: &mut Engine) {
-        let Some(conn) = self.conns.get_mut(&id) else { return };
+        let Some(conn) = self.conns.get_mut(id.0) else { return };
         conn.listed = false;
         // An end must be noticed even while reading is paused. What comes before it is no more
         // than the kernel's own buffer holds.
@@ -440,7 +462,7 @@ impl Server {
     }
 
     fn write(&mut self, id: ClientId, engine: &mut Engine) {
-        let Some(conn) = self.conns.get_mut(&id) else { return };
+        let Some(conn) = self.conns.get_mut(id.0) else { return };
         if engine.close_wish(id) == CloseWish::Now {
             return self.close(id, engine);
         }
@@ -471,7 +493,7 @@ impl Server {
     /// Asks the kernel to tell when the socket takes bytes again. Asking also reports room that
     /// came since the write, so no edge is lost.
     fn watch_room(&mut self, id: ClientId, engine: &mut Engine) {
-        let Some(conn) = self.conns.get_mut(&id) else { return };
+        let Some(conn) = self.conns.get_mut(id.0) else { return };
         conn.blocked = true;
         if conn.watches_room {
             return;
@@ -487,7 +509,7 @@ impl Server {
     /// A Unix socket reports room each time its peer reads, so it is watched only while needed.
     /// TCP reports it only after a short write: watching on costs nothing.
     fn drop_watch(&mut self, id: ClientId) {
-        let Some(conn) = self.conns.get_mut(&id) else { return };
+        let Some(conn) = self.conns.get_mut(id.0) else { return };
         if conn.watches_room && conn.socket.is_unix() {
             let token = Token(usize::try_from(id.0).expect("ids count up from one"));
             let registry = self.poll.registry();
@@ -499,7 +521,7 @@ impl Server {
 
     /// Closing a socket also ends its registration.
     fn close(&mut self, id: ClientId, engine: &mut Engine) {
-        if let Some(conn) = self.conns.remove(&id) {
+        if let Some(conn) = self.conns.remove(id.0) {
             tracing::trace!("Closing client {} on descriptor {}", id.0, conn.socket.as_raw_fd());
             drop(conn);
             self.freed = true;

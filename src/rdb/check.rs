@@ -57,7 +57,7 @@ fn parts<R: Read>(
                 seen.overdue += u64::from(record.deadline.is_some_and(|at| at < now_ms));
             }
             Ok(Part::EmptyRecord(_)) => seen.keys += 1,
-            Ok(Part::Sizes { .. } | Part::Function(_)) => {}
+            Ok(Part::Sizes { .. } | Part::Function(_) | Part::Elements) => {}
             Ok(Part::End { unchecked }) => {
                 say(&match unchecked {
                     true => format!(

@@ -1,6 +1,9 @@
 //! A whole file, one part at a call, so that whoever loads it can do other things in between.
 
-use super::{Error, Hint, Loaded, Reader, Reason, VERSION, load_value, opcode};
+use super::load_growing::{Begun, Growing};
+use super::load_value::begin_value;
+use super::{Error, Hint, Loaded, Reader, Reason, VERSION, opcode};
+use crate::value::Value;
 use crate::value::limits::Limits;
 use std::io::Read;
 
@@ -27,6 +30,8 @@ pub enum Part {
     ModuleAux(String),
     /// A key.
     Record(Loaded),
+    /// Some elements of a key that has many; more is to come.
+    Elements,
     /// A key without elements, which old versions could leave behind.
     EmptyRecord(Vec<u8>),
     /// The file is at its end and its checksum is right.
@@ -45,7 +50,18 @@ pub struct Loader<R> {
     kind: Option<u8>,
     doing: &'static str,
     checked: bool,
+    growing: Option<Grown>,
 }
+
+/// A key with many elements, between two calls.
+struct Grown {
+    deadline: Option<i64>,
+    hint: Option<Hint>,
+    value: Box<Growing>,
+}
+
+/// Elements read at a call.
+const ELEMENTS: usize = 64;
 
 impl<R: Read> Loader<R> {
     /// Begins with a file. `checked` tells whether its checksum matters.
@@ -60,7 +76,8 @@ impl<R: Read> Loader<R> {
     ) -> Result<Loader<R>, (Error, Reader<R>)> {
         match version(&mut from) {
             Ok(version) => {
-                Ok(Loader { from, version, key: None, kind: None, doing: "start", checked })
+                let (key, kind, growing) = (None, None, None);
+                Ok(Loader { from, version, key, kind, doing: "start", checked, growing })
             }
             Err(error) => Err((error, from)),
         }
@@ -98,6 +115,9 @@ impl<R: Read> Loader<R> {
 
     /// The next part. There is none behind the end.
     pub fn step(&mut self, limits: &Limits) -> Result<Part, Error> {
+        if let Some(grown) = self.growing.take() {
+            return self.grow(grown, limits);
+        }
         let (mut deadline, mut hint) = (None, None);
         (self.key, self.kind, self.doing) = (None, None, "read-type");
         loop {
@@ -157,16 +177,36 @@ impl<R: Read> Loader<R> {
         let key = self.from.string()?;
         self.key = Some(key);
         self.doing = "read-object-value";
-        let value = load_value(&mut self.from, kind, limits);
-        match value {
-            Ok(value) => {
-                let key = self.key.take().expect("it was just set");
-                Ok(Part::Record(Loaded { key, deadline, hint, value }))
+        match begin_value(&mut self.from, kind, limits) {
+            Ok(Begun::Whole(value)) => Ok(self.whole(deadline, hint, value)),
+            Ok(Begun::Part(value)) => self.grow(Grown { deadline, hint, value }, limits),
+            Err(error) => self.empty_or(error),
+        }
+    }
+
+    fn whole(&mut self, deadline: Option<i64>, hint: Option<Hint>, value: Value) -> Part {
+        let key = self.key.take().expect("it was set when the record began");
+        Part::Record(Loaded { key, deadline, hint, value })
+    }
+
+    /// A value without elements is no fault of the file.
+    fn empty_or(&mut self, error: Error) -> Result<Part, Error> {
+        match error.reason {
+            Reason::Empty => {
+                Ok(Part::EmptyRecord(self.key.take().expect("it was set when the record began")))
             }
-            Err(Error { reason: Reason::Empty, .. }) => {
-                Ok(Part::EmptyRecord(self.key.take().expect("it was just set")))
+            _ => Err(error),
+        }
+    }
+
+    fn grow(&mut self, mut grown: Grown, limits: &Limits) -> Result<Part, Error> {
+        match grown.value.grow(&mut self.from, limits, ELEMENTS) {
+            Ok(Some(value)) => Ok(self.whole(grown.deadline, grown.hint, value)),
+            Ok(None) => {
+                self.growing = Some(grown);
+                Ok(Part::Elements)
             }
-            Err(error) => Err(error),
+            Err(error) => self.empty_or(error),
         }
     }
 

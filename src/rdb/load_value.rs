@@ -4,42 +4,38 @@
 //! its layout, that nothing is there twice, that it is in order, and that a text which reads as an
 //! integer is held as one, on which searches rely.
 
+use super::load_growing::{Begun, Growing, MEMBER_TWICE};
 use super::load_legacy::{ziplist, zipmap};
-use super::load_stream::load_stream;
-use super::save_value::{NODE_PACKED, NODE_PLAIN};
 use super::{Error, Reader, Reason, kind};
-use crate::base::double::{parse_c_double, parse_f64};
+use crate::base::double::parse_f64;
 use crate::base::num::parse_i64;
 use crate::ds::intset::{Intset, IntsetRef};
 use crate::ds::listpack::{Item, Listpack, Packed};
-use crate::ds::quicklist::{End, Quicklist};
-use crate::ds::ranked::Ranked;
+use crate::ds::quicklist::Quicklist;
 use crate::value::Value;
 use crate::value::hash::Hash;
 use crate::value::limits::Limits;
 use crate::value::list::List;
-use crate::value::set::{Set, Table};
+use crate::value::set::Set;
 use crate::value::string::BigStr;
 use crate::value::zset::{ZSet, ZSetRef};
 use bytes::Bytes;
 use std::io::Read;
 
-type In<'a, R> = &'a mut Reader<R>;
+pub(super) type In<'a, R> = &'a mut Reader<R>;
 
-/// Reads a value of this kind. A value without elements is the error [`Reason::Empty`], and read
-/// to its end.
-pub fn load_value<R: Read>(from: In<'_, R>, kind: u8, limits: &Limits) -> Result<Value, Error> {
-    match kind {
+/// Begins to read a value of this kind: small ones and packed ones come whole. A value without
+/// elements is the error [`Reason::Empty`], and read to its end.
+pub(super) fn begin_value<R: Read>(
+    from: In<'_, R>,
+    kind: u8,
+    limits: &Limits,
+) -> Result<Begun, Error> {
+    let whole = match kind {
         kind::STRING => load_string(from),
-        kind::LIST => load_list(from, limits),
         kind::LIST_ZIPLIST => load_ziplist_list(from, limits),
-        kind::LIST_ZIPLISTS | kind::LIST_LISTPACKS => {
-            load_nodes(from, kind == kind::LIST_ZIPLISTS, limits)
-        }
-        kind::SET => load_set(from, limits),
         kind::SET_INTSET => load_intset(from, limits),
         kind::SET_LISTPACK => load_packed_set(from, limits),
-        kind::HASH => load_hash(from, limits),
         kind::HASH_ZIPMAP => load_zipmap(from, limits),
         kind::HASH_ZIPLIST | kind::HASH_LISTPACK => {
             let list = load_pairs(from, kind == kind::HASH_ZIPLIST)?;
@@ -48,18 +44,31 @@ pub fn load_value<R: Read>(from: In<'_, R>, kind: u8, limits: &Limits) -> Result
             hash.settle(limits);
             Ok(Value::Hash(hash))
         }
-        kind::ZSET | kind::ZSET_BINARY => load_zset(from, kind == kind::ZSET_BINARY, limits),
         kind::ZSET_ZIPLIST | kind::ZSET_LISTPACK => {
             let list = load_pairs(from, kind == kind::ZSET_ZIPLIST)?;
             packed_zset(from, list, limits)
         }
-        kind::STREAM_1 | kind::STREAM_2 | kind::STREAM_3 => load_stream(from, kind),
         kind::MODULE => {
             let id = from.length()?;
             Err(from.error(Reason::Module(super::load_file::module_name(id))))
         }
         kind::MODULE_OLD => Err(from.error(Reason::Module("of an old format".to_owned()))),
-        kind => Err(from.error(Reason::Kind(kind))),
+        kind => {
+            return Growing::begin(from, kind, limits).map(|value| Begun::Part(Box::new(value)));
+        }
+    };
+    whole.map(Begun::Whole)
+}
+
+/// Reads a value of this kind to its end.
+pub fn load_value<R: Read>(from: In<'_, R>, kind: u8, limits: &Limits) -> Result<Value, Error> {
+    match begin_value(from, kind, limits)? {
+        Begun::Whole(value) => Ok(value),
+        Begun::Part(mut value) => loop {
+            if let Some(value) = value.grow(from, limits, usize::MAX)? {
+                return Ok(value);
+            }
+        },
     }
 }
 
@@ -68,14 +77,6 @@ fn load_string<R: Read>(from: In<'_, R>) -> Result<Value, Error> {
     let text = from.string()?;
     let shared = text.len() >= crate::value::string::SHARED_MIN;
     Ok(Value::Str(if shared { BigStr::Shared(Bytes::from(text)) } else { BigStr::Owned(text) }))
-}
-
-/// The number of elements of a value.
-fn count<R: Read>(from: In<'_, R>) -> Result<u64, Error> {
-    match from.length()? {
-        0 => Err(from.error(Reason::Empty)),
-        count => Ok(count),
-    }
 }
 
 /// A listpack that passed its examination. Texts that read as integers become integers: whoever
@@ -95,7 +96,7 @@ fn sound_listpack<R: Read>(from: In<'_, R>, bytes: Vec<u8>) -> Result<Listpack, 
 }
 
 /// The listpack of an element's worth of bytes, or the one that a ziplist becomes.
-fn load_packed<R: Read>(from: In<'_, R>, old: bool) -> Result<Listpack, Error> {
+pub(super) fn load_packed<R: Read>(from: In<'_, R>, old: bool) -> Result<Listpack, Error> {
     let bytes = from.string()?;
     if !old {
         return sound_listpack(from, bytes);
@@ -128,7 +129,11 @@ fn refuse_twice<R: Read>(
     }
 }
 
-fn finished_list<R: Read>(from: In<'_, R>, list: List, limits: &Limits) -> Result<Value, Error> {
+pub(super) fn finished_list<R: Read>(
+    from: In<'_, R>,
+    list: List,
+    limits: &Limits,
+) -> Result<Value, Error> {
     let mut list = list;
     if list.is_empty() {
         return Err(from.error(Reason::Empty));
@@ -137,46 +142,10 @@ fn finished_list<R: Read>(from: In<'_, R>, list: List, limits: &Limits) -> Resul
     Ok(Value::List(list))
 }
 
-fn load_list<R: Read>(from: In<'_, R>, limits: &Limits) -> Result<Value, Error> {
-    let mut list = List::long(limits);
-    for _ in 0..count(from)? {
-        list.push(End::Tail, &from.string()?);
-    }
-    finished_list(from, list, limits)
-}
-
 fn load_ziplist_list<R: Read>(from: In<'_, R>, limits: &Limits) -> Result<Value, Error> {
     let mut list = Quicklist::new(limits.list_fill(), limits.list_compress_depth);
     list.append_packed(load_packed(from, true)?);
     finished_list(from, List::Quick(Box::new(list)), limits)
-}
-
-/// Node after node; empty ones are dropped.
-fn load_nodes<R: Read>(from: In<'_, R>, old: bool, limits: &Limits) -> Result<Value, Error> {
-    let mut list = Quicklist::new(limits.list_fill(), limits.list_compress_depth);
-    for _ in 0..count(from)? {
-        let container = if old { NODE_PACKED } else { from.length()? };
-        match container {
-            NODE_PACKED => list.append_packed(load_packed(from, old)?),
-            NODE_PLAIN => list.append_plain(from.string()?),
-            _ => return Err(from.damaged("Quicklist integrity check failed.")),
-        }
-    }
-    finished_list(from, List::Quick(Box::new(list)), limits)
-}
-
-fn load_set<R: Read>(from: In<'_, R>, limits: &Limits) -> Result<Value, Error> {
-    let count = count(from)?;
-    let mut set = match usize::try_from(count) {
-        Ok(count) if count <= limits.set_max_intset_entries => Set::default(),
-        _ => Set::Table(Box::new(Table::new(limits.seed))),
-    };
-    for _ in 0..count {
-        if !set.insert(&from.string()?, limits) {
-            return Err(from.damaged("Duplicate set members detected"));
-        }
-    }
-    Ok(Value::Set(set))
 }
 
 fn load_intset<R: Read>(from: In<'_, R>, limits: &Limits) -> Result<Value, Error> {
@@ -200,19 +169,6 @@ fn load_packed_set<R: Read>(from: In<'_, R>, limits: &Limits) -> Result<Value, E
     Ok(Value::Set(set))
 }
 
-fn load_hash<R: Read>(from: In<'_, R>, limits: &Limits) -> Result<Value, Error> {
-    let count = count(from)?;
-    let mut hash = Hash::default();
-    hash.expect_fields(usize::try_from(count).unwrap_or(usize::MAX), limits);
-    for _ in 0..count {
-        let (field, value) = (from.string()?, from.string()?);
-        if !hash.set(&field, &value, limits) {
-            return Err(from.damaged("Duplicate hash fields detected"));
-        }
-    }
-    Ok(Value::Hash(hash))
-}
-
 fn load_zipmap<R: Read>(from: In<'_, R>, limits: &Limits) -> Result<Value, Error> {
     let bytes = from.string()?;
     let pairs = zipmap(&bytes).ok_or_else(|| from.damaged("Zipmap integrity check failed."))?;
@@ -226,43 +182,6 @@ fn load_zipmap<R: Read>(from: In<'_, R>, limits: &Limits) -> Result<Value, Error
         }
     }
     Ok(Value::Hash(hash))
-}
-
-const NAN: &str = "Zset with NAN score detected";
-const MEMBER_TWICE: &str = "Duplicate zset fields detected";
-
-fn load_zset<R: Read>(from: In<'_, R>, binary: bool, limits: &Limits) -> Result<Value, Error> {
-    let count = count(from)?;
-    let mut set = Ranked::new(limits.seed);
-    for _ in 0..count {
-        let member = from.string()?;
-        let score = match binary {
-            true => f64::from_le_bytes(from.array()?),
-            false => old_double(from)?,
-        };
-        if score.is_nan() {
-            return Err(from.damaged(NAN));
-        }
-        if !set.insert(&member, score) {
-            return Err(from.damaged(MEMBER_TWICE));
-        }
-    }
-    let mut set = ZSet::Ranked(Box::new(set));
-    set.settle(limits);
-    Ok(Value::ZSet(set))
-}
-
-/// A double as text behind a byte of length; lengths above 252 stand for what is no number.
-fn old_double<R: Read>(from: In<'_, R>) -> Result<f64, Error> {
-    match from.byte()? {
-        253 => Ok(f64::NAN),
-        254 => Ok(f64::INFINITY),
-        255 => Ok(f64::NEG_INFINITY),
-        len => {
-            let text = from.bytes(u64::from(len))?;
-            parse_c_double(&text).ok_or_else(|| from.damaged("Unreadable double value"))
-        }
-    }
 }
 
 fn packed_zset<R: Read>(from: In<'_, R>, list: Listpack, limits: &Limits) -> Result<Value, Error> {

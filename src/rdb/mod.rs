@@ -14,10 +14,12 @@
 //! | `save_file.rs`   | a whole file, record by record                                |
 //! | `reader.rs`      | the same numbers and strings out of bytes that nobody trusts  |
 //! | `load_value.rs`  | a value, looked at until it can be trusted                    |
+//! | `load_growing.rs` | large values, so many elements at a call                     |
 //! | `load_stream.rs` | streams                                                       |
 //! | `load_legacy.rs` | ziplists and zipmaps of old versions                          |
 //! | `load_file.rs`   | a whole file, one part at a call                              |
 //! | `payload.rs`     | one value with version and checksum                           |
+//! | `paced.rs`       | the same for large values, a part at a time                   |
 //! | `check.rs`       | what `redis-check-rdb` says about a file                      |
 //!
 //! The layout, byte by byte, is in `docs/formats/rdb.md`.
@@ -28,9 +30,11 @@
 pub mod check;
 mod error;
 mod load_file;
+mod load_growing;
 mod load_legacy;
 mod load_stream;
 mod load_value;
+pub mod paced;
 pub mod payload;
 mod reader;
 mod save_file;
@@ -42,8 +46,8 @@ pub use error::{Error, Reason};
 pub use load_file::{Loader, Part};
 pub use load_value::load_value;
 pub use reader::Reader;
-pub use save_file::{Saver, Start};
-pub use save_value::save_value;
+pub use save_file::{Saver, Start, save_properties};
+pub use save_value::{begin_value, end_value, save_piece, save_value};
 pub use writer::{Options, Writer};
 
 /// The newest version that is read, and the one that is written.

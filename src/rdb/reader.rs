@@ -5,6 +5,7 @@
 use super::{Error, Reason};
 use crate::ds::lzf;
 use std::io::{self, Read};
+use std::ops::Range;
 
 /// Bytes are fetched, and summed up, in pieces of this size.
 const PIECE: usize = 64 * 1024;
@@ -20,6 +21,8 @@ pub struct Reader<R> {
     /// From where on the piece is not part of `crc` yet.
     summed: usize,
     crc: u64,
+    /// Texts that do not lie in the piece as they are.
+    aside: [Vec<u8>; 2],
 }
 
 /// What stands where a length is expected.
@@ -46,7 +49,8 @@ impl<R: Read> Reader<R> {
 
     fn in_pieces(source: R, size: usize) -> Reader<R> {
         let piece = vec![0; size].into_boxed_slice();
-        Reader { source, piece, at: 0, end: 0, passed: 0, summed: 0, crc: 0 }
+        let aside = [Vec::new(), Vec::new()];
+        Reader { source, piece, at: 0, end: 0, passed: 0, summed: 0, crc: 0, aside }
     }
 
     /// Bytes read so far.
@@ -184,10 +188,131 @@ impl<R: Read> Reader<R> {
         }
     }
 
+    /// The string at place `at` of the piece and where it ends, if it is plain and all there.
+    #[inline]
+    fn at_hand(&self, at: usize) -> Option<(Range<usize>, usize)> {
+        let bytes = &self.piece[at..self.end];
+        let (len, head) = match *bytes {
+            [first @ 0..0x40, ..] => (usize::from(first), 1),
+            [first @ 0x40..0x80, low, ..] => (usize::from(first & 0x3F) << 8 | usize::from(low), 2),
+            _ => return None,
+        };
+        let text = at + head..at + head + len;
+        (text.end <= self.end).then_some((text.clone(), text.end))
+    }
+
+    /// A string, whatever its form, as it lies here until something else is read.
+    #[inline]
+    pub fn text(&mut self) -> Result<&[u8], Error> {
+        if let Some((text, end)) = self.at_hand(self.at) {
+            self.at = end;
+            return Ok(&self.piece[text]);
+        }
+        self.aside[0] = self.string()?;
+        Ok(&self.aside[0])
+    }
+
+    /// Two strings.
+    #[inline]
+    pub fn two_texts(&mut self) -> Result<(&[u8], &[u8]), Error> {
+        if let Some((one, end)) = self.at_hand(self.at) {
+            if let Some((other, end)) = self.at_hand(end) {
+                self.at = end;
+                return Ok((&self.piece[one], &self.piece[other]));
+            }
+        }
+        self.aside[0] = self.string()?;
+        self.aside[1] = self.string()?;
+        Ok((&self.aside[0], &self.aside[1]))
+    }
+
+    /// A string and what `then` reads behind it.
+    pub fn text_and<T>(
+        &mut self,
+        then: impl FnOnce(&mut Self) -> Result<T, Error>,
+    ) -> Result<(&[u8], T), Error> {
+        /// No number is longer.
+        const BEHIND: usize = 256;
+        if let Some((text, end)) = self.at_hand(self.at).filter(|(_, at)| at + BEHIND < self.end) {
+            // What comes behind lies in the piece too, so the text stays where it is.
+            self.at = end;
+            let value = then(self)?;
+            return Ok((&self.piece[text], value));
+        }
+        let text = self.string()?;
+        let value = then(self)?;
+        self.aside[0] = text;
+        Ok((&self.aside[0], value))
+    }
+
     fn compressed(&mut self) -> Result<Vec<u8>, Error> {
         let (packed, len) = (self.length()?, self.length()?);
         let lzf = self.bytes(packed)?;
         let text = usize::try_from(len).ok().and_then(|len| lzf::decompress(&lzf, len));
         text.ok_or_else(|| self.damaged("Invalid LZF compressed string"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Strings of all forms of length, a number behind each.
+    fn sample() -> (Vec<u8>, Vec<(Vec<u8>, u64)>) {
+        let (mut bytes, mut told) = (Vec::new(), Vec::new());
+        for len in (0..200).chain([300, 1000, 20_000]) {
+            let text: Vec<u8> = (0..len).map(|n| (n * 7 + len) as u8).collect();
+            match len {
+                0..0x40 => bytes.push(len as u8),
+                0x40..0x4000 => bytes.extend([0x40 | (len >> 8) as u8, len as u8]),
+                _ => {
+                    bytes.push(0x80);
+                    bytes.extend((len as u32).to_be_bytes());
+                }
+            }
+            bytes.extend_from_slice(&text);
+            bytes.extend((len as u64).to_le_bytes());
+            told.push((text, len as u64));
+        }
+        // Integers have forms of their own.
+        bytes.extend([0xC0, 0xFF]);
+        bytes.extend(1u64.to_le_bytes());
+        told.push((b"-1".to_vec(), 1));
+        (bytes, told)
+    }
+
+    #[test]
+    fn a_text_is_the_same_wherever_it_lies() {
+        let (bytes, told) = sample();
+        for size in [1, 2, 7, 64, 300, 4096, bytes.len()] {
+            let mut reader = Reader::in_pieces(&bytes[..], size);
+            for (text, number) in &told {
+                let (seen, behind) = reader
+                    .text_and(|from| Ok(u64::from_le_bytes(from.array()?)))
+                    .expect("it is all there");
+                assert_eq!((seen, behind), (&text[..], *number), "pieces of {size}");
+            }
+            assert!(reader.text().is_err(), "there is nothing more");
+            assert_eq!(reader.checksum(), crc64::crc64(0, &bytes));
+        }
+    }
+
+    #[test]
+    fn two_texts_are_told_apart_wherever_they_lie() {
+        let bytes = b"\x03abc\x00\x02de\x01f\xC0\x07\x02gh";
+        for size in 1..=bytes.len() {
+            let mut reader = Reader::in_pieces(&bytes[..], size);
+            assert_eq!(reader.two_texts().ok(), Some((&b"abc"[..], &b""[..])));
+            assert_eq!(reader.two_texts().ok(), Some((&b"de"[..], &b"f"[..])));
+            assert_eq!(reader.two_texts().ok(), Some((&b"7"[..], &b"gh"[..])));
+            assert_eq!(reader.position(), bytes.len() as u64);
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_cut_off_is_short() {
+        let bytes = b"\x05abc";
+        let mut reader = Reader::of(&bytes[..]);
+        assert!(matches!(reader.text(), Err(Error { reason: Reason::Short, .. })));
     }
 }

@@ -4,6 +4,7 @@ use super::{Source, Writer, kind};
 use crate::ds::intset::IntsetRef;
 use crate::ds::listpack::{Item, Packed};
 use crate::ds::quicklist::NodeRef;
+use crate::value::capture::Piece;
 use crate::value::hash::{Hash, HashRef};
 use crate::value::list::{List, ListRef};
 use crate::value::set::{Set, SetRef};
@@ -91,7 +92,56 @@ pub fn save_value<W: Write>(
     }
 }
 
-fn save_item<W: Write>(out: &mut Writer<W>, item: Item<'_>) -> io::Result<()> {
+/// Begins a value whose pieces follow, like `save_value`: its kind, its key and how many pieces
+/// there are.
+pub fn begin_value<W: Write>(out: &mut Writer<W>, key: &[u8], value: &Value) -> io::Result<()> {
+    let view = View::of(Source::Boxed(value));
+    out.byte(view.kind(out.options().version))?;
+    out.string(key)?;
+    let pieces = match view {
+        View::List(ListRef::Quick(list)) => list.nodes().len(),
+        View::Set(set) => set.len(),
+        View::Hash(hash) => hash.len(),
+        View::ZSet(set) => set.len(),
+        View::Stream(stream) => stream.log.node_count(),
+        View::List(_) | View::Int(_) | View::Text(_) => {
+            unreachable!("it is not told in pieces")
+        }
+    };
+    out.length(pieces as u64)
+}
+
+/// Writes a piece of a value that was begun.
+pub fn save_piece<W: Write>(out: &mut Writer<W>, piece: Piece<'_>) -> io::Result<()> {
+    match piece {
+        Piece::Member(member) => out.string(member),
+        Piece::Field(field, value) => {
+            out.string(field)?;
+            out.string(value)
+        }
+        Piece::Scored(member, score) => {
+            out.string(member)?;
+            out.raw(&score.to_le_bytes())
+        }
+        Piece::Node(node) => save_node(out, node),
+        Piece::Entries(id, node) => save_entries(out, id, node),
+    }
+}
+
+/// Writes what stands behind the pieces of a value.
+pub fn end_value<W: Write>(out: &mut Writer<W>, value: &Value) -> io::Result<()> {
+    match value {
+        Value::Stream(stream) => save_beside_entries(out, stream),
+        _ => Ok(()),
+    }
+}
+
+/// Writes the kind of a value by itself.
+pub(super) fn save_kind<W: Write>(out: &mut Writer<W>, source: Source<'_>) -> io::Result<()> {
+    out.byte(View::of(source).kind(out.options().version))
+}
+
+pub(super) fn save_item<W: Write>(out: &mut Writer<W>, item: Item<'_>) -> io::Result<()> {
     item.with_text(|text| out.string(text))
 }
 
@@ -106,23 +156,24 @@ fn save_list<W: Write>(out: &mut Writer<W>, list: ListRef<'_>) -> io::Result<()>
     };
     let nodes = list.nodes();
     out.length(nodes.len() as u64)?;
-    for node in nodes {
-        match node {
-            NodeRef::Packed(bytes) => {
-                out.length(NODE_PACKED)?;
-                out.string(bytes)?;
-            }
-            NodeRef::Plain(text) => {
-                out.length(NODE_PLAIN)?;
-                out.string(text)?;
-            }
-            NodeRef::Squeezed { lzf, len } => {
-                out.length(NODE_PACKED)?;
-                out.compressed(lzf, len)?;
-            }
+    nodes.into_iter().try_for_each(|node| save_node(out, node))
+}
+
+pub(super) fn save_node<W: Write>(out: &mut Writer<W>, node: NodeRef<'_>) -> io::Result<()> {
+    match node {
+        NodeRef::Packed(bytes) => {
+            out.length(NODE_PACKED)?;
+            out.string(bytes)
+        }
+        NodeRef::Plain(text) => {
+            out.length(NODE_PLAIN)?;
+            out.string(text)
+        }
+        NodeRef::Squeezed { lzf, len } => {
+            out.length(NODE_PACKED)?;
+            out.compressed(lzf, len)
         }
     }
-    Ok(())
 }
 
 fn save_set<W: Write>(out: &mut Writer<W>, set: SetRef<'_>) -> io::Result<()> {
@@ -173,9 +224,27 @@ fn save_stream<W: Write>(out: &mut Writer<W>, stream: &Stream) -> io::Result<()>
     let log = &stream.log;
     out.length(log.node_count() as u64)?;
     for (id, node) in log.nodes() {
-        out.string(&id_bytes(id))?;
-        out.string(node.bytes())?;
+        save_entries(out, id, node)?;
     }
+    save_beside_entries(out, stream)
+}
+
+/// A node of a stream.
+pub(super) fn save_entries<W: Write>(
+    out: &mut Writer<W>,
+    id: StreamId,
+    node: Packed<'_>,
+) -> io::Result<()> {
+    out.string(&id_bytes(id))?;
+    out.string(node.bytes())
+}
+
+/// What stands behind the nodes of a stream.
+pub(super) fn save_beside_entries<W: Write>(
+    out: &mut Writer<W>,
+    stream: &Stream,
+) -> io::Result<()> {
+    let log = &stream.log;
     out.length(log.len())?;
     save_id(out, log.last_id)?;
     save_id(out, log.first_id())?;

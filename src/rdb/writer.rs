@@ -49,13 +49,19 @@ pub struct Writer<W> {
     piece: Vec<u8>,
     /// Bytes handed on.
     passed: u64,
-    crc: u64,
+    /// None where nobody asks for the checksum.
+    crc: Option<u64>,
 }
 
 impl<W: Write> Writer<W> {
     /// One that hands its bytes on to `out`.
     pub fn new(out: W, options: Options) -> Writer<W> {
-        Writer { out, options, piece: Vec::new(), passed: 0, crc: 0 }
+        Writer { out, options, piece: Vec::new(), passed: 0, crc: Some(0) }
+    }
+
+    /// One that does not sum up what it writes.
+    pub fn unsummed(out: W, options: Options) -> Writer<W> {
+        Writer { crc: None, ..Writer::new(out, options) }
     }
 
     /// How it writes.
@@ -146,14 +152,15 @@ impl<W: Write> Writer<W> {
         self.raw(lzf)
     }
 
-    /// Hands on what has gathered, and gives the checksum of all bytes so far.
+    /// Hands on what has gathered, and gives the checksum of all bytes so far, 0 where they are
+    /// not summed up.
     pub fn checksum(&mut self) -> io::Result<u64> {
         self.pass_on()?;
-        Ok(self.crc)
+        Ok(self.crc.unwrap_or(0))
     }
 
     fn pass_on(&mut self) -> io::Result<()> {
-        self.crc = crc64::crc64(self.crc, &self.piece);
+        self.crc = self.crc.map(|crc| crc64::crc64(crc, &self.piece));
         self.out.write_all(&self.piece)?;
         self.passed += self.piece.len() as u64;
         self.piece.clear();

@@ -132,6 +132,31 @@ fn debug_list<'a>(
     f.debug_list().entries(items.map(String::from_utf8_lossy)).finish()
 }
 
+/// Writes words in the form of a request.
+pub fn encode<'w>(words: impl ExactSizeIterator<Item = &'w [u8]>, out: &mut Vec<u8>) {
+    encode_number(b'*', words.len(), out);
+    for word in words {
+        out.reserve(word.len() + 16);
+        encode_number(b'$', word.len(), out);
+        out.extend_from_slice(word);
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+#[inline]
+fn encode_number(mark: u8, n: usize, out: &mut Vec<u8>) {
+    let digit = |n: usize| b'0' + n as u8;
+    match n {
+        0..10 => out.extend_from_slice(&[mark, digit(n), b'\r', b'\n']),
+        10..100 => out.extend_from_slice(&[mark, digit(n / 10), digit(n % 10), b'\r', b'\n']),
+        _ => {
+            out.push(mark);
+            out.extend_from_slice(itoa::Buffer::new().format(n).as_bytes());
+            out.extend_from_slice(b"\r\n");
+        }
+    }
+}
+
 /// Arguments that outlive their read buffer: queued by MULTI, parked by a blocking command.
 #[derive(Clone, Default)]
 pub struct Argv {

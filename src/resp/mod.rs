@@ -5,5 +5,6 @@ pub mod decode;
 pub mod limits;
 pub mod log;
 pub mod outbuf;
+mod partial;
 pub mod reply;
 pub mod request;

@@ -373,7 +373,9 @@ impl Reply {
         }
         let tail = self.out.room(text.len() + 3);
         tail.push(tag);
-        if memchr::memchr2(b'\r', b'\n', text).is_none() {
+        // Most lines are short: looking at all bytes beats a search, which would first have to ask
+        // what the processor can do.
+        if !text.iter().fold(false, |found, byte| found | matches!(byte, b'\r' | b'\n')) {
             tail.extend_from_slice(text);
         } else {
             tail.extend(text.iter().map(|&b| if matches!(b, b'\r' | b'\n') { b' ' } else { b }));

@@ -12,6 +12,7 @@
 
 pub use super::argv::{Argv, BIG_ARG, RawArgs, Span};
 pub use super::limits::{Limits, ProtocolError};
+use super::partial::Partial;
 use crate::base::{num, units};
 use bytes::Bytes;
 use std::io::IoSliceMut;
@@ -20,8 +21,6 @@ use std::io::IoSliceMut;
 const READ_MIN: usize = 16 * 1024;
 /// The longest inline request or length line.
 const LINE_MAX: usize = 64 * 1024;
-/// How far memory for a large argument may run ahead of the bytes that have come.
-const BIG_STEP: usize = 1024 * 1024;
 /// A buffer beyond this is given back as soon as it is empty.
 const KEEP_MAX: usize = 1024 * 1024;
 /// A span list beyond this is given back after the request.
@@ -50,13 +49,6 @@ pub struct Ahead {
     pub name: Span,
     /// Arguments 1, 2 and 3; one that is absent has length 0.
     pub args: [Span; 3],
-}
-
-/// A large argument on its way in.
-struct Partial {
-    bytes: Vec<u8>,
-    filled: usize,
-    want: usize,
 }
 
 /// How a run of plain arguments ended.
@@ -114,10 +106,8 @@ impl InBuf {
 
     /// Where the next read goes: the rest of a large argument, or at least 16 KB.
     pub fn space(&mut self) -> &mut [u8] {
-        if self.partial.as_ref().is_some_and(|partial| partial.filled < partial.want) {
-            let partial = self.partial.as_mut().expect("checked above");
-            partial.make_room();
-            return &mut partial.bytes[partial.filled..];
+        if self.partial.as_ref().is_some_and(|partial| partial.is_short()) {
+            return self.partial.as_mut().expect("checked above").room();
         }
         self.make_room();
         &mut self.buf[self.filled..]
@@ -129,11 +119,10 @@ impl InBuf {
         self.make_room();
         let rest = &mut self.buf[self.filled..];
         match &mut self.partial {
-            Some(partial) if partial.filled < partial.want => {
-                partial.make_room();
-                let last = partial.bytes.len() == partial.want;
-                let rest = if last { rest } else { &mut [] };
-                [IoSliceMut::new(&mut partial.bytes[partial.filled..]), IoSliceMut::new(rest)]
+            Some(partial) if partial.is_short() => {
+                partial.room();
+                let rest = if partial.is_last() { rest } else { &mut [] };
+                [IoSliceMut::new(partial.room()), IoSliceMut::new(rest)]
             }
             _ => [IoSliceMut::new(rest), IoSliceMut::new(&mut [])],
         }
@@ -144,9 +133,7 @@ impl InBuf {
     pub fn advance(&mut self, count: usize) {
         let mut rest = count;
         if let Some(partial) = &mut self.partial {
-            let into = rest.min(partial.bytes.len() - partial.filled);
-            partial.filled += into;
-            rest -= into;
+            rest -= partial.advance(rest);
         }
         assert!(rest <= self.buf.len() - self.filled, "a read is never longer than its room");
         self.filled += rest;
@@ -155,7 +142,7 @@ impl InBuf {
     /// Bytes that have come and are not parsed.
     #[inline]
     pub fn len(&self) -> usize {
-        let partial = self.partial.as_ref().map_or(0, |partial| partial.filled);
+        let partial = self.partial.as_ref().map_or(0, |partial| partial.len());
         self.filled - self.pos + partial
     }
 
@@ -168,7 +155,7 @@ impl InBuf {
     /// Bytes of memory held.
     pub fn capacity_bytes(&self) -> usize {
         self.buf.capacity()
-            + self.partial.as_ref().map_or(0, |partial| partial.bytes.capacity())
+            + self.partial.as_ref().map_or(0, |partial| partial.capacity_bytes())
             + self.spans.capacity() * size_of::<Span>()
             + self.big.capacity() * size_of::<Bytes>()
             + self.big.iter().map(Bytes::len).sum::<usize>()
@@ -370,10 +357,7 @@ impl InBuf {
     /// Opens a buffer for the large argument at `pos` and moves what has come of it there.
     fn start_big(&mut self, want: usize) {
         let have = want.min(self.filled - self.pos);
-        let mut partial = Partial { bytes: Vec::new(), filled: 0, want };
-        partial.bytes = vec![0; partial.next_size(have)];
-        partial.bytes[..have].copy_from_slice(&self.buf[self.pos..self.pos + have]);
-        partial.filled = have;
+        let partial = Partial::new(want, &self.buf[self.pos..self.pos + have]);
         if self.pos + have == self.filled {
             self.filled = self.pos;
         } else {
@@ -384,12 +368,12 @@ impl InBuf {
 
     /// Files a large argument whose bytes are all here. False when some are not.
     fn finish_big(&mut self) -> bool {
-        if self.partial.as_ref().is_some_and(|partial| partial.filled < partial.want) {
+        if self.partial.as_ref().is_some_and(|partial| partial.is_short()) {
             return false;
         }
         if let Some(partial) = self.partial.take() {
             self.spans.push(Span::big(self.big.len()));
-            self.big.push(Bytes::from(partial.bytes));
+            self.big.push(partial.finish());
             self.trailer = true;
         }
         if self.filled - self.pos < 2 {
@@ -493,23 +477,6 @@ impl InBuf {
             out.push(ahead);
             at = next;
         }
-    }
-}
-
-impl Partial {
-    /// Makes sure that there is room for a read, in steps: a length is only a claim.
-    fn make_room(&mut self) {
-        if self.filled == self.bytes.len() {
-            let mut fresh = vec![0; self.next_size(self.filled)];
-            fresh[..self.filled].copy_from_slice(&self.bytes);
-            self.bytes = fresh;
-        }
-    }
-
-    /// How much memory `have` bytes justify. The last step has no slack, so that the finished
-    /// argument is an exact allocation.
-    fn next_size(&self, have: usize) -> usize {
-        self.want.min(have + have.max(BIG_STEP))
     }
 }
 

@@ -7,6 +7,7 @@
 //! environment moves away first, so a title may take the whole stretch. Invariant: the stretch
 //! always ends in a zero byte.
 
+use std::ffi::CStr;
 use std::ops::Range;
 use std::sync::OnceLock;
 
@@ -33,12 +34,31 @@ pub fn set(title: &str) {
 fn find() -> Option<Range<usize>> {
     let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
     let room = stretch(&stat)?;
-    for (name, value) in std::env::vars_os() {
-        // SAFETY: no other thread is running yet, as `set` demands. Setting a variable to its
-        // own value makes the C library keep a copy.
-        unsafe { std::env::set_var(name, value) };
-    }
+    move_environment();
     Some(room)
+}
+
+unsafe extern "C" {
+    /// The environment as the C library sees it: pointers to terminated texts, then a null.
+    static mut environ: *mut *mut libc::c_char;
+}
+
+/// Gives the C library copies of all variables, which stay for good. (Setting each to its own value
+/// would do the same in time that grows with the square of their number.)
+fn move_environment() {
+    let mut moved: Vec<*mut libc::c_char> = Vec::new();
+    // SAFETY: no other thread is running yet, as `set` demands, so nobody reads or changes the
+    // environment meanwhile. It is a row of pointers to terminated texts that ends in a null, and
+    // so is what takes its place.
+    unsafe {
+        let mut at = environ;
+        while !at.is_null() && !(*at).is_null() {
+            moved.push(CStr::from_ptr(*at).to_owned().into_raw());
+            at = at.add(1);
+        }
+        moved.push(std::ptr::null_mut());
+        environ = Vec::leak(moved).as_mut_ptr();
+    }
 }
 
 /// Start of the arguments to end of the environment, when they lie side by side.

@@ -7,8 +7,10 @@
 //!
 //! Invariant: no field is there twice; a table knows the sum of its pairs' bytes.
 
+use crate::base::hash::Seed;
 use crate::base::rng::Rng;
-use crate::ds::dict::{self, Dict, Thin};
+use crate::ds::capture::Capture;
+use crate::ds::dict::{self, Dict, Fetch};
 use crate::ds::listpack::{self, Item, Listpack, Packed, Pos};
 use crate::ds::pair::{Pair, parts_of};
 use crate::value::limits::Limits;
@@ -28,6 +30,8 @@ pub struct HashTable {
     dict: Dict<Pair>,
     /// Bytes of all pairs.
     pairs: usize,
+    /// What is still to be told of an earlier moment.
+    pub(super) capture: Option<Box<Capture>>,
 }
 
 impl std::fmt::Debug for HashTable {
@@ -37,6 +41,32 @@ impl std::fmt::Debug for HashTable {
 }
 
 impl HashTable {
+    fn new(seed: Seed) -> HashTable {
+        HashTable { dict: Dict::new(seed), pairs: 0, capture: None }
+    }
+
+    /// Whoever tells of an earlier moment keeps what has this hash.
+    #[inline]
+    fn before_change(&mut self, hash: u64) {
+        if let Some(capture) = &mut self.capture {
+            capture.before_change(&self.dict, hash, |pair, kept| {
+                kept.push(pair.key());
+                kept.push(pair.value());
+            });
+        }
+    }
+
+    /// Tells some fields more of the moment the capture began at; true when that was all.
+    pub(super) fn tell(&mut self, f: &mut dyn FnMut(&[u8], &[u8])) -> bool {
+        let Some(capture) = &mut self.capture else { return true };
+        let kept = capture.take_kept();
+        let mut texts = kept.iter();
+        while let (Some(field), Some(value)) = (texts.next(), texts.next()) {
+            f(field, value);
+        }
+        capture.step(&self.dict, |pair| f(pair.key(), pair.value()))
+    }
+
     /// How many fields there are.
     pub fn len(&self) -> usize {
         self.dict.len()
@@ -49,13 +79,20 @@ impl HashTable {
 
     /// An empty one with the same seed.
     pub fn like(&self) -> HashTable {
-        HashTable { dict: Dict::new(self.dict.seed()), pairs: 0 }
+        HashTable::new(self.dict.seed())
+    }
+
+    /// Asks for the cache lines that a search for this hash touches.
+    #[inline]
+    pub fn fetch(&self, hash: u64, what: Fetch) {
+        self.dict.fetch(hash, what);
     }
 
     /// Sets a field; true when it is new.
     #[inline]
     fn set(&mut self, field: &[u8], value: &[u8]) -> bool {
         let hash = self.dict.hash(field);
+        self.before_change(hash);
         let make = || Pair::new(field, value);
         let (mut pair, made) = self.dict.find_or_insert_with(hash, field, make);
         if made {
@@ -70,6 +107,7 @@ impl HashTable {
 
     fn remove(&mut self, field: &[u8]) -> bool {
         let hash = self.dict.hash(field);
+        self.before_change(hash);
         let gone = self.dict.remove(hash, field);
         self.pairs -= gone.as_ref().map_or(0, Pair::bytes);
         gone.is_some()
@@ -160,7 +198,7 @@ impl Hash {
     }
 
     fn convert(&mut self, limits: &Limits) {
-        let mut table = HashTable { dict: Dict::new(limits.seed), pairs: 0 };
+        let mut table = HashTable::new(limits.seed);
         for (field, value) in self.as_ref().iter() {
             field.with_text(|field| value.with_text(|value| table.set(field, value)));
         }
@@ -176,7 +214,7 @@ impl Hash {
     pub fn heap_bytes(&self) -> usize {
         match self {
             Hash::Packed(list) => list.heap_bytes(),
-            Hash::Table(table) => size_of::<usize>() + table.dict.bytes() + table.pairs,
+            Hash::Table(table) => 2 * size_of::<usize>() + table.dict.bytes() + table.pairs,
         }
     }
 

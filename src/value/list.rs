@@ -95,6 +95,10 @@ impl List {
     #[inline]
     fn convert_if(&mut self, fits: impl FnOnce(Packed<'_>) -> bool) {
         let List::Quick(list) = self else { return };
+        // What is still to be told of an earlier moment would be lost.
+        if list.is_captured() {
+            return;
+        }
         if list.only_packed().is_some_and(fits) {
             if let List::Quick(list) = std::mem::take(self) {
                 *self = List::Packed(list.into_only_packed().into());

@@ -1,5 +1,6 @@
 //! Types and their encodings. Nothing here knows a key, a client or a reply's protocol version.
 
+pub mod capture;
 pub mod copying;
 pub mod hash;
 pub mod limits;
@@ -10,6 +11,7 @@ pub mod string;
 pub mod zset;
 
 use crate::alloc::size_class;
+use crate::ds::dict::Fetch;
 use crate::ds::listpack::Item;
 use crate::resp::reply::Reply;
 use hash::Hash;
@@ -113,6 +115,19 @@ pub trait Collection: Default + Sized {
 }
 
 impl Value {
+    /// Asks for the cache lines that a search for a member with this hash touches, if this is a
+    /// large collection with a table of members; false otherwise.
+    #[inline]
+    pub fn fetch(&self, hash: u64, what: Fetch) -> bool {
+        match self {
+            Value::Set(Set::Table(table)) => table.fetch(hash, what),
+            Value::Hash(Hash::Table(table)) => table.fetch(hash, what),
+            Value::ZSet(ZSet::Ranked(ranked)) => ranked.fetch(hash, what),
+            _ => return false,
+        }
+        true
+    }
+
     /// The type's name, as `TYPE` prints it.
     pub fn type_name(&self) -> &'static str {
         match self {

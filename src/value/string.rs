@@ -19,6 +19,9 @@ pub const EMBSTR_MAX: usize = 44;
 /// From this size on a string is one shared buffer: adopted from the request, lent to replies.
 pub const SHARED_MIN: usize = 32 * 1024;
 
+/// From this size on one that was changed in place is shared, too, once a reply asks for it.
+pub const LENT_MIN: usize = 1 << 20;
+
 /// A string outside its entry.
 #[derive(Debug)]
 pub enum BigStr {

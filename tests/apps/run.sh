@@ -1,5 +1,9 @@
 #!/usr/bin/env bash
-# Runs the tests of real clients with redis-py 5.0.1 and with the newest release.
+# Runs the tests of applications: redis-py 5.0.1 and the newest release, RESP2 and RESP3, with and
+# without its parser in C; Flask-Session and Celery of both times; Socket.IO servers that share
+# rooms; redis-cli; the server's start.
+#
+#   run.sh [PYTEST-ARGUMENT...]
 #
 # Environments are made under target/venvs and used again by later runs.
 #   REDIS_SERVER    binary under test (default: the newer one of the debug and release builds)
@@ -17,28 +21,44 @@ if [ -z "$REDIS_SERVER" ]; then
 fi
 # The name it is called by matters to some servers, so links stay as they are.
 REDIS_SERVER=$(realpath -s "$REDIS_SERVER")
-export REDIS_SERVER
+export REDIS_SERVER PYTHONDONTWRITEBYTECODE=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 
 python3 -c 'import venv, ensurepip' 2>/dev/null || {
   echo "tests/apps: python3 with venv is missing; on Debian: apt-get install python3-venv" >&2
   exit 1
 }
 
-# The environment for one requirement of redis-py; pip decides whether there is work to do.
-environment() {
-  local folder=$target/venvs/$1 requirement=$2
-  [ -x "$folder/bin/python" ] || python3 -m venv "$folder"
-  "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --upgrade \
-    -r tests/apps/requirements.txt "$requirement"
-}
-
-for version in 5.0.1 newest; do
-  case $version in
-    newest) environment "redis-$version" redis ;;
-    *) environment "redis-$version" "redis==$version" ;;
-  esac
-  python=$target/venvs/redis-$version/bin/python
-  echo "redis-py $("$python" -c 'import redis; print(redis.__version__)') against $REDIS_SERVER"
-  PYTHONDONTWRITEBYTECODE=1 "$python" -m pytest -q -p no:cacheprovider \
-    -W ignore::DeprecationWarning tests/apps "$@"
+venvs=$target/venvs
+for age in old new; do
+  folder=$venvs/$age list=tests/apps/requirements-$age.txt
+  if ! cmp -s "$list" "$folder/installed.txt"; then
+    python3 -m venv --clear "$folder"
+    "$folder/bin/python" -m pip install --quiet -r "$list"
+    cp "$list" "$folder/installed.txt"
+  fi
 done
+# Beside the environments, so that one of them can be used with and without it.
+list=tests/apps/requirements-hiredis.txt
+if ! cmp -s "$list" "$venvs/hiredis/installed.txt"; then
+  "$venvs/old/bin/python" -m pip install --quiet --upgrade --target "$venvs/hiredis" -r "$list"
+  cp "$list" "$venvs/hiredis/installed.txt"
+fi
+
+failed=0
+# run AGE WHAT FILE...: the tests of these files in one environment.
+run() {
+  local age=$1 what=$2
+  shift 2
+  echo "$what, $("$venvs/$age/bin/python" -c 'import redis; print("redis-py", redis.__version__)')"
+  "$venvs/$age/bin/python" -m pytest -q -p no:cacheprovider --timeout 120 \
+    -W ignore::DeprecationWarning "${@/#/tests/apps/test_}" "${arguments[@]}" || failed=1
+}
+arguments=("$@")
+snippets=(portal.py booking.py platform.py reference.py fastapi_cache.py two_pools.py)
+
+run old "RESP2" "${snippets[@]}" redis_py.py between.py flask_session.py celery.py
+PROTOCOL=3 run old "RESP3" "${snippets[@]}"
+PYTHONPATH=$venvs/hiredis run old "hiredis" "${snippets[@]}"
+run new "RESP2" "${snippets[@]}" redis_py.py between.py socketio.py flask_session.py celery.py \
+  redis_cli.py server_start.py
+exit "$failed"

@@ -7,12 +7,6 @@ redis-py 5.0.1 and with the newest release; REDIS_SERVER names the binary.
 
 import asyncio
 import inspect
-import os
-import queue
-import socket
-import subprocess
-import tempfile
-import threading
 import time
 
 import pytest
@@ -22,42 +16,7 @@ import redis.asyncio.client
 import redis.asyncio.retry
 import redis.retry
 from redis.backoff import NoBackoff
-
-READY_SECONDS = 20
-
-
-class Server:
-    """A server process on a free port, in a folder of its own."""
-
-    def __init__(self, *options):
-        self.folder = tempfile.TemporaryDirectory()
-        for _ in range(8):  # somebody else may be faster on a port that was free
-            if self.start(options):
-                return
-        raise RuntimeError("the server does not start")
-
-    def start(self, options):
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
-        command = [os.environ["REDIS_SERVER"], "--port", str(self.port), "--save", ""]
-        command += ["--bind", "127.0.0.1", "--dir", self.folder.name, *options]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        said = queue.Queue()
-        threading.Thread(target=self.follow, args=(said,), daemon=True).start()
-        return said.get(timeout=READY_SECONDS)
-
-    def follow(self, said):
-        """Reads the log to its end: a full pipe would stop the server."""
-        for line in self.process.stdout:
-            if "Ready to accept connections" in line:
-                said.put(True)
-        said.put(False)
-
-    def stop(self):
-        self.process.terminate()
-        code = self.process.wait(READY_SECONDS)
-        self.folder.cleanup()
-        assert code == 0, f"ended with {code}"
+from support import Server, eventually
 
 
 class Waiting:
@@ -93,9 +52,9 @@ class Waiting:
 
 @pytest.fixture(scope="module")
 def server():
-    server = Server()
-    yield server
-    server.stop()
+    with Server("--save", "") as server:
+        yield server
+        assert server.stop() == 0
 
 
 @pytest.fixture(params=[(2, "sync"), (3, "sync"), (2, "asyncio"), (3, "asyncio")],
@@ -129,13 +88,6 @@ def r(connect):
     client = connect()
     client.flushall()
     return client
-
-
-def eventually(condition, seconds=10):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.002)
 
 
 def test_set_and_get(r):
@@ -321,8 +273,7 @@ def test_connection_commands(r):
 
 
 def test_password(connect):
-    guarded = Server("--requirepass", "secret")
-    try:
+    with Server("--requirepass", "secret") as guarded:
         assert connect(port=guarded.port, password="secret").ping() is True
         with pytest.raises(redis.AuthenticationError):
             connect(port=guarded.port).ping()
@@ -330,8 +281,6 @@ def test_password(connect):
             connect(port=guarded.port, password="wrong").ping()
         known = connect(port=guarded.port, username="default", password="secret")
         assert known.set("k", "v") is True
-    finally:
-        guarded.stop()
 
 
 def test_several_connections_at_once(connect, r):
@@ -339,3 +288,122 @@ def test_several_connections_at_once(connect, r):
     for i, client in enumerate(clients):
         assert client.incr("shared") == i + 1
     assert r.get("shared") == "20"
+
+
+def lock_of(client, name, **options):
+    lock = client.lock(name, **options)
+    return Waiting(lock, client.loop) if isinstance(client, Waiting) else lock
+
+
+def script_of(client, text):
+    """A script of redis-py, which sends EVALSHA and the text only when it has to."""
+    script = client.register_script(text)
+
+    def run(keys=(), args=()):
+        answer = script(keys=list(keys), args=list(args))
+        return client.resolve(answer) if isinstance(client, Waiting) else answer
+
+    return run
+
+
+def test_a_lock_has_one_holder(connect, r):
+    mine = lock_of(r, "lock", timeout=100)
+    other = lock_of(connect(), "lock", timeout=100)
+    assert mine.acquire(blocking=False) is True
+    assert other.acquire(blocking=False) is False
+    assert other.acquire(blocking_timeout=0.05) is False
+    assert mine.owned() and mine.locked() and not other.owned()
+    assert mine.extend(100) is True
+    assert 150 < r.ttl("lock") <= 200
+    assert mine.extend(50, replace_ttl=True) is True
+    assert 0 < r.ttl("lock") <= 50
+    assert mine.reacquire() is True
+    assert 50 < r.ttl("lock") <= 100
+    with pytest.raises(redis.exceptions.LockError):
+        other.release()
+    mine.release()
+    assert r.exists("lock") == 0
+    assert other.acquire(blocking=False) is True
+    with pytest.raises(redis.exceptions.LockError):
+        mine.release()
+    other.release()
+
+
+def test_a_lost_lock_is_not_released(connect, r):
+    lost = lock_of(r, "lock", timeout=0.05)
+    assert lost.acquire(blocking=False) is True
+    eventually(lambda: r.exists("lock") == 0)
+    for use in (lost.release, lost.reacquire, lambda: lost.extend(10)):
+        with pytest.raises(redis.exceptions.LockError):
+            use()
+        # release() forgets what it held, whether it succeeds or not.
+        lost.local.token = b"held"
+    winner = lock_of(connect(), "lock", timeout=100)
+    assert winner.acquire(blocking=False) is True
+    with pytest.raises(redis.exceptions.LockError):
+        lost.release()
+    assert winner.owned()
+
+
+def test_a_rate_is_limited(r):
+    allowed = script_of(r, """
+        local now, window, most = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+        redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - window)
+        if redis.call('ZCARD', KEYS[1]) >= most then return 0 end
+        redis.call('ZADD', KEYS[1], now, now) redis.call('PEXPIRE', KEYS[1], window)
+        return 1""")
+    r.script_flush()
+    answers = [allowed(["rate"], [now, 1000, 3]) for now in (0, 10, 20, 30, 999, 1001, 1005)]
+    assert answers == [1, 1, 1, 0, 0, 1, 0]
+    assert 0 < r.pttl("rate") <= 1000
+
+
+def test_a_queue_of_packed_jobs(connect, r):
+    raw = connect(decode_responses=False)
+    take = script_of(raw, """
+        local job = redis.call('LMOVE', KEYS[1], KEYS[2], 'RIGHT', 'LEFT')
+        if not job then return false end
+        local fields = cmsgpack.unpack(job)
+        return {job, fields.id, cjson.encode(fields.args), tostring(fields.retry)}""")
+    add = script_of(raw, """
+        local id = redis.call('INCR', KEYS[2])
+        local args = cmsgpack.unpack(ARGV[1])
+        local job = cmsgpack.pack({id = id, args = args, retry = #args > 1})
+        return redis.call('LPUSH', KEYS[1], job)""")
+    assert add(["q", "ids"], [b"\x92\x01\xa1a"]) == 1
+    assert add(["q", "ids"], [b"\x91\xcb\x3f\xe0\0\0\0\0\0\0"]) == 2
+    first, second = take(["q", "busy"]), take(["q", "busy"])
+    assert first[1:] == [1, b'[1,"a"]', b"true"]
+    assert second[1:] == [2, b"[0.5]", b"false"]
+    assert take(["q", "busy"]) is None
+    assert raw.lrem("busy", 1, first[0]) == 1
+    assert raw.lrange("busy", 0, -1) == [second[0]]
+    with pytest.raises(redis.exceptions.ResponseError, match="Missing bytes in input"):
+        add(["q", "ids"], [b"\x92\x01"])
+
+
+def test_a_leaderboard(r):
+    top = script_of(r, """
+        local out = {}
+        local rows = redis.call('ZREVRANGE', KEYS[1], 0, ARGV[1] - 1, 'WITHSCORES')
+        for i = 1, #rows, 2 do
+            out[#out + 1] = {(i + 1) / 2, rows[i], rows[i + 1],
+                             redis.call('HGET', KEYS[2], rows[i])}
+        end
+        return out""")
+    for player, points in {"ann": 5, "bob": 7.5, "cid": 1}.items():
+        r.zincrby("board", points, player)
+    r.hset("names", mapping={"ann": "Ann", "bob": "Bob"})
+    assert top(["board", "names"], [2]) == [[1, "bob", "7.5", "Bob"], [2, "ann", "5", "Ann"]]
+    assert top(["board", "names"], [9])[2] == [3, "cid", "1", None]
+
+
+def test_functions(r):
+    code = "#!lua name=lib\nredis.register_function('twice', function(keys, args) " \
+           "return 2 * args[1] end)"
+    assert r.function_load(code, replace=True) == "lib"
+    assert r.fcall("twice", 0, 21) == 42
+    assert len(r.function_list()) == 1
+    assert r.function_delete("lib") in (True, "OK")
+    with pytest.raises(redis.exceptions.ResponseError, match="Function not found"):
+        r.fcall("twice", 0, 21)

@@ -114,6 +114,66 @@ case!(a_dump_is_restored, |c| {
     assert_eq!(restore(c, &payload, "X"), policy.as_bytes());
 });
 
+case!(a_payload_is_restored_as_a_whole, |c| {
+    let made = |name: &str, function: &str| {
+        format!("#!lua name={name}\nredis.register_function('{function}', function() return 1 end)")
+    };
+    let mut payloads = Vec::new();
+    for (name, function) in [("a", "f"), ("b", "f"), ("c", "g")] {
+        c.expect(&["FUNCTION", "FLUSH"], OK);
+        c.expect(&["FUNCTION", "LOAD", &made(name, function)], format!("$1\r\n{name}\r\n"));
+        payloads.push(bulk(&c.cmd(&["FUNCTION", "DUMP"])));
+    }
+    // Library c is there.
+    let restore = |c: &mut Client, payload: &[u8], policy: &str| {
+        c.cmd::<&[u8]>(&[b"FUNCTION", b"RESTORE", payload, policy.as_bytes()])
+    };
+    assert_eq!(restore(c, &payloads[0], "APPEND"), b"+OK\r\n");
+    assert_eq!(restore(c, &payloads[1], "APPEND"), b"-ERR Function f already exists\r\n");
+    assert_eq!(restore(c, &payloads[1], "REPLACE"), b"-ERR Function f already exists\r\n");
+    c.expect(&["FCALL", "f", "0"], ":1\r\n");
+    c.expect(&["FCALL", "g", "0"], ":1\r\n");
+    assert_eq!(restore(c, &payloads[1], "FLUSH"), b"+OK\r\n");
+    c.expect(&["FCALL", "g", "0"], "-ERR Function not found\r\n");
+    c.expect(&["FCALL", "f", "0"], ":1\r\n");
+    assert_eq!(restore(c, &payloads[0], "FLUSH"), b"+OK\r\n");
+    c.expect(&["FCALL", "f", "0"], ":1\r\n");
+    c.expect(&["FUNCTION", "DELETE", "a"], OK);
+    c.expect(&["FUNCTION", "LIST"], "*0\r\n");
+});
+
+/// The figure of INFO with this name.
+fn figure(c: &mut Client, section: &str, name: &str) -> u64 {
+    let info = String::from_utf8_lossy(&c.cmd(&["INFO", section])).into_owned();
+    let line = info.lines().find_map(|line| line.strip_prefix(&format!("{name}:")));
+    line.and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("{name} in {info}"))
+}
+
+case!(what_is_flushed_is_freed_aside, |c| {
+    for (count, freed) in [(64, 0), (65, 65)] {
+        for n in 0..count {
+            c.cmd(&["SCRIPT", "LOAD", &format!("return {n}")]);
+        }
+        let code = "#!lua name=l\nfor i=1,ARGS do \
+                    redis.register_function('f'..i, function() return i end) end";
+        c.cmd(&["FUNCTION", "LOAD", &code.replace("ARGS", &count.to_string())]);
+        assert_eq!(figure(c, "memory", "number_of_cached_scripts"), count);
+        assert!(figure(c, "memory", "used_memory_vm_eval") > 0);
+        let before = figure(c, "memory", "lazyfreed_objects");
+        c.expect(&["SCRIPT", "FLUSH", "ASYNC"], OK);
+        c.until(2000, |c| figure(c, "memory", "lazyfreed_objects") == before + freed);
+        c.expect(&["FUNCTION", "FLUSH", "ASYNC"], OK);
+        c.until(2000, |c| figure(c, "memory", "lazyfreed_objects") == before + 2 * freed);
+        for name in ["number_of_cached_scripts", "used_memory_vm_eval", "used_memory_vm_functions"]
+        {
+            assert_eq!(figure(c, "memory", name), 0, "{name}");
+        }
+        c.expect(&["FCALL", "f1", "0"], "-ERR Function not found\r\n");
+        c.expect(&["EVAL", "return ARGV[1]", "0", "x"], "$1\r\nx\r\n");
+        c.expect(&["SCRIPT", "FLUSH"], OK);
+    }
+});
+
 case!(libraries_are_saved_with_the_data, |c| {
     c.expect(&["FUNCTION", "LOAD", LIB], "$3\r\nlib\r\n");
     c.expect(&["FCALL", "inc", "0"], ":1\r\n");

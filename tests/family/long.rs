@@ -209,6 +209,10 @@ fn others_are_served_between_slices() {
     }
     inner.put(other, &encode(&["RPUSH", "l", "7"]));
     inner.pass();
+    inner.pass();
+    assert!(inner.take_output(other).is_empty(), "it waits");
+    assert!(inner.take_output(long).is_empty(), "and nobody is hurried for it");
+    inner.settle();
     assert_eq!(inner.take_output(long), b":1200\r\n");
     assert_eq!(inner.take_output(other), b":10801\r\n");
 }
@@ -222,4 +226,143 @@ fn shutdown_waits_for_writing() {
     assert_eq!(inner.exit_code, Some(0));
     assert!(inner.engine.keyspace.leases.is_empty());
     assert_eq!(inner.take_output(long), b":1200\r\n");
+}
+
+case!(hyperloglogs_of_many_keys_are_merged, |c| {
+    for i in 0..200 {
+        let key = format!("p{i}");
+        let words: Vec<String> = (0..20).map(|n| format!("{}", i * 15 + n)).collect();
+        let mut call = vec!["PFADD", &key];
+        call.extend(words.iter().map(String::as_str));
+        c.expect(&call, ":1\r\n");
+    }
+    let keys: Vec<String> = (0..200).map(|i| format!("p{i}")).collect();
+    let say = |c: &mut Client, first: &[&str], last: &[&str]| {
+        let keys = keys.iter().map(String::as_str);
+        let words: Vec<&str> =
+            first.iter().copied().chain(keys).chain(last.iter().copied()).collect();
+        c.cmd(&words)
+    };
+    let counted = say(c, &["PFCOUNT"], &["missing"]);
+    assert_eq!(say(c, &["PFMERGE", "d"], &["missing"]), b"+OK\r\n");
+    assert_eq!(c.cmd(&["PFCOUNT", "d"]), counted);
+    // The first fault in the order of the keys is told.
+    c.expect(&["SET", "text", "x"], "+OK\r\n");
+    c.expect(&["RPUSH", "list", "x"], ":1\r\n");
+    let not_one = "-WRONGTYPE Key is not a valid HyperLogLog string value.\r\n";
+    assert_eq!(say(c, &["PFMERGE", "d"], &["text", "list"]), not_one.as_bytes());
+    let wrong = "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n";
+    assert_eq!(say(c, &["PFCOUNT"], &["list", "text"]), wrong.as_bytes());
+    c.expect(&["PFCOUNT", "d"], String::from_utf8(counted).expect("a number"));
+});
+
+case!(a_long_scan_finds_all, |c| {
+    for from in (0..9000).step_by(1000) {
+        let words: Vec<String> = (from..from + 1000).map(|n| format!("k{n}")).collect();
+        let mut call = vec!["MSET"];
+        call.extend(words.iter().flat_map(|word| [word.as_str(), "v"]));
+        c.expect(&call, "+OK\r\n");
+    }
+    c.expect(&["RPUSH", "l", "x"], ":1\r\n");
+    let all = c.cmd(&["SCAN", "0", "COUNT", "100000"]);
+    assert!(all.starts_with(b"*2\r\n$1\r\n0\r\n*9001\r\n"), "{:?}", &all[..30]);
+    c.expect(&["SCAN", "0", "COUNT", "9999", "TYPE", "LIST"], "*2\r\n$1\r\n0\r\n*1\r\n$1\r\nl\r\n");
+    let some = c.cmd(&["SCAN", "0", "COUNT", "5000", "MATCH", "none"]);
+    assert!(some.starts_with(b"*2\r\n$") && some.ends_with(b"\r\n*0\r\n"));
+    assert!(!some.starts_with(b"*2\r\n$1\r\n0\r\n"), "there is more to come");
+});
+
+case!(a_lent_string_stays_as_it_was, |c| {
+    let end = 6_000_000;
+    c.expect(&["SETRANGE", "s", "5999999", "z"], format!(":{end}\r\n"));
+    let mut other = c.client();
+    for (call, reply) in [
+        (&["SETBIT", "s", "7", "1"][..], ":0\r\n".to_owned()),
+        (&["SETRANGE", "s", "9", "abc"], format!(":{end}\r\n")),
+        (&["APPEND", "s", "tail"], format!(":{}\r\n", end + 4)),
+        (&["GETDEL", "s"], String::new()),
+    ] {
+        let before = c.cmd(&["GETRANGE", "s", "0", "5999999"]);
+        other.send_raw(&encode(&["GETRANGE", "s", "0", "5999999"]));
+        c.send_raw(&encode(call));
+        let got = c.read_frame();
+        assert!(reply.is_empty() || got == reply.as_bytes(), "{call:?}");
+        let lent = other.read_frame();
+        // It came before the change or behind it.
+        let after = c.cmd(&["GETRANGE", "s", "0", "5999999"]);
+        assert!(lent == before || lent == after, "{call:?}");
+    }
+    c.expect(&["EXISTS", "s"], ":0\r\n");
+});
+
+/// The payload of a key.
+fn dumped(c: &mut Client, key: &str) -> Vec<u8> {
+    c.node(&["DUMP", key]).text().to_vec()
+}
+
+case!(large_values_are_dumped_and_restored, |c| {
+    fill(c, "RPUSH", "list", |n| vec![format!("element {n}")]);
+    fill(c, "SADD", "set", |n| vec![format!("member {n}")]);
+    fill(c, "HSET", "hash", |n| vec![format!("field {n}"), format!("value {n}")]);
+    fill(c, "ZADD", "zset", |n| vec![(n % 977).to_string(), format!("member {n}")]);
+    for n in 1..=5000 {
+        c.node(&["XADD", "stream", &format!("{n}-1"), "field", "value"]);
+    }
+    c.expect(&["XGROUP", "CREATE", "stream", "g", "0"], "+OK\r\n");
+    c.node(&["XREADGROUP", "GROUP", "g", "c", "STREAMS", "stream", ">"]);
+    for key in ["list", "set", "hash", "zset", "stream"] {
+        let payload = dumped(c, key);
+        assert_eq!(c.cmd(&[&b"RESTORE"[..], b"new", b"0", &payload]), b"+OK\r\n", "{key}");
+        let digest = |c: &mut Client, key| c.node(&["DEBUG", "DIGEST-VALUE", key]).text();
+        assert_eq!(digest(c, key), digest(c, "new"), "{key}");
+        let busy = b"-BUSYKEY Target key name already exists.\r\n";
+        assert_eq!(c.cmd(&[&b"RESTORE"[..], b"new", b"0", &payload]), busy);
+        let replaced = c.cmd(&[&b"RESTORE"[..], b"new", b"60000", &payload, b"REPLACE"]);
+        assert_eq!(replaced, b"+OK\r\n", "{key}");
+        assert!(c.int(&["TTL", "new"]) >= 59);
+        let mut damaged = payload.clone();
+        damaged[payload.len() / 2] ^= 1;
+        let got = c.cmd(&[&b"RESTORE"[..], b"new", b"0", &damaged, b"REPLACE"]);
+        assert_eq!(got, b"-ERR DUMP payload version or checksum are wrong\r\n");
+        c.expect(&["DEL", "new"], ":1\r\n");
+    }
+});
+
+#[test]
+fn a_name_may_be_taken_while_its_value_is_read() {
+    let (mut inner, [long, other]) = hasty();
+    inner.sim.set_haste_us(0);
+    let words: Vec<String> = (0..20_000).map(|n| format!("member {n}")).collect();
+    let mut call = vec!["SADD", "s"];
+    call.extend(words.iter().map(String::as_str));
+    inner.feed(other, &encode(&call));
+    inner.take_output(other);
+    inner.feed(other, &encode(&["DUMP", "s"]));
+    let reply = inner.take_output(other);
+    let start = reply.iter().position(|b| *b == b'\n').expect("a line") + 1;
+    let payload = &reply[start..reply.len() - 2];
+    for (replace, want) in
+        [(false, &b"-BUSYKEY Target key name already exists.\r\n"[..]), (true, b"+OK\r\n")]
+    {
+        inner.sim.set_haste_us(1000);
+        let mut call: Vec<&[u8]> = vec![b"RESTORE", b"k", b"0", payload];
+        if replace {
+            call.push(b"REPLACE");
+        }
+        let call = encode(&call);
+        let (most, last) = call.split_at(call.len() - 2);
+        inner.feed(long, most);
+        inner.put(long, last);
+        inner.pass();
+        assert!(inner.take_output(long).is_empty(), "it is still on its way");
+        inner.put(other, &encode(&["SET", "k", "v"]));
+        inner.pass();
+        assert_eq!(inner.take_output(other), b"+OK\r\n");
+        inner.sim.set_haste_us(0);
+        inner.settle();
+        assert_eq!(inner.take_output(long), want);
+        let is = ask(&mut inner, other, &["TYPE", "k"]);
+        assert_eq!(is, if replace { b"+set\r\n".to_vec() } else { b"+string\r\n".to_vec() });
+        assert_eq!(ask(&mut inner, other, &["DEL", "k"]), b":1\r\n");
+    }
 }

@@ -25,6 +25,8 @@ const LONG: &[(&str, &str)] = &[
     ("zset", "COPY src dst DB 1"),
     ("stream", "COPY src dst"),
     ("string", "COPY src dst"),
+    ("hash", "DUMP src"),
+    ("zset", "DUMP src"),
     ("list", "LREM src 0 7"),
     ("list", "LREM src -40 7"),
     ("list", "LINSERT src AFTER 2999x new"),
@@ -50,9 +52,19 @@ const LONG: &[(&str, &str)] = &[
     ("geo", "GEOSEARCH src FROMLONLAT 5 5 BYRADIUS 9000 km ASC WITHDIST"),
     ("geo", "GEOSEARCH src FROMLONLAT 5 5 BYRADIUS 9000 km COUNT 4500 ANY"),
     ("geo", "GEOSEARCHSTORE dst src FROMLONLAT 5 5 BYRADIUS 9000 km DESC COUNT 50 STOREDIST"),
+    ("group", "XREADGROUP GROUP g c STREAMS src >"),
+    ("group", "XREADGROUP GROUP g new NOACK COUNT 4500 STREAMS src >"),
+    ("delivered", "XREADGROUP GROUP g c STREAMS src 0"),
+    ("delivered", "XPENDING src g - + 100000"),
+    ("delivered", "XPENDING src g IDLE 1 - + 10 c"),
+    ("set", "SSCAN src 0 COUNT 100000"),
+    ("list", "BLMPOP 1 2 none src LEFT COUNT 4500"),
+    ("zset", "BZMPOP 1 2 none src MAX COUNT 4500"),
+    ("zset", "BZMPOP 1 1 src MAX COUNT 5000"),
     ("string", "BITOP NOT dst src"),
     ("string", "BITOP XOR src src other dst"),
     ("large", "SETRANGE src 12000000 tail"),
+    ("large", "APPEND src tail"),
     ("large", "SETBIT src 96000000 1"),
     ("huge", "BITCOUNT src"),
 ];
@@ -98,8 +110,15 @@ const OTHER: &[&str] = &[
     "LMPOP 2 dst src LEFT",
     "SORT other STORE src;TYPE dst",
     "XREAD COUNT 1 STREAMS src 0",
+    "XREADGROUP GROUP g c COUNT 2 STREAMS src >;XINFO STREAM src",
+    "XGROUP DESTROY src g;XLEN src",
+    "XPENDING src g;XTRIM src MAXLEN 5",
     "SCAN 0 COUNT 100;DBSIZE",
     "BITCOUNT src;BITOP NOT src dst",
+    "EVAL return{redis.call('type','src'),redis.call('type','dst')} 0;EXISTS src",
+    "EVAL return{redis.call('del','src'),redis.call('type','dst')} 0",
+    "EVAL return{redis.call('exists',KEYS[1]),redis.call('del',KEYS[1])} 2 src dst",
+    "EVAL return(redis.call('set','dst','x')) 1 other;TYPE src",
     "wait 10",
     "wait 10;EXISTS src;EXISTS dst",
 ];
@@ -210,7 +229,7 @@ fn values(kind: &str) -> Vec<Vec<String>> {
         "hash" => "HSET",
         "zset" => "ZADD",
         "geo" => "GEOADD",
-        "stream" => "XADD",
+        "stream" | "group" | "delivered" => "XADD",
         _ => {
             let bytes = match kind {
                 "huge" => 9_000_000,
@@ -229,14 +248,23 @@ fn values(kind: &str) -> Vec<Vec<String>> {
         "set" => vec![format!("member{n}")],
         "hash" => vec![format!("field{n}"), n.to_string()],
         "zset" => vec![n.to_string(), format!("member{n}")],
-        "stream" => vec![format!("{}-1", n + 1), "f".into(), n.to_string()],
+        "stream" | "group" | "delivered" => {
+            vec![format!("{}-1", n + 1), "f".into(), n.to_string()]
+        }
         _ => vec![(n % 90).to_string(), (n / 90).to_string(), format!("place{n}")],
     };
-    let chunk = if kind == "stream" { 1 } else { 500 };
+    let chunk = if name == "XADD" { 1 } else { 500 };
     for from in (0..many).step_by(chunk) {
         let mut call = vec![name.to_owned(), "src".to_owned()];
         call.extend((from..from + chunk).flat_map(element));
         calls.push(call);
+    }
+    if matches!(kind, "group" | "delivered") {
+        calls.push(words("XGROUP CREATE src g 0"));
+    }
+    if kind == "delivered" {
+        calls.push(words("XREADGROUP GROUP g c STREAMS src >"));
+        calls.push(words("XDEL src 77-1 4000-1"));
     }
     calls
 }

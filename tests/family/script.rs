@@ -221,23 +221,50 @@ case!(memory_is_bounded, ["--lua-memory-limit", "20mb"], |c| {
     says(c, "return 1", ":1\r\n");
 });
 
+/// Scripts of a lock that expires, as clients of Redis build it; each answers 1 to its holder.
+const RELEASE: &str = "if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end\n\
+                       return redis.call('del', KEYS[1])";
+const EXTEND: &str = "if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end\n\
+                      local ms, left = ARGV[2], redis.call('pttl', KEYS[1])\n\
+                      if left < 0 then return 0 end\n\
+                      if ARGV[3] == '0' then ms = ms + left end\n\
+                      return redis.call('pexpire', KEYS[1], ms)";
+const REACQUIRE: &str = "if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end\n\
+                         return redis.call('pexpire', KEYS[1], ARGV[2])";
+
+/// The milliseconds a lock has left, as far as a slow machine can tell.
+fn left(c: &mut Client, low: i64, high: i64) {
+    let left = c.int(&["PTTL", "lock"]);
+    assert!((low..=high).contains(&left), "{left} is not in {low}..={high}");
+}
+
 case!(a_lock_is_released_by_its_holder_alone, |c| {
-    let release = "local token = redis.call('get', KEYS[1])\n\
-                   if not token or token ~= ARGV[1] then return 0 end\n\
-                   redis.call('del', KEYS[1]) return 1";
-    let extend = "local token = redis.call('get', KEYS[1])\n\
-                  if not token or token ~= ARGV[1] then return 0 end\n\
-                  local left = redis.call('pttl', KEYS[1])\n\
-                  if not left then left = 0 end if left < 0 then return 0 end\n\
-                  local newttl = ARGV[2]\n\
-                  if ARGV[3] == '0' then newttl = ARGV[2] + left end\n\
-                  redis.call('pexpire', KEYS[1], newttl) return 1";
+    let mut names = Vec::new();
+    for script in [RELEASE, EXTEND, REACQUIRE] {
+        let reply = String::from_utf8_lossy(&c.cmd(&["SCRIPT", "LOAD", script])).into_owned();
+        names.push(reply.lines().nth(1).expect("a digest").to_owned());
+    }
+    let [release, extend, reacquire] = [&names[0], &names[1], &names[2]].map(String::as_str);
+    // Acquire: who comes second does not get it.
     c.expect(&["SET", "lock", "me", "NX", "PX", "100000"], OK);
-    c.expect(&["EVAL", release, "1", "lock", "other"], ":0\r\n");
-    c.expect(&["EVAL", extend, "1", "lock", "me", "50000", "0"], ":1\r\n");
-    c.expect(&["EVAL", extend, "1", "lock", "other", "1", "0"], ":0\r\n");
-    c.expect(&["EVAL", release, "1", "lock", "me"], ":1\r\n");
-    c.expect(&["EXISTS", "lock"], ":0\r\n");
+    c.expect(&["SET", "lock", "other", "NX", "PX", "100000"], "$-1\r\n");
+    c.expect(&["EVALSHA", release, "1", "lock", "other"], ":0\r\n");
+    c.expect(&["EVALSHA", extend, "1", "lock", "me", "50000", "0"], ":1\r\n");
+    left(c, 120_000, 150_000);
+    c.expect(&["EVALSHA", extend, "1", "lock", "me", "50000", "1"], ":1\r\n");
+    left(c, 30_000, 50_000);
+    c.expect(&["EVALSHA", extend, "1", "lock", "other", "1", "0"], ":0\r\n");
+    c.expect(&["EVALSHA", reacquire, "1", "lock", "me", "90000"], ":1\r\n");
+    left(c, 70_000, 90_000);
+    c.expect(&["EVALSHA", reacquire, "1", "lock", "other", "1"], ":0\r\n");
+    c.expect(&["EVALSHA", release, "1", "lock", "me"], ":1\r\n");
+    // It is anybody's again, and the first holder has lost it for good.
+    c.expect(&["EVALSHA", release, "1", "lock", "me"], ":0\r\n");
+    c.expect(&["EVALSHA", extend, "1", "lock", "me", "1", "0"], ":0\r\n");
+    c.expect(&["SET", "lock", "other", "NX", "PX", "40"], OK);
+    c.expect(&["EVALSHA", release, "1", "lock", "me"], ":0\r\n");
+    c.until(2000, |c| c.int(&["EXISTS", "lock"]) == 0);
+    c.expect(&["EVALSHA", reacquire, "1", "lock", "other", "90000"], ":0\r\n");
 });
 
 case!(a_sliding_window_limits_the_rate, |c| {
@@ -270,41 +297,85 @@ case!(a_queue_packs_its_jobs, |c| {
     c.expect(&["EVAL", pop, "1", "q"], "$-1\r\n");
 });
 
-/// A script that does not end by itself, behind a way to find what it may hide in.
-const ENDLESS: &[&str] = &[
-    "while true do end",
-    "while true do pcall(function() while true do end end) end",
-    "while true do redis.pcall('get','k') end",
-    "local function f() return f() end return f()",
-    "while true do coroutine.wrap(function() while true do end end)() end",
-    "return string.find(string.rep('a',3000),string.rep('a*',300)..'b')",
-    "return string.gsub('a','.',function() while true do end end)",
-    "while true do xpcall(function() while true do end end, function() while true do end end) end",
-    "local t={3,2,1} table.sort(t,function() while true do end end)",
-];
+// A job that a worker took and did not finish in time goes back to the queue.
+case!(a_queue_loses_no_job, |c| {
+    // KEYS: waiting, taken, deadlines. What the client packed is opened by the script.
+    let push = "local job = cmsgpack.unpack(ARGV[1]) job.tries = 0\n\
+                return redis.call('LPUSH', KEYS[1], cmsgpack.pack(job))";
+    let take = "local raw = redis.call('RPOP', KEYS[1]) if not raw then return nil end\n\
+                local job = cmsgpack.unpack(raw) job.tries = job.tries + 1\n\
+                redis.call('HSET', KEYS[2], job.id, cmsgpack.pack(job))\n\
+                redis.call('ZADD', KEYS[3], ARGV[1] + ARGV[2], job.id)\n\
+                return cjson.encode({job.id, job.body, job.tries})";
+    let finish = "redis.call('ZREM', KEYS[3], ARGV[1]) return redis.call('HDEL', KEYS[2], ARGV[1])";
+    let recover = "local late = redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', ARGV[1])\n\
+                   for _, id in ipairs(late) do\n\
+                   redis.call('RPUSH', KEYS[1], redis.call('HGET', KEYS[2], id))\n\
+                   redis.call('HDEL', KEYS[2], id) redis.call('ZREM', KEYS[3], id) end\n\
+                   return #late";
+    // {"id": n, "body": text} as a client packs it.
+    let packed = |id: u8, body: &str| {
+        let text = [b"\x82\xa2id", &[id][..], b"\xa4body", &[0xa0 | body.len() as u8]].concat();
+        [&text, body.as_bytes()].concat()
+    };
+    let call = |c: &mut Client, script: &str, arguments: &[&[u8]]| {
+        let mut words: Vec<&[u8]> = vec![b"EVAL", script.as_bytes(), b"3", b"q", b"t", b"d"];
+        words.extend(arguments);
+        String::from_utf8_lossy(&c.cmd(&words)).into_owned()
+    };
+    assert_eq!(call(c, push, &[&packed(1, "first")]), ":1\r\n");
+    assert_eq!(call(c, push, &[&packed(2, "second")]), ":2\r\n");
+    assert_eq!(call(c, take, &[b"1000", b"50"]), "$13\r\n[1,\"first\",1]\r\n");
+    assert_eq!(call(c, take, &[b"1010", b"50"]), "$14\r\n[2,\"second\",1]\r\n");
+    assert_eq!(call(c, take, &[b"1020", b"50"]), "$-1\r\n");
+    assert_eq!(call(c, finish, &[b"2"]), ":1\r\n");
+    assert_eq!(call(c, recover, &[b"1049"]), ":0\r\n");
+    assert_eq!(call(c, recover, &[b"1100"]), ":1\r\n");
+    assert_eq!(call(c, take, &[b"1100", b"50"]), "$13\r\n[1,\"first\",2]\r\n");
+    assert_eq!(call(c, finish, &[b"1"]), ":1\r\n");
+    assert_eq!(call(c, finish, &[b"1"]), ":0\r\n");
+    c.expect(&["EXISTS", "q", "t", "d"], ":0\r\n");
+    let broken = call(c, push, &[b"\x82\xa2id"]);
+    assert!(broken.starts_with("-ERR user_script:1: Missing bytes in input."), "{broken}");
+});
 
-/// Time must pass by itself here, so these run against a process only.
-fn killed(c: &mut Client) {
-    for script in ENDLESS {
-        let mut runner = c.client();
-        runner.send_raw(&encode(&["EVAL", script, "0"]));
-        let busy = b"-BUSY Redis is busy running a script. You can only call SCRIPT KILL or \
-         SHUTDOWN NOSAVE.\r\n";
-        // Others are held until the threshold, then answered.
-        while c.cmd(&["PING"]) != busy {}
-        c.expect(&["SCRIPT", "KILL"], OK);
-        let reply = runner.read_frame();
-        let text = b"-ERR Script killed by user with SCRIPT KILL. script: ";
-        assert!(reply.starts_with(text), "{script}: {}", String::from_utf8_lossy(&reply));
-        c.expect(&["PING"], "+PONG\r\n");
+// Points are kept per player; ties go to who had them first.
+case!(a_leaderboard_keeps_its_order, |c| {
+    let score = "local now, best = tonumber(ARGV[2]), redis.call('ZSCORE', KEYS[1], ARGV[1])\n\
+                 local rest = 1 - ARGV[3] / 1000\n\
+                 if best and math.floor(best) >= now then return math.floor(best) end\n\
+                 redis.call('ZADD', KEYS[1], now + rest, ARGV[1]) return now";
+    let around = "local rank = redis.call('ZREVRANK', KEYS[1], ARGV[1])\n\
+                  if not rank then return redis.error_reply('NOPLAYER no such player') end\n\
+                  local first = math.max(rank - 1, 0)\n\
+                  local rows = redis.call('ZREVRANGE', KEYS[1], first, rank + 1, 'WITHSCORES')\n\
+                  local out = {}\n\
+                  for i = 1, #rows, 2 do\n\
+                  out[#out + 1] = {first + (i + 1) / 2, rows[i], math.floor(rows[i + 1])} end\n\
+                  return out";
+    for (player, points, at, best) in [
+        ("ann", "10", "1", ":10\r\n"),
+        ("bob", "30", "2", ":30\r\n"),
+        ("cid", "10", "3", ":10\r\n"),
+        ("bob", "20", "4", ":30\r\n"),
+        ("dan", "25", "5", ":25\r\n"),
+    ] {
+        c.expect(&["EVAL", score, "1", "board", player, points, at], best);
     }
-}
+    let row = |rank: u32, player: &str, points: u32| {
+        format!("*3\r\n:{rank}\r\n$3\r\n{player}\r\n:{points}\r\n")
+    };
+    let top = ["*2\r\n".to_owned(), row(1, "bob", 30), row(2, "dan", 25)].concat();
+    c.expect(&["EVAL", around, "1", "board", "bob"], top);
+    let middle = ["*3\r\n".to_owned(), row(2, "dan", 25), row(3, "ann", 10), row(4, "cid", 10)];
+    c.expect(&["EVAL", around, "1", "board", "ann"], middle.concat());
+    let end = ["*2\r\n".to_owned(), row(3, "ann", 10), row(4, "cid", 10)].concat();
+    c.expect(&["EVAL_RO", around, "1", "board", "cid"], end);
+    c.expect(&["EVAL", around, "1", "board", "eve"], "-NOPLAYER no such player\r\n");
+    c.expect(&["DEL", "board"], ":1\r\n");
+});
 
-#[test]
-fn an_endless_script_is_killed() {
-    crate::support::over_tcp(&["--busy-reply-threshold", "20"], killed);
-}
-
+/// Time must pass by itself here, so this runs against a process only.
 fn wrote(c: &mut Client) {
     let mut runner = c.client();
     runner.cmd(&["MULTI"]);

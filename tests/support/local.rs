@@ -139,8 +139,9 @@ impl Inner {
         let next = self.engine.tick();
         self.engine.sleeps();
         for request in self.engine.requests() {
-            let NetRequest::Shutdown { exit_code } = request;
-            self.exit_code = Some(exit_code);
+            if let NetRequest::Shutdown { exit_code } = request {
+                self.exit_code = Some(exit_code);
+            }
         }
         let mut dirty = Vec::new();
         self.engine.take_dirty(&mut dirty);

@@ -43,7 +43,6 @@ const REFUSED_PARTS: &[(&str, &str)] =
 const MISSING: &[(&str, &str)] = &[
     ("acl", "there are no users beside the default one yet"),
     ("latency", "latencies are not recorded yet"),
-    ("migrate", "the server does not connect to others yet"),
 ];
 
 /// Whether files of the source may be brought up to date.

@@ -105,8 +105,9 @@ const HELP: &[&str] = &[
     "    attrib, push, verbatim, true, false.",
     "QUICKLIST-PACKED-THRESHOLD <size>",
     "    Keep list elements of at least <size> bytes in nodes of their own; 0 for the usual size.",
-    "RELOAD [NOSAVE]",
-    "    Save the data set, unless told not to, and load it again.",
+    "RELOAD [NOSAVE] [NOFLUSH] [MERGE]",
+    "    Save the data set, unless told not to, and load it again: in the place of the data there",
+    "    are, or beside them, and with MERGE over keys that are there.",
     "REPLICATE <command>",
     "    Send <command> to replicas without running it.",
     "REPLYBUFFER PEAK-RESET-TIME <NEVER|RESET|time>",
@@ -222,20 +223,20 @@ fn packed_threshold(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
     done(cx)
 }
 
-/// The first 160 bits, since that is what clients expect.
-fn digest_text(digest: [u8; 32]) -> String {
-    digest[..20].iter().map(|byte| format!("{byte:02x}")).collect()
+fn digest_text(digest: [u8; 20]) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn digest(cx: &mut EngineCx<'_>, _: &mut Args<'_>) -> CmdResult {
-    cx.out.simple(digest_text(cx.engine.keyspace.digest()).as_bytes());
+    cx.out.simple(digest_text(cx.engine.keyspace.mix_digest()).as_bytes());
     Ok(Outcome::Unchanged)
 }
 
 fn digest_values(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
     cx.out.array(args.len() - 2);
+    let now = cx.engine.now_ms();
     for key in args.iter().skip(2) {
-        let digest = cx.engine.keyspace.value_digest(cx.session.db, key);
+        let digest = cx.engine.keyspace.mix_value_digest(cx.session.db, key, now);
         cx.out.simple(digest_text(digest).as_bytes());
     }
     Ok(Outcome::Unchanged)
@@ -243,24 +244,31 @@ fn digest_values(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
 
 /// Everything goes to disk and comes back.
 fn reload(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
-    let mut saves = true;
+    not_while_loading(cx)?;
+    let (mut saves, mut flushes, mut merges) = (true, true, false);
     for word in args.iter().skip(2) {
-        if !word.eq_ignore_ascii_case(b"nosave") {
-            return Err(Error::err("DEBUG RELOAD only supports the NOSAVE option."));
+        match () {
+            () if word.eq_ignore_ascii_case(b"merge") => merges = true,
+            () if word.eq_ignore_ascii_case(b"noflush") => flushes = false,
+            () if word.eq_ignore_ascii_case(b"nosave") => saves = false,
+            () => {
+                return Err(Error::err(
+                    "DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.",
+                ));
+            }
         }
-        saves = false;
     }
     if saves {
         cx.engine.save_snapshot().map_err(|_| Error::fixed("ERR"))?;
     }
-    let name = std::path::PathBuf::from(&cx.engine.config.dbfilename);
-    let snapshot = cx
-        .engine
-        .load_snapshot(&name)
-        .map_err(|_| Error::err("Error trying to load the RDB dump, check server logs."))?;
-    cx.engine.adopt(snapshot);
+    let loaded = cx.engine.reload_snapshot(flushes, merges);
+    loaded.map_err(|_| Error::err("Error trying to load the RDB dump, check server logs."))?;
     tracing::warn!("DB reloaded by DEBUG RELOAD");
     done(cx)
+}
+
+fn not_while_loading(cx: &EngineCx<'_>) -> Result<(), Error> {
+    if cx.engine.is_loading() { Err(Error::Loading) } else { Ok(()) }
 }
 
 fn aof_flush_sleep(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
@@ -270,6 +278,7 @@ fn aof_flush_sleep(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
 
 /// Data that is neither here nor there is no data set to go on with: a failure is the end.
 fn load_aof(cx: &mut EngineCx<'_>, _: &mut Args<'_>) -> CmdResult {
+    not_while_loading(cx)?;
     if let Err(why) = cx.engine.reload_log() {
         tracing::warn!("{why}");
         cx.engine.request(NetRequest::Shutdown { exit_code: 1 });

@@ -49,7 +49,7 @@ fn pop_one(cx: &mut DataCx<'_>, key: &[u8], end: End) -> Result<Option<Outcome>,
 pub(super) fn blmpop(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
     let call = Multi::parse(args, 2)?;
     let patience = patience_seconds(args.get(1))?;
-    match call.run(cx, args, false)? {
+    match call.run(cx, args)? {
         Some(outcome) => Ok(outcome),
         None => Ok(wait(call.keys.map(|i| args.get(i)), Waits::List, patience)),
     }

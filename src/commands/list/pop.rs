@@ -72,7 +72,7 @@ fn take_many(out: &mut Reply, list: &mut List, end: End, n: usize) -> Box<dyn Wo
 
 pub(super) fn lmpop(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
     let call = Multi::parse(args, 1)?;
-    match call.run(cx, args, true)? {
+    match call.run(cx, args)? {
         Some(outcome) => Ok(outcome),
         None => {
             cx.out.null_array();
@@ -108,12 +108,11 @@ impl Multi {
     }
 
     /// Takes elements off the first list that exists; `None` when no key does. Many are answered
-    /// in slices where the call may take some.
+    /// in slices.
     pub(super) fn run(
         &self,
         cx: &mut DataCx<'_>,
         args: &Args<'_>,
-        slices: bool,
     ) -> Result<Option<Outcome>, Error> {
         for i in self.keys.clone() {
             let key = args.get(i);
@@ -122,7 +121,7 @@ impl Multi {
             cx.out.array(2);
             cx.out.bulk(key);
             let mut handed = None;
-            if n >= LONG && slices {
+            if n >= LONG {
                 handed = Some(take_many(cx.out, &mut list, self.end, n));
             } else {
                 reply_outer(cx.out, list.as_ref(), self.end, n);

@@ -111,8 +111,8 @@ impl ScanSource for Scanned {
         })
     }
 
-    fn lease(&self) -> Lease {
-        self.0
+    fn lease(&self) -> Option<Lease> {
+        Some(self.0)
     }
 }
 

@@ -62,7 +62,10 @@ impl Pop {
                 return Ok(self.left == 0 && self.kept.is_none());
             }
         }
+        drop(set);
         if let Some(kept) = self.kept.take() {
+            keys.before_exchange(&self.key);
+            let mut set = keys.edit::<Set>(&self.key)?.expect("it is held");
             self.gone = Some(std::mem::replace(&mut *set, kept));
         }
         Ok(true)

@@ -14,7 +14,7 @@ use crate::engine::work::LONG;
 use crate::keyspace::effects::{Event, class};
 use crate::resp::request::Argv;
 use crate::value::reply_item;
-use crate::value::set::Set;
+use crate::value::set::{Set, keeps_place};
 
 pub(super) const SPOP: Event = Event::new(class::SET, "spop");
 
@@ -69,6 +69,9 @@ fn spop_count(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
         let lease = cx.keys.lease(key, true);
         cx.out.set(count);
         return Ok(Outcome::Enter(Box::new(Pop::new(lease, key, count, note))));
+    }
+    if !keeps_place(len, count) {
+        cx.keys.before_exchange(key);
     }
     let mut calls = Calls::new(key);
     let DataCx { keys, out, rng, limits, .. } = cx;

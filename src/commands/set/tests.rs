@@ -62,12 +62,11 @@ impl World {
         };
         let (mut stream, mut events) = (Vec::new(), Vec::new());
         for effect in self.space.effects.take() {
-            match effect {
-                Effect::Touched { event, .. } => events.push(event.name),
-                Effect::Propagate { argv, .. } => stream.push(shown(&argv)),
-                _ => {}
+            if let Effect::Touched { event, .. } = effect {
+                events.push(event.name);
             }
         }
+        stream.extend(self.space.effects.take_commands().iter().map(shown));
         if !last.is_empty() {
             stream.push(shown(&last));
         }

@@ -8,11 +8,12 @@ use crate::engine::args::Args;
 use crate::engine::cx::{Caller, CmdResult, DataCx, Outcome, Propagate};
 use crate::keyspace::keys::Keys;
 use crate::resp::request::Argv;
+use crate::value::Value;
 use crate::value::limits::Limits;
 use crate::value::stream::id::parse_parts;
 use crate::value::stream::log::{Refused, Wanted};
 use crate::value::stream::trim::{Strategy, Trim};
-use crate::value::stream::{Log, Stream, StreamId};
+use crate::value::stream::{Groups, Log, Stream, StreamId};
 
 /// Nodes that an approximate trimming removes at most, when the client does not say.
 const NODES_AT_ONCE: u64 = 100;
@@ -159,9 +160,11 @@ pub(super) fn xadd(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
     let id = add(&mut stream.log, wanted, *now, words / 2, |i| args.get(id_at + 1 + i), limits)?;
     stream.make();
     stream.wake();
-    let trimmed = options.trim.is_some_and(|trim| stream.log.trim(&trim) > 0);
+    let mut gone = Log::default();
+    let trimmed = options.trim.is_some_and(|trim| stream.log.trim(&trim, &mut gone) > 0);
     let kept = options.trim.filter(|trim| trim.approximate).map(|t| kept(&stream.log, &t));
     drop(stream);
+    discard(keys, gone);
     reply_id(out, id);
     keys.touch(key, event("xadd"));
     if trimmed {
@@ -233,6 +236,14 @@ fn said_exactly(
     Propagate::As(argv)
 }
 
+/// Frees nodes that were cut off, beside the loop when they are many.
+fn discard(keys: &mut Keys<'_>, log: Log) {
+    if log.node_count() > 0 {
+        let remains = Stream::remains(log, Groups::default());
+        keys.space().free_value(Value::Stream(Box::new(remains)));
+    }
+}
+
 /// XTRIM
 pub(super) fn xtrim(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
     let DataCx { keys, out, limits, caller, .. } = cx;
@@ -243,9 +254,11 @@ pub(super) fn xtrim(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
         out.int(0);
         return Ok(Outcome::Unchanged);
     };
-    let removed = stream.log.trim(&trim);
+    let mut gone = Log::default();
+    let removed = stream.log.trim(&trim, &mut gone);
     let kept = trim.approximate.then(|| kept(&stream.log, &trim));
     drop(stream);
+    discard(keys, gone);
     out.int(removed as i64);
     if removed == 0 {
         return Ok(Outcome::Unchanged);

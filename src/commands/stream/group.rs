@@ -6,7 +6,8 @@ use crate::engine::args::Args;
 use crate::engine::cx::{CmdResult, DataCx, Outcome, Propagate};
 use crate::keyspace::effects::Event;
 use crate::keyspace::keys::{Edit, Keys};
-use crate::value::stream::{Stream, StreamId};
+use crate::value::Value;
+use crate::value::stream::{Log, Stream, StreamId};
 
 /// Words that may follow the id.
 #[derive(Default)]
@@ -116,14 +117,15 @@ pub(super) fn destroy(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
     let key = args.get(2);
     let mut stream = existing(keys, key)?;
     let destroyed = stream.groups.destroy(args.get(3));
-    if destroyed {
+    if destroyed.is_some() {
         stream.wake();
     }
     drop(stream);
-    out.int(i64::from(destroyed));
-    if !destroyed {
-        return Ok(Outcome::Unchanged);
-    }
+    out.int(i64::from(destroyed.is_some()));
+    let Some(groups) = destroyed else { return Ok(Outcome::Unchanged) };
+    // It may have many entries pending.
+    let remains = Stream::remains(Log::default(), groups);
+    keys.space().free_value(Value::Stream(Box::new(remains)));
     changed_beside(keys, key, event("xgroup-destroy"), 1);
     Ok(Outcome::Changed(Propagate::Verbatim))
 }

@@ -2,6 +2,7 @@
 
 mod add;
 mod claim;
+mod deliver;
 mod group;
 mod info;
 mod long;

@@ -1,11 +1,8 @@
 //! XREAD and XREADGROUP: entries behind given ids, from several streams, with or without waiting.
 
-use super::super::expire::propagating;
+use super::deliver::{Place, Reader};
 use super::long::{Listing, Several};
-use super::{
-    BAD_ID, Given, changed_beside, claim_argv, createconsumer_argv, event, name_stream, quoting,
-    reply_entries, reply_entry, reply_id, setid_argv,
-};
+use super::{BAD_ID, name_stream, quoting, reply_entries};
 use crate::base::error::Error;
 use crate::engine::args::Args;
 use crate::engine::block::{Block, Patience, Waits, patience_millis};
@@ -14,7 +11,7 @@ use crate::engine::work::LONG;
 use crate::keyspace::keys::Keys;
 use crate::resp::reply::{Proto, Reply, Slot};
 use crate::resp::request::Argv;
-use crate::value::stream::{ConsumerId, Group, Log, Pending, Stream, StreamId};
+use crate::value::stream::{Stream, StreamId};
 use bytes::Bytes;
 
 /// The words of a call.
@@ -85,8 +82,14 @@ pub(super) fn xreadgroup(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult 
         if cx.keys.read::<Stream>(key)?.is_none() {
             continue;
         }
-        let reader = Reader { key, group: &group, consumer: &consumer, call: &call };
-        reader.read(cx, *after, &mut served)?;
+        let reader = Reader { key, group: &group, consumer: &consumer, noack: call.noack };
+        let place = Place::new(*after, call.count);
+        if call.streams == 1 {
+            if let Some(work) = reader.at_length(cx, place)? {
+                return Ok(work);
+            }
+        }
+        reader.read(cx, place, &mut served)?;
     }
     if served.end(cx.out) {
         return Ok(Outcome::Changed(Propagate::Nothing));
@@ -220,14 +223,14 @@ fn with_ids(args: &Args<'_>, call: &Call, after: &[StreamId]) -> Option<Argv> {
 
 /// The streams that had something, as they are written.
 #[derive(Default)]
-struct Served {
+pub(super) struct Served {
     slot: Option<Slot>,
     count: usize,
 }
 
 impl Served {
     /// Names a stream; its entries follow.
-    fn begin(&mut self, out: &mut Reply, key: &[u8]) {
+    pub(super) fn begin(&mut self, out: &mut Reply, key: &[u8]) {
         if self.slot.is_none() {
             let map = out.proto == Proto::V3;
             self.slot = Some(if map { out.open_map() } else { out.open_array() });
@@ -241,134 +244,5 @@ impl Served {
         let Some(slot) = self.slot else { return false };
         out.close(slot, self.count);
         true
-    }
-}
-
-/// A consumer that reads one stream.
-struct Reader<'a> {
-    key: &'a [u8],
-    group: &'a [u8],
-    consumer: &'a [u8],
-    call: &'a Call,
-}
-
-/// What a reading is told to the propagation stream by.
-#[derive(Default)]
-struct Deliveries {
-    /// Somebody listens.
-    wanted: bool,
-    given: Vec<Given>,
-    /// The group has come further: to this id, with this count.
-    moved: Option<(StreamId, Option<u64>)>,
-}
-
-impl Reader<'_> {
-    /// Serves the consumer from one stream; it comes to be on the way.
-    fn read(&self, cx: &mut DataCx<'_>, after: StreamId, served: &mut Served) -> Result<(), Error> {
-        let DataCx { keys, out, now, .. } = cx;
-        let told_to = propagating(keys);
-        let Some(mut stream) = keys.edit::<Stream>(self.key)? else { return Ok(()) };
-        let Stream { log, groups, .. } = &mut *stream;
-        let Some(mut group) = groups.edit(self.group) else { return Ok(()) };
-        let known = group.find(self.consumer);
-        let consumer = known.unwrap_or_else(|| group.create(self.consumer, *now));
-        group.consumer_mut(consumer).seen = *now;
-        let mut told = Deliveries { wanted: told_to, ..Deliveries::default() };
-        let history = after != StreamId::MAX;
-        let news = !history && !log.is_empty() && log.last_live_id() > group.last_id;
-        if history || news {
-            served.begin(out, self.key);
-        }
-        if history {
-            self.history(out, log, &mut group, consumer, (after, *now));
-        } else if news {
-            self.deliver(out, log, &mut group, (consumer, *now), &mut told);
-        }
-        drop(group);
-        drop(stream);
-        if known.is_none() {
-            changed_beside(keys, self.key, event("xgroup-createconsumer"), 1);
-        }
-        keys.space().effects.dirty += u64::from(history || news);
-        if told_to {
-            self.propagate(keys, &told, known.is_none());
-        }
-        Ok(())
-    }
-
-    /// What the consumer has already and did not acknowledge. Entries that were deleted meanwhile
-    /// come without fields.
-    fn history(
-        &self,
-        out: &mut Reply,
-        log: &Log,
-        group: &mut Group,
-        consumer: ConsumerId,
-        (after, now): (StreamId, i64),
-    ) {
-        let most = self.call.count.map_or(usize::MAX, |count| count as usize);
-        let start = after.next().unwrap_or(StreamId::MAX);
-        let pending = group.consumer(consumer).pending();
-        let ids: Vec<StreamId> = pending.range(start..).take(most).copied().collect();
-        out.array(ids.len());
-        for id in ids {
-            match log.get(id) {
-                Some(entry) => {
-                    reply_entry(out, &entry);
-                    group.delivered_again(id, now);
-                }
-                None => {
-                    out.array(2);
-                    reply_id(out, id);
-                    out.null_array();
-                }
-            }
-        }
-    }
-
-    /// Entries that nobody of the group was given yet.
-    fn deliver(
-        &self,
-        out: &mut Reply,
-        log: &Log,
-        group: &mut Group,
-        (consumer, now): (ConsumerId, i64),
-        told: &mut Deliveries,
-    ) {
-        let most = self.call.count.map_or(usize::MAX, |count| count as usize);
-        let start = group.last_id.next().unwrap_or(StreamId::MAX);
-        let slot = out.open_array();
-        let mut count = 0;
-        for entry in log.range(start, StreamId::MAX).take(most) {
-            let id = entry.id;
-            group.entries_read = log.count_after_reading(group.entries_read, id);
-            group.last_id = id;
-            reply_entry(out, &entry);
-            if !self.call.noack {
-                let pending = Pending { consumer, time: now, count: 1 };
-                group.assign(id, pending);
-                if told.wanted {
-                    told.given.push(Given::of(group, id, pending));
-                }
-                group.consumer_mut(consumer).active = Some(now);
-            }
-            count += 1;
-        }
-        out.close(slot, count);
-        told.moved = (count > 0).then_some((group.last_id, group.entries_read));
-    }
-
-    /// The deliveries as XCLAIM, and how far the group has come. A consumer that was given nothing
-    /// is told of by itself.
-    fn propagate(&self, keys: &mut Keys<'_>, told: &Deliveries, new: bool) {
-        if new && told.given.is_empty() {
-            keys.also(createconsumer_argv(self.key, self.group, self.consumer));
-        }
-        for given in &told.given {
-            keys.also(claim_argv(self.key, self.group, given));
-        }
-        if let Some((last_id, entries_read)) = told.moved {
-            keys.also(setid_argv(self.key, self.group, last_id, entries_read));
-        }
     }
 }

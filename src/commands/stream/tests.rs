@@ -56,14 +56,11 @@ impl World {
             |argv: &Argv| argv.iter().map(String::from_utf8_lossy).collect::<Vec<_>>().join(" ");
         let (mut stream, mut events) = (Vec::new(), Vec::new());
         for effect in self.space.effects.take() {
-            match effect {
-                Effect::Touched { event, changed, .. } => {
-                    events.push(format!("{}{}", event.name, if changed { "*" } else { "" }));
-                }
-                Effect::Propagate { argv, .. } => stream.push(text(&argv)),
-                _ => {}
+            if let Effect::Touched { event, changed, .. } = effect {
+                events.push(format!("{}{}", event.name, if changed { "*" } else { "" }));
             }
         }
+        stream.extend(self.space.effects.take_commands().iter().map(text));
         stream.extend(own.iter().map(text));
         self.space.check();
         (stream, events.join(" "), self.space.effects.dirty - before)

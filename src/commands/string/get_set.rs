@@ -1,12 +1,13 @@
 //! Whole values in and out: GET, SET and the commands that are forms of them.
 
+use super::range::lend;
 use super::{SET, as_set, rebuilt, store, verbatim};
 use crate::base::error::Error;
 use crate::commands::expire::{DEL, EXPIRE, PERSIST, Wording, delete_overdue, overdue, rewritten};
 use crate::engine::args::Args;
 use crate::engine::cx::{CmdResult, DataCx, Outcome};
 use crate::keyspace::keys::Ttl;
-use crate::value::string::Str;
+use crate::value::string::{LENT_MIN, Str, StrRef};
 
 pub(super) fn get(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
     give(cx, args)?;
@@ -17,6 +18,10 @@ pub(super) fn get(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
 #[inline]
 fn give(cx: &mut DataCx<'_>, args: &Args<'_>) -> Result<bool, Error> {
     match cx.keys.read::<Str>(args.get(1))? {
+        Some(StrRef::Bytes(bytes)) if bytes.len() >= LENT_MIN => {
+            lend(cx, args.get(1), ..);
+            Ok(true)
+        }
         Some(value) => {
             value.reply(cx.out);
             Ok(true)

@@ -7,8 +7,8 @@ use crate::engine::args::Args;
 use crate::engine::cx::{CmdResult, DataCx, Outcome, Propagate};
 use crate::keyspace::effects::{Event, class};
 use crate::keyspace::keys::{Ttl, make_room};
-use crate::value::string::{SHARED_MIN, Str, StrRef};
-use std::ops::Range;
+use crate::value::string::{LENT_MIN, SHARED_MIN, Str, StrRef};
+use std::ops::{Range, RangeBounds};
 
 pub(super) fn strlen(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
     let len = cx.keys.read::<Str>(args.get(1))?.map_or(0, |value| value.len());
@@ -29,6 +29,16 @@ pub(super) fn append(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
     };
     let (key, tail) = (args.get(1), args.get(2));
     check_length(cx.limits, old_len, tail.len())?;
+    if old_len >= growth::LARGE {
+        let end = old_len + tail.len();
+        let boxed = || -> growth::Patch {
+            let tail = tail.to_vec();
+            Box::new(move |bytes| bytes[old_len..].copy_from_slice(&tail))
+        };
+        if let Some(work) = growth::in_slices(cx, (key, end), boxed, APPEND, end as i64) {
+            return Ok(work);
+        }
+    }
     let len = cx.keys.edit_string(key, |bytes| {
         make_room(bytes, old_len + tail.len());
         bytes.extend_from_slice(tail);
@@ -49,9 +59,19 @@ pub(super) fn getrange(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
     let part = clamp(start, end, value.len());
     match value {
         StrRef::Shared(bytes) if part.len() >= SHARED_MIN => cx.out.bulk_shared(bytes.slice(part)),
+        StrRef::Bytes(_) if part.len() >= LENT_MIN => lend(cx, args.get(1), part),
         value => value.with_bytes(|bytes| cx.out.bulk(&bytes[part])),
     }
     Ok(Outcome::Unchanged)
+}
+
+/// Replies with a part of a string that is too long to be copied: the reply shares it.
+#[cold]
+pub(super) fn lend(cx: &mut DataCx<'_>, key: &[u8], part: impl RangeBounds<usize>) {
+    cx.keys.share_string(key);
+    if let Some(StrRef::Shared(bytes)) = cx.keys.again::<Str>(key) {
+        cx.out.bulk_shared(bytes.slice(part));
+    }
 }
 
 /// The bytes meant by two inclusive places, negative ones counted from the end.
@@ -80,12 +100,13 @@ pub(super) fn setrange(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
     check_length(cx.limits, offset, patch.len())?;
     let end = offset + patch.len();
     const SETRANGE: Event = Event::new(class::STRING, "setrange");
-    if old_len < end {
+    if old_len >= growth::LARGE {
+        let (whole, reply) = (end.max(old_len), end.max(old_len) as i64);
         let boxed = || -> growth::Patch {
             let patch = patch.to_vec();
             Box::new(move |bytes| bytes[offset..end].copy_from_slice(&patch))
         };
-        if let Some(work) = growth::in_slices(cx, (key, end), boxed, SETRANGE, end as i64) {
+        if let Some(work) = growth::in_slices(cx, (key, whole), boxed, SETRANGE, reply) {
             return Ok(work);
         }
     }

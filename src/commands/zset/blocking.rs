@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::pop::{Asked, End, Shape, as_zpop, first_filled, pop};
+use super::pop::{Asked, End, Shape, first_filled, pop};
 use crate::commands::expire::rewritten;
 use crate::engine::args::Args;
 use crate::engine::block::{Block, Patience, Waits, patience_seconds};
@@ -34,9 +34,7 @@ pub(super) fn bzmpop(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
     let Some(at) = first_filled(cx, args, asked.keys.clone())? else {
         return Ok(wait(args, asked.keys, patience));
     };
-    let key = args.get(at);
-    let taken = pop(cx, key, asked.end, asked.count, Shape::KeyPairs)?;
-    Ok(as_zpop(cx, asked.end, key, taken))
+    asked.take(cx, args.get(at))
 }
 
 fn wait(args: &Args<'_>, keys: Range<usize>, patience: Patience) -> Outcome {

@@ -120,7 +120,7 @@ impl ScanSource for Leased {
         scan_step(set, cursor, found)
     }
 
-    fn lease(&self) -> Lease {
-        self.0
+    fn lease(&self) -> Option<Lease> {
+        Some(self.0)
     }
 }

@@ -175,6 +175,22 @@ pub(super) struct Asked {
 }
 
 impl Asked {
+    /// Takes members off a sorted set that is there. Whoever replays this neither searches nor
+    /// waits.
+    pub(super) fn take(&self, cx: &mut DataCx<'_>, key: &[u8]) -> CmdResult {
+        let call = |taken: usize| {
+            let taken = taken.to_string();
+            Argv::from_slices(&[self.end.command(), key, taken.as_bytes()])
+        };
+        let wanted = (self.end, self.count);
+        if let Some(outcome) = pop_many(cx, key, wanted, Shape::KeyPairs, call) {
+            return Ok(outcome);
+        }
+        let taken = pop(cx, key, self.end, self.count, Shape::KeyPairs)?;
+        let taken = taken.to_string();
+        Ok(rewritten(&mut cx.keys, &[self.end.command(), key, taken.as_bytes()]))
+    }
+
     /// Reads the words from the number of keys on.
     pub(super) fn parse(args: &Args<'_>, numkeys: usize) -> Result<Asked, Error> {
         let keys = above_zero(args.get(numkeys))
@@ -223,27 +239,13 @@ pub(super) fn first_filled(
     Ok(None)
 }
 
-/// What was done, as `ZPOPMIN key count` for the stream.
-pub(super) fn as_zpop(cx: &mut DataCx<'_>, end: End, key: &[u8], taken: usize) -> Outcome {
-    let mut buffer = itoa::Buffer::new();
-    rewritten(&mut cx.keys, &[end.command(), key, buffer.format(taken).as_bytes()])
-}
-
 pub(super) fn zmpop(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
     let asked = Asked::parse(args, 1)?;
-    let Some(at) = first_filled(cx, args, asked.keys)? else {
-        cx.out.null_array();
-        return Ok(Outcome::Unchanged);
-    };
-    let key = args.get(at);
-    let call = |taken: usize| {
-        let taken = taken.to_string();
-        Argv::from_slices(&[asked.end.command(), key, taken.as_bytes()])
-    };
-    let wanted = (asked.end, asked.count);
-    if let Some(outcome) = pop_many(cx, key, wanted, Shape::KeyPairs, call) {
-        return Ok(outcome);
+    match first_filled(cx, args, asked.keys.clone())? {
+        Some(at) => asked.take(cx, args.get(at)),
+        None => {
+            cx.out.null_array();
+            Ok(Outcome::Unchanged)
+        }
     }
-    let taken = pop(cx, key, asked.end, asked.count, Shape::KeyPairs)?;
-    Ok(as_zpop(cx, asked.end, key, taken))
 }

@@ -106,7 +106,7 @@ impl<'a, E: Thin> SlotMut<'a, E> {
 
     #[inline(always)]
     fn bucket(&mut self) -> &mut Bucket {
-        &mut self.dict.segments[self.place.segment].buckets_mut()[self.place.bucket]
+        self.dict.segments[self.place.segment].bucket_mut(self.place.bucket)
     }
 
     #[inline(always)]
@@ -196,7 +196,7 @@ pub struct Iter<'a, E: Thin> {
 
 impl<'a, E: Thin> Iter<'a, E> {
     pub(super) fn new(dict: &'a Dict<E>) -> Self {
-        let hits = dict.segments[0].buckets()[0].occupied();
+        let hits = dict.segments[0].bucket(0).occupied();
         Iter { dict, segment: 0, bucket: 0, hits, left: dict.len() }
     }
 }
@@ -209,7 +209,7 @@ impl<'a, E: Thin> Iterator for Iter<'a, E> {
             let segment = self.dict.segments.get(self.segment)?;
             if let Some(index) = self.hits.next() {
                 self.left = self.left.saturating_sub(1);
-                return Some(Ref::new(entry(segment.buckets()[self.bucket].slot(index))));
+                return Some(Ref::new(entry(segment.bucket(self.bucket).slot(index))));
             }
             self.bucket += 1;
             if self.bucket == segment.len() {
@@ -217,7 +217,7 @@ impl<'a, E: Thin> Iterator for Iter<'a, E> {
                 self.bucket = 0;
             }
             let segment = self.dict.segments.get(self.segment)?;
-            self.hits = segment.buckets()[self.bucket].occupied();
+            self.hits = segment.bucket(self.bucket).occupied();
         }
     }
 

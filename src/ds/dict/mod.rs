@@ -5,18 +5,19 @@
 //!                  directory -> segment  | home bucket          | which slots to look at
 //! ```
 //!
-//! The top bits of a hash lead through the directory to a segment of at most 128 buckets. In the
+//! The top bits of a hash lead through the directory to a segment of at most 130 buckets. In the
 //! segment the next 16 bits, scaled to the number of buckets, give the home bucket; so order by
 //! hash is the same whatever the sizes, and a cursor that is a place in hash order keeps its
 //! promise across any growth and shrink: a scan sees everything that stays, and nothing twice.
 //! A segment grows from the 16 stored bits without reading keys; a full one splits in two, two
-//! poor neighbours merge. Grown or shrunk, the table is about 80 % full at every size.
+//! poor neighbours merge. Grown, the table is about 85 % full at every size.
 //!
 //! `segment.rs` holds the buckets, `resize.rs` decides when to grow and shrink, `handle.rs` has
 //! what look-ups return. Positions and cursors are the top 48 bits of a hash, which a number in
 //! any client language can carry.
 #![allow(unsafe_code)]
 
+mod fetch;
 mod handle;
 pub mod owned;
 mod resize;
@@ -30,6 +31,9 @@ use std::ptr::NonNull;
 
 use crate::base::hash::{Seed, sip13};
 use crate::base::rng::Rng;
+pub use fetch::Fetch;
+pub(super) use fetch::prefetch;
+use fetch::prefetch_slot;
 pub use handle::{Iter, Ref, SlotMut};
 use handle::{Place, WriteBack};
 use segment::{BITS_AT, Hits, RANGE, SLOTS, SPLIT_BUCKETS, Segment, matching, splat, tag_of};
@@ -41,14 +45,16 @@ const MAX_DEPTH: u32 = 28;
 /// Tries of `random` before it counts its way to the entry.
 const RANDOM_TRIES: usize = 512;
 
-/// An owner of one allocation that starts with, or leads to, its key.
+/// An owner of one allocation that starts with, or leads to, its key; or a key that is so short
+/// that it is written in the place of the pointer.
 ///
 /// # Safety
 /// - `into_raw` and `from_raw` are inverse, free of effects, and do not panic; the pointer fits in
-///   48 bits and stays valid until the object is dropped.
+///   48 bits and stays valid until the object is dropped. What is no pointer is fetched into the
+///   cache at times, but never read.
 /// - The object is nothing but the pointer: copies made by `from_raw` (never dropped) read the same
 ///   state, and nothing that takes `&self` changes the pointer.
-/// - `key` gives the same bytes as long as the object is in a table.
+/// - `with_key` gives the same bytes as long as the object is in a table.
 pub unsafe trait Thin: Sized {
     /// Gives up ownership.
     fn into_raw(self) -> NonNull<u8>;
@@ -57,8 +63,8 @@ pub unsafe trait Thin: Sized {
     /// # Safety
     /// `p` comes from `into_raw`, and of all objects made from it at most one is used as owner.
     unsafe fn from_raw(p: NonNull<u8>) -> Self;
-    /// The bytes that are hashed and compared.
-    fn key(&self) -> &[u8];
+    /// Runs `f` over the bytes that are hashed and compared.
+    fn with_key<R>(&self, f: impl FnOnce(&[u8]) -> R) -> R;
 }
 
 /// What the table is made of, for reports.
@@ -87,8 +93,8 @@ pub struct Dict<E: Thin> {
     shift: u32,
     segments: Vec<Segment>,
     len: usize,
-    /// Allocated buckets, all segments together.
-    buckets: usize,
+    /// Bytes that the segments have on the heap.
+    heap: usize,
     /// Segments whose prefix is as long as the directory's bits.
     deepest: usize,
     /// Buckets of the largest segment there has been, if above the usual bound.
@@ -117,29 +123,6 @@ fn to_slot<E: Thin>(e: E, bits: u64) -> u64 {
     address | bits << BITS_AT
 }
 
-#[inline(always)]
-pub(super) fn prefetch<T>(address: *const T) {
-    #[cfg(all(target_arch = "x86_64", not(miri)))]
-    // SAFETY: a prefetch does not access memory in any way the program can observe.
-    unsafe {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_T0>(address.cast());
-    }
-    #[cfg(all(target_arch = "aarch64", not(miri)))]
-    // SAFETY: as above.
-    unsafe {
-        std::arch::asm!("prfm pldl1keep, [{0}]", in(reg) address, options(nostack, readonly));
-    }
-    #[cfg(any(miri, not(any(target_arch = "x86_64", target_arch = "aarch64"))))]
-    let _ = address;
-}
-
-#[inline(always)]
-fn prefetch_slot(slot: u64) {
-    let address = slot & ((1 << BITS_AT) - 1);
-    prefetch(std::ptr::without_provenance::<u8>(address as usize));
-}
-
 impl<E: Thin> Dict<E> {
     /// An empty table. All tables of a process share one secret seed.
     pub fn new(seed: Seed) -> Dict<E> {
@@ -149,7 +132,7 @@ impl<E: Thin> Dict<E> {
             shift: 63,
             segments: vec![Segment::vacant(0, 0)],
             len: 0,
-            buckets: 0,
+            heap: 0,
             deepest: 1,
             widest: SPLIT_BUCKETS,
             owns: PhantomData,
@@ -235,34 +218,6 @@ impl<E: Thin> Dict<E> {
         self.find_mut(hash, key).map(SlotMut::remove)
     }
 
-    /// Asks for the cache line where a search for this hash begins.
-    #[inline]
-    pub fn prefetch_bucket(&self, hash: u64) {
-        let segment = self.segment_of(hash);
-        prefetch(segment.address(segment.home(segment.bits_of(hash))));
-    }
-
-    /// Asks for the entries that a search for this hash will look at; worth its while some time
-    /// after `prefetch_bucket`.
-    #[inline]
-    pub fn prefetch_entry(&self, hash: u64) {
-        let segment = self.segment_of(hash);
-        let bits = segment.bits_of(hash);
-        // SAFETY: a home is in bounds.
-        let bucket = unsafe { segment.bucket_unchecked(segment.home(bits)) };
-        for index in Hits(matching(bucket.word(), splat(tag_of(hash)))) {
-            // SAFETY: indexes of a match are below SLOTS.
-            let slot = unsafe { bucket.slot_unchecked(index) };
-            if slot >> BITS_AT == bits {
-                prefetch_slot(slot);
-                return;
-            }
-        }
-        if bucket.overflow() > 0 {
-            prefetch(segment.address(segment.after(segment.home(bits))));
-        }
-    }
-
     /// Visits the entries from `cursor` to the end of the home bucket it falls into, and returns
     /// the cursor to go on with, 0 at the end. Starting from 0 and going on until 0 visits every
     /// entry that is present all the time exactly once, whatever is inserted, removed or resized in
@@ -271,7 +226,7 @@ impl<E: Thin> Dict<E> {
         let Some(range) = self.range_from(cursor) else { return 0 };
         let segment = &self.segments[range.segment];
         for at in segment.chain(range.home) {
-            let bucket = &segment.buckets()[at];
+            let bucket = segment.bucket(at);
             for index in bucket.occupied() {
                 let slot = bucket.slot(index);
                 if self.is_in_range(&range, slot) {
@@ -282,20 +237,67 @@ impl<E: Thin> Dict<E> {
         range.next
     }
 
+    /// Shows `f` the entries of whole buckets from a random position on until it has accepted
+    /// `wanted`, at most `buckets` buckets; tells how many were accepted. Every slot of a segment
+    /// has the same chance. Never part of a bucket: its slots fill from the front, so a part of it
+    /// would be the young.
+    pub fn sample(
+        &self,
+        position: u64,
+        (wanted, buckets): (usize, usize),
+        f: &mut impl FnMut(&E) -> bool,
+    ) -> usize {
+        let (segment, mut at) = self.sampled_from(position);
+        let mut seen = 0;
+        for _ in 0..buckets.min(segment.len()) {
+            let bucket = segment.bucket(at);
+            for index in bucket.occupied() {
+                seen += usize::from(f(&entry(bucket.slot(index))));
+            }
+            if seen >= wanted {
+                break;
+            }
+            at = segment.after(at);
+        }
+        seen
+    }
+
+    /// Asks for the buckets that `sample` begins with.
+    pub fn prefetch_sample(&self, position: u64) {
+        let (segment, at) = self.sampled_from(position);
+        prefetch(segment.address(at));
+        prefetch(segment.address(segment.after(at)));
+    }
+
+    /// Asks for the entries in them; worth its while some time after `prefetch_sample`.
+    pub fn prefetch_sampled(&self, position: u64) {
+        let (segment, at) = self.sampled_from(position);
+        for at in [at, segment.after(at)] {
+            let bucket = segment.bucket(at);
+            bucket.occupied().for_each(|index| prefetch_slot(bucket.slot(index)));
+        }
+    }
+
+    fn sampled_from(&self, position: u64) -> (&Segment, usize) {
+        let hash = position << (64 - POSITION_BITS);
+        let segment = self.segment_of(hash);
+        (segment, segment.home(segment.bits_of(hash)))
+    }
+
     /// `scan` with leave to change the entries, and even to reallocate them.
     pub fn scan_mut(&mut self, cursor: u64, f: &mut impl FnMut(&mut E)) -> u64 {
         let Some(range) = self.range_from(cursor) else { return 0 };
         let mut at = range.home;
         for _ in 0..self.segments[range.segment].len() {
-            for index in self.segments[range.segment].buckets()[at].occupied() {
-                let slot = self.segments[range.segment].buckets()[at].slot(index);
+            for index in self.segments[range.segment].bucket(at).occupied() {
+                let slot = self.segments[range.segment].bucket(at).slot(index);
                 if self.is_in_range(&range, slot) {
-                    let bucket = &mut self.segments[range.segment].buckets_mut()[at];
+                    let bucket = self.segments[range.segment].bucket_mut(at);
                     WriteBack::new(bucket, index).run(f);
                 }
             }
             let segment = &self.segments[range.segment];
-            if segment.buckets()[at].overflow() == 0 {
+            if segment.bucket(at).overflow() == 0 {
                 break;
             }
             at = segment.after(at);
@@ -321,7 +323,7 @@ impl<E: Thin> Dict<E> {
         pred: &mut impl FnMut(&E) -> bool,
     ) -> Option<SlotMut<'_, E>> {
         let (place, entry) = self.locate_position(hash_top32, pred)?;
-        let hash = self.hash(entry.key());
+        let hash = entry.with_key(|key| self.hash(key));
         Some(SlotMut::new(self, place, hash, entry))
     }
 
@@ -342,7 +344,7 @@ impl<E: Thin> Dict<E> {
             if bucket >= segment.len() || self.first_place(segment) != place {
                 continue;
             }
-            let bucket = &segment.buckets()[bucket];
+            let bucket = segment.bucket(bucket);
             if bucket.tag(index) != 0 {
                 return Some(Ref::new(entry(bucket.slot(index))));
             }
@@ -364,7 +366,7 @@ impl<E: Thin> Dict<E> {
     /// Memory of the table itself, entries not included.
     pub fn bytes(&self) -> usize {
         size_of::<Self>()
-            + self.buckets * 64
+            + self.heap
             + self.directory.capacity() * size_of::<u32>()
             + self.segments.capacity() * size_of::<Segment>()
     }
@@ -376,9 +378,10 @@ impl<E: Thin> Dict<E> {
 
     /// Counters for reports; walks the whole table.
     pub fn shape(&self) -> Shape {
-        let (mut displaced, mut longest_probe) = (0, 0);
+        let (mut slots, mut displaced, mut longest_probe) = (0, 0, 0);
         for segment in &self.segments {
-            for (at, bucket) in segment.buckets().iter().enumerate() {
+            slots += segment.allocated() * SLOTS;
+            for (at, bucket) in segment.buckets().enumerate() {
                 for index in bucket.occupied() {
                     let home = segment.home(bucket.slot(index) >> BITS_AT);
                     let probe = (at + segment.len() - home) % segment.len();
@@ -389,7 +392,7 @@ impl<E: Thin> Dict<E> {
         }
         Shape {
             entries: self.len,
-            slots: self.buckets * SLOTS,
+            slots,
             segments: self.segments.len(),
             directory: self.directory.len(),
             displaced,
@@ -400,7 +403,7 @@ impl<E: Thin> Dict<E> {
     /// Asserts every invariant.
     pub fn check(&self) {
         assert_eq!(self.directory.len(), 1 << self.depth());
-        let (mut len, mut buckets, mut deepest, mut places) = (0, 0, 0, 0);
+        let (mut len, mut heap, mut deepest, mut places) = (0, 0, 0, 0);
         for (number, segment) in self.segments.iter().enumerate() {
             assert!(u32::from(segment.depth) <= self.depth() && segment.len() <= self.widest);
             let first = self.first_place(segment);
@@ -408,17 +411,23 @@ impl<E: Thin> Dict<E> {
             let all = &self.directory[first..first + width];
             assert!(all.iter().all(|&there| there as usize == number), "directory");
             segment.check(|pointer| {
-                let hash = self.hash(entry::<E>(pointer).key());
+                let hash = self.hash_of(pointer);
                 assert_eq!(self.segment_number(hash), number, "in the wrong segment");
                 (tag_of(hash), segment.bits_of(hash))
             });
             len += segment.count as usize;
-            buckets += segment.allocated();
+            heap += segment.heap_bytes();
             deepest += usize::from(u32::from(segment.depth) == self.depth());
             places += width;
         }
-        assert_eq!((len, buckets, deepest), (self.len, self.buckets, self.deepest));
+        assert_eq!((len, heap, deepest), (self.len, self.heap, self.deepest));
         assert_eq!(places, self.directory.len());
+    }
+
+    /// The hash of the entry in a slot.
+    #[inline(always)]
+    fn hash_of(&self, slot: u64) -> u64 {
+        entry::<E>(slot).with_key(|key| self.hash(key))
     }
 
     #[inline(always)]
@@ -463,7 +472,7 @@ impl<E: Thin> Dict<E> {
                 let slot = unsafe { bucket.slot_unchecked(index) };
                 if slot >> BITS_AT == bits {
                     let candidate = entry::<E>(slot);
-                    if candidate.key() == key {
+                    if candidate.with_key(|own| own == key) {
                         return Some((Place { segment: number, bucket: at, index }, candidate));
                     }
                 }
@@ -488,7 +497,7 @@ impl<E: Thin> Dict<E> {
         let bits = segment.bits_of(lowest)..=segment.bits_of(lowest | u64::from(u32::MAX));
         for home in segment.home(*bits.start())..=segment.home(*bits.end()) {
             for at in segment.chain(home) {
-                let bucket = &segment.buckets()[at];
+                let bucket = segment.bucket(at);
                 for index in bucket.occupied() {
                     let slot = bucket.slot(index);
                     let stored = slot >> BITS_AT;
@@ -538,9 +547,7 @@ impl<E: Thin> Dict<E> {
             return false;
         }
         match range.finer {
-            Some(cursor) if bits == range.bits => {
-                self.position_of(self.hash(entry::<E>(slot).key())) >= cursor
-            }
+            Some(cursor) if bits == range.bits => self.position_of(self.hash_of(slot)) >= cursor,
             _ => true,
         }
     }
@@ -580,9 +587,9 @@ impl<E: Thin> Drop for Dict<E> {
         // Segments free their buckets themselves. Should the drop of an entry panic, the others
         // leak: they are out of reach then, since no segment drops what its slots point to.
         for segment in &self.segments {
-            let buckets = segment.buckets();
-            for (at, bucket) in buckets.iter().enumerate() {
-                if let Some(soon) = buckets.get(at + 2) {
+            for (at, bucket) in segment.buckets().enumerate() {
+                if at + 2 < segment.len() {
+                    let soon = segment.bucket(at + 2);
                     soon.occupied().for_each(|index| prefetch_slot(soon.slot(index)));
                 }
                 for index in bucket.occupied() {

@@ -33,8 +33,8 @@ unsafe impl<T: Keyed> Thin for Owned<T> {
     }
 
     #[inline]
-    fn key(&self) -> &[u8] {
-        (**self).key()
+    fn with_key<R>(&self, f: impl FnOnce(&[u8]) -> R) -> R {
+        f((**self).key())
     }
 }
 

@@ -3,7 +3,7 @@
 use std::mem::replace;
 
 use super::segment::{BITS_AT, SLOTS, SPLIT_BUCKETS, Segment, tag_of};
-use super::{Dict, MAX_DEPTH, Place, Thin, entry, prefetch_slot};
+use super::{Dict, MAX_DEPTH, Place, Thin, prefetch_slot};
 
 /// Neighbours with fewer entries than this merge: half of what a segment holds before it splits.
 const MERGE_BELOW: u32 = (SPLIT_BUCKETS * SLOTS / 2) as u32;
@@ -27,10 +27,10 @@ impl<E: Thin> Dict<E> {
             self.split(number);
             return;
         }
-        let before = segment.allocated();
+        let before = segment.heap_bytes();
         let segment = &mut self.segments[number];
         segment.grow();
-        self.buckets += segment.allocated() - before;
+        self.heap = self.heap + segment.heap_bytes() - before;
         self.widest = self.widest.max(segment.len());
     }
 
@@ -54,9 +54,9 @@ impl<E: Thin> Dict<E> {
         }
         if !merged {
             let segment = &mut self.segments[number];
-            let before = segment.allocated();
+            let before = segment.heap_bytes();
             segment.shrink();
-            self.buckets -= before - segment.allocated();
+            self.heap = self.heap + segment.heap_bytes() - before;
         }
         while self.deepest == 0 {
             self.halve_directory();
@@ -81,7 +81,7 @@ impl<E: Thin> Dict<E> {
             if let Some(&soon) = slots.get(i + AHEAD) {
                 prefetch_slot(soon);
             }
-            let hash = self.hash(entry::<E>(slot).key());
+            let hash = self.hash_of(slot);
             right += (hash << depth >> 63) as usize;
             hashes.push(hash);
         }
@@ -100,9 +100,10 @@ impl<E: Thin> Dict<E> {
             self.double_directory();
         }
         self.deepest += 2 * usize::from(u32::from(depth) + 1 == self.depth());
-        self.buckets += halves.iter().map(Segment::allocated).sum::<usize>();
+        self.heap += halves.iter().map(Segment::heap_bytes).sum::<usize>();
         let [left, right] = halves;
-        self.buckets -= replace(&mut self.segments[number], left).allocated();
+        self.widest = self.widest.max(left.len()).max(right.len());
+        self.heap -= replace(&mut self.segments[number], left).heap_bytes();
         self.segments.push(right);
         self.point_at(self.segments.len() - 1);
     }
@@ -134,9 +135,9 @@ impl<E: Thin> Dict<E> {
         }
 
         self.deepest -= 2 * usize::from(u32::from(depth) == self.depth());
-        self.buckets += whole.allocated();
-        self.buckets -= replace(&mut self.segments[stays], whole).allocated();
-        self.buckets -= self.segments.swap_remove(goes).allocated();
+        self.heap += whole.heap_bytes();
+        self.heap -= replace(&mut self.segments[stays], whole).heap_bytes();
+        self.heap -= self.segments.swap_remove(goes).heap_bytes();
         self.point_at(stays);
         if goes < self.segments.len() {
             self.point_at(goes);

@@ -1,4 +1,4 @@
-//! One segment of the table: a run of cache-line buckets that share a prefix of the hash.
+//! One segment of the table: cache-line buckets in order, whose entries share a prefix of the hash.
 //!
 //! ```text
 //! bucket, 64 bytes   tag0 .. tag6   overflow   slot0 .. slot6
@@ -10,15 +10,29 @@
 //! stays there until the segment is rebuilt. The home bucket of an entry follows from its 16 stored
 //! bits and the number of buckets alone, so that resizing never reads a key.
 //!
+//! ```text
+//! up to 10 buckets   segment -> buckets
+//! more               segment -> list -> block of 10 buckets, block of 10 buckets, ...
+//! ```
+//!
+//! A segment grows by blocks and keeps those it has: what all segments of a table gave back as they
+//! grew to the next size, at about the same time since hashes spread evenly, would be as much
+//! memory as the table itself.
+//!
 //! This file knows bits only. What the pointers mean, and who owns them, is the parent's business.
 
-use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use crate::alloc::size_class;
+use std::alloc::{Layout, alloc, alloc_zeroed, dealloc, handle_alloc_error};
 use std::ptr::NonNull;
 
 /// Slots in a bucket.
 pub(super) const SLOTS: usize = 7;
+/// Buckets in a block. Blocks of this size fill the allocator's slabs with next to nothing lost.
+const BLOCK: usize = 10;
+/// Segments from here on have whole blocks only.
+const WHOLE_BLOCKS: usize = 5 * BLOCK;
 /// Buckets at which a segment splits rather than grows.
-pub(super) const SPLIT_BUCKETS: usize = 128;
+pub(super) const SPLIT_BUCKETS: usize = 13 * BLOCK;
 /// Where the 16 hash bits start in a slot.
 pub(super) const BITS_AT: u32 = 48;
 /// Values that the 16 stored bits can take.
@@ -31,6 +45,7 @@ const LOW: u64 = 0x0101_0101_0101_0101;
 const TAG_HIGH_BITS: u64 = 0x0080_8080_8080_8080;
 
 /// Seven slots, their tags, and the overflow count as the eighth tag byte.
+#[derive(Clone, Copy)]
 #[repr(C, align(64))]
 pub(super) struct Bucket {
     meta: [u8; 8],
@@ -131,9 +146,13 @@ impl Iterator for Hits {
     }
 }
 
+/// A run of up to `BLOCK` buckets.
+type Block = NonNull<Bucket>;
+
 /// Buckets, and which part of the hash order they hold.
 pub(super) struct Segment {
-    buckets: NonNull<Bucket>,
+    /// The only block, or the list of the blocks if there are more than `BLOCK` buckets.
+    place: NonNull<u8>,
     /// The top `depth` bits that all its hashes share.
     pub(super) prefix: u32,
     /// Entries.
@@ -147,14 +166,14 @@ pub(super) struct Segment {
 impl Segment {
     /// A segment without an allocation and without room.
     pub(super) fn vacant(prefix: u32, depth: u8) -> Segment {
-        Segment { buckets: NonNull::from(&EMPTY), prefix, count: 0, limit: 0, n: 1, depth }
+        Segment { place: NonNull::from(&EMPTY).cast(), prefix, count: 0, limit: 0, n: 1, depth }
     }
 
     /// A segment with room for so many entries and a few more.
     pub(super) fn for_entries(prefix: u32, depth: u8, entries: usize) -> Segment {
         let mut segment = Segment::vacant(prefix, depth);
         if entries > 0 {
-            segment.resize(class_for(entries + entries / 32));
+            segment.lay_out(size_for(entries + entries / 32));
         }
         segment
     }
@@ -194,12 +213,25 @@ impl Segment {
         (bucket as u64 * RANGE).div_ceil(u64::from(self.n))
     }
 
+    /// Bytes on the heap.
+    pub(super) fn heap_bytes(&self) -> usize {
+        let list = if self.len() > BLOCK { size_class(list_layout(self.len()).size()) } else { 0 };
+        self.allocated() * size_of::<Bucket>() + list
+    }
+
     /// Address of a bucket, for prefetching and for the search loop.
     #[inline(always)]
     pub(super) fn address(&self, bucket: usize) -> *const Bucket {
         debug_assert!(bucket < self.len());
-        // A wrapping offset is as fast and needs no promise; it stays inside all the same.
-        self.buckets.as_ptr().wrapping_add(bucket)
+        if self.len() <= BLOCK {
+            // A wrapping offset is as fast and needs no promise; it stays inside all the same.
+            return self.place.as_ptr().cast::<Bucket>().wrapping_add(bucket);
+        }
+        let list = self.place.as_ptr().cast::<Block>();
+        // SAFETY: with more than a block `place` is a list with a block for each `BLOCK` buckets,
+        // begun ones included, and the bucket is one of them.
+        let block = unsafe { *list.add(bucket / BLOCK) };
+        block.as_ptr().wrapping_add(bucket % BLOCK)
     }
 
     /// A bucket without a bounds check.
@@ -208,23 +240,31 @@ impl Segment {
     /// `bucket < self.len()`.
     #[inline(always)]
     pub(super) unsafe fn bucket_unchecked(&self, bucket: usize) -> &Bucket {
-        // SAFETY: `buckets` points to `len` initialised buckets (one shared empty one when nothing
+        // SAFETY: the blocks hold `len` initialised buckets (one shared empty one when nothing
         // is allocated), they are written through `&mut self` only, and the index is in bounds.
         unsafe { &*self.address(bucket) }
     }
 
-    /// All buckets.
-    pub(super) fn buckets(&self) -> &[Bucket] {
-        // SAFETY: as in `bucket_unchecked`; the result borrows `self`.
-        unsafe { std::slice::from_raw_parts(self.buckets.as_ptr(), self.len()) }
+    /// One of its buckets.
+    #[inline(always)]
+    pub(super) fn bucket(&self, bucket: usize) -> &Bucket {
+        assert!(bucket < self.len(), "a bucket of this segment");
+        // SAFETY: just checked.
+        unsafe { self.bucket_unchecked(bucket) }
     }
 
-    /// All buckets to write to; none while nothing is allocated.
+    /// One of its buckets to write to; there is none while nothing is allocated.
     #[inline(always)]
-    pub(super) fn buckets_mut(&mut self) -> &mut [Bucket] {
-        // SAFETY: `allocated` excludes the shared empty bucket, what remains is owned by this
+    pub(super) fn bucket_mut(&mut self, bucket: usize) -> &mut Bucket {
+        assert!(bucket < self.allocated(), "a bucket of this segment's own");
+        // SAFETY: `allocated` excludes the shared empty bucket; what remains is owned by this
         // segment alone and borrowed mutably through it.
-        unsafe { std::slice::from_raw_parts_mut(self.buckets.as_ptr(), self.allocated()) }
+        unsafe { &mut *self.address(bucket).cast_mut() }
+    }
+
+    /// All buckets.
+    pub(super) fn buckets(&self) -> impl ExactSizeIterator<Item = &Bucket> {
+        (0..self.len()).map(|at| self.bucket(at))
     }
 
     /// The bucket after this one, round the end.
@@ -244,32 +284,30 @@ impl Segment {
         debug_assert!(tag != 0 && (self.count as usize) < self.allocated() * SLOTS);
         self.count += 1;
         let mut at = self.home(slot >> BITS_AT);
-        let buckets = self.buckets_mut();
         loop {
-            let bucket = &mut buckets[at];
+            let bucket = self.bucket_mut(at);
             if let Some(index) = Hits(matching(bucket.word(), 0)).next() {
                 bucket.set(index, tag, slot);
                 return (at, index);
             }
             bucket.meta[SLOTS] = bucket.meta[SLOTS].saturating_add(1);
-            at = if at + 1 == buckets.len() { 0 } else { at + 1 };
+            at = self.after(at);
         }
     }
 
     /// Empties a slot (whose tag may be hidden already) and takes back the overflow counts that
     /// its entry caused.
     pub(super) fn erase(&mut self, bucket: usize, index: usize) {
-        let mut at = self.home(self.buckets()[bucket].slot(index) >> BITS_AT);
+        let mut at = self.home(self.bucket(bucket).slot(index) >> BITS_AT);
         self.count -= 1;
-        let buckets = self.buckets_mut();
         while at != bucket {
-            let overflow = &mut buckets[at].meta[SLOTS];
+            let overflow = &mut self.bucket_mut(at).meta[SLOTS];
             if *overflow != STUCK {
                 *overflow -= 1;
             }
-            at = if at + 1 == buckets.len() { 0 } else { at + 1 };
+            at = self.after(at);
         }
-        buckets[bucket].set(index, 0, 0);
+        self.bucket_mut(bucket).set(index, 0, 0);
     }
 
     /// Copies every entry into another segment with its stored bits put through `f`.
@@ -285,16 +323,16 @@ impl Segment {
 
     /// Takes the next size up.
     pub(super) fn grow(&mut self) {
-        let n = if self.limit == 0 { 1 } else { class_above(self.len()) };
+        let n = if self.limit == 0 { 1 } else { size_above(self.len()) };
         assert!(n <= MOST_BUCKETS, "hashes do not spread");
         self.rebuild(n);
     }
 
-    /// Whether it holds so little that the next smaller size would do with room to spare.
+    /// Whether it holds so little that a smaller size would do with room to spare.
     #[inline]
     pub(super) fn is_roomy(&self) -> bool {
         let n = self.len();
-        let below = if n == 1 { 0 } else { limit(class_below(n)) };
+        let below = if n == 1 { 0 } else { limit(size_below(n)) };
         // The spare room keeps an alternation of insert and remove from resizing each time.
         self.count as usize + below / 16 + 1 < below || (self.count == 0 && self.limit > 0)
     }
@@ -305,41 +343,89 @@ impl Segment {
             *self = Segment::vacant(self.prefix, self.depth);
         } else {
             let count = self.count as usize;
-            self.rebuild(class_for(count + count / 32).min(self.len()));
+            self.rebuild(size_for(count + count / 32).min(self.len()));
         }
     }
 
     fn rebuild(&mut self, n: usize) {
-        let mut other = Segment::vacant(self.prefix, self.depth);
-        other.resize(n);
-        self.copy_into(&mut other, |bits| bits);
-        debug_assert_eq!(self.count, other.count);
-        *self = other;
+        let before = self.count;
+        let old: Vec<Bucket> = self.buckets().copied().collect();
+        self.lay_out(n);
+        self.count = 0;
+        for bucket in &old {
+            for index in bucket.occupied() {
+                self.put(bucket.tag(index), bucket.slot(index));
+            }
+        }
+        debug_assert_eq!(self.count, before);
     }
 
-    /// Gives a vacant segment its buckets.
-    fn resize(&mut self, n: usize) {
-        debug_assert!(self.limit == 0 && n > 0 && n <= MOST_BUCKETS);
-        let layout = layout(n);
-        // SAFETY: the size is not 0.
-        let Some(buckets) = NonNull::new(unsafe { alloc_zeroed(layout) }.cast::<Bucket>()) else {
-            handle_alloc_error(layout)
+    /// Gives it so many buckets, all empty; blocks that are whole are kept.
+    fn lay_out(&mut self, n: usize) {
+        debug_assert!(n > 0 && n <= MOST_BUCKETS);
+        let mut spare = self.take_blocks();
+        let mut block = |buckets: usize| match spare.pop() {
+            Some(block) if buckets == BLOCK => {
+                // SAFETY: a spare block has `BLOCK` buckets, for which all zeros is valid.
+                unsafe { block.write_bytes(0, BLOCK) };
+                block
+            }
+            other => {
+                spare.extend(other);
+                allocate(block_layout(buckets), true).cast()
+            }
         };
-        // All zeros is a valid bucket: no tags, no overflow.
-        self.buckets = buckets;
+        self.place = if n <= BLOCK {
+            block(n).cast()
+        } else {
+            let list = allocate(list_layout(n), false);
+            for i in 0..n.div_ceil(BLOCK) {
+                // SAFETY: the layout has room for so many blocks.
+                unsafe { list.cast::<Block>().add(i).write(block(BLOCK.min(n - i * BLOCK))) };
+            }
+            list
+        };
+        // SAFETY: what is left over was allocated with this layout and belongs to nobody.
+        spare.into_iter().for_each(|b| unsafe { dealloc(b.as_ptr().cast(), block_layout(BLOCK)) });
         self.n = n as u16;
         self.limit = limit(n) as u32;
+    }
+
+    /// Gives up all buckets: blocks that are not whole are freed, the others are the caller's.
+    fn take_blocks(&mut self) -> Vec<Block> {
+        let (n, place) = (self.allocated(), self.place);
+        (self.place, self.n, self.limit) = (NonNull::from(&EMPTY).cast(), 1, 0);
+        let mut whole = Vec::with_capacity(n / BLOCK);
+        for i in 0..n.div_ceil(BLOCK) {
+            let buckets = BLOCK.min(n - i * BLOCK);
+            let block = match n <= BLOCK {
+                true => place.cast(),
+                // SAFETY: the list has a block for each `BLOCK` buckets, begun ones included.
+                false => unsafe { place.cast::<Block>().add(i).read() },
+            };
+            if buckets == BLOCK {
+                whole.push(block);
+            } else {
+                // SAFETY: `lay_out` allocated it with this layout, and nothing points to it now.
+                unsafe { dealloc(block.as_ptr().cast(), block_layout(buckets)) };
+            }
+        }
+        if n > BLOCK {
+            // SAFETY: `lay_out` allocated the list with this layout, and nothing points to it now.
+            unsafe { dealloc(place.as_ptr(), list_layout(n)) };
+        }
+        whole
     }
 
     /// Asserts that counts, overflow counts and size are right; `expect` gives the tag and the
     /// stored bits that each pointer must have.
     pub(super) fn check(&self, mut expect: impl FnMut(u64) -> (u8, u64)) {
         let n = self.len();
-        assert!(n == 1 || class_above(class_below(n)) == n, "not a size class");
+        assert_eq!(fit(n), n, "not a size");
         assert!(self.count <= self.limit);
         let mut count = 0;
         let mut passed = vec![0usize; n];
-        for (at, bucket) in self.buckets().iter().enumerate() {
+        for (at, bucket) in self.buckets().enumerate() {
             for index in bucket.occupied() {
                 let slot = bucket.slot(index);
                 let (tag, bits) = expect(slot & ((1 << BITS_AT) - 1));
@@ -353,7 +439,7 @@ impl Segment {
             }
         }
         assert_eq!(count, self.count, "entries");
-        for (bucket, passed) in self.buckets().iter().zip(passed) {
+        for (bucket, passed) in self.buckets().zip(passed) {
             let overflow = bucket.overflow();
             assert!(overflow == STUCK || usize::from(overflow) == passed, "overflow count");
         }
@@ -362,9 +448,9 @@ impl Segment {
 
 impl Drop for Segment {
     fn drop(&mut self) {
-        if self.limit > 0 {
-            // SAFETY: a segment with a limit owns what `resize` allocated with this layout.
-            unsafe { dealloc(self.buckets.as_ptr().cast(), layout(self.len())) }
+        for block in self.take_blocks() {
+            // SAFETY: whole blocks were allocated with this layout, and nothing points to them now.
+            unsafe { dealloc(block.as_ptr().cast(), block_layout(BLOCK)) }
         }
     }
 }
@@ -382,41 +468,62 @@ impl Iterator for Chain<'_> {
     fn next(&mut self) -> Option<usize> {
         let at = self.next?;
         self.left -= 1;
-        let ends = self.left == 0 || self.segment.buckets()[at].overflow() == 0;
+        let ends = self.left == 0 || self.segment.bucket(at).overflow() == 0;
         self.next = (!ends).then(|| self.segment.after(at));
         Some(at)
     }
 }
 
-fn layout(n: usize) -> Layout {
-    Layout::array::<Bucket>(n).expect("a segment is small")
+fn block_layout(buckets: usize) -> Layout {
+    Layout::array::<Bucket>(buckets).expect("a block is small")
 }
 
-/// Entries that so many buckets may hold: about 90 %.
+/// The list of the blocks of a segment with whole blocks has room for all until it splits.
+fn list_layout(n: usize) -> Layout {
+    let blocks = n.div_ceil(BLOCK);
+    let room = if n < WHOLE_BLOCKS { blocks } else { blocks.max(SPLIT_BUCKETS / BLOCK) };
+    Layout::array::<Block>(room).expect("a list is small")
+}
+
+fn allocate(layout: Layout, zeroed: bool) -> NonNull<u8> {
+    debug_assert!(layout.size() > 0);
+    // SAFETY: neither blocks nor lists are empty.
+    let raw = unsafe { if zeroed { alloc_zeroed(layout) } else { alloc(layout) } };
+    NonNull::new(raw).unwrap_or_else(|| handle_alloc_error(layout))
+}
+
+/// Entries that so many buckets may hold: about 93 %.
 fn limit(n: usize) -> usize {
-    if n == 1 { SLOTS } else { n * SLOTS * 29 / 32 }
+    if n == 1 { SLOTS } else { n * SLOTS * 15 / 16 }
 }
 
-/// Segment sizes follow the allocator's size classes (four to each doubling): a size between two
-/// classes would pay for the upper one and leave the difference unused.
-fn class_step(n: usize) -> usize {
-    ((1 << n.ilog2()) / 4).max(1)
+/// The smallest size a segment may have that is not below `n`: a last block that is not whole has a
+/// size for which the allocator has a class.
+fn fit(n: usize) -> usize {
+    if n >= WHOLE_BLOCKS {
+        n.next_multiple_of(BLOCK)
+    } else {
+        n + usize::from(n % BLOCK == BLOCK - 1)
+    }
 }
 
-fn class_above(n: usize) -> usize {
-    n + class_step(n)
+/// An eighth more while it is small, then a block.
+fn size_above(n: usize) -> usize {
+    let more = if n < WHOLE_BLOCKS { n / 8 } else { n / 16 };
+    fit(n + more.max(1))
 }
 
-/// The class below one that is not the smallest.
-fn class_below(n: usize) -> usize {
-    n - class_step(n - 1)
+/// The size to shrink to from one that is not the smallest: about an eighth less.
+fn size_below(n: usize) -> usize {
+    let n = n - (n / 8).max(1);
+    if n >= WHOLE_BLOCKS { n / BLOCK * BLOCK } else { n - usize::from(n % BLOCK == BLOCK - 1) }
 }
 
-/// The smallest class that may hold so many entries.
-fn class_for(entries: usize) -> usize {
-    let mut n = 1;
+/// The smallest size that may hold so many entries.
+fn size_for(entries: usize) -> usize {
+    let mut n = fit((entries * 16 / (15 * SLOTS)).max(1));
     while limit(n) < entries {
-        n = class_above(n);
+        n = fit(n + 1);
     }
     n
 }

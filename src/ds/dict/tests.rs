@@ -22,6 +22,14 @@ fn alive() -> isize {
 struct Item(NonNull<u8>);
 
 impl Item {
+    fn key(&self) -> &[u8] {
+        // SAFETY: `new` wrote length and key.
+        unsafe {
+            let len = self.0.cast::<u64>().read() as usize;
+            std::slice::from_raw_parts(self.0.as_ptr().add(16), len)
+        }
+    }
+
     fn new(key: &[u8], value: u64) -> Item {
         // SAFETY: not empty; written within its bounds.
         let p = unsafe {
@@ -69,12 +77,9 @@ unsafe impl Thin for Item {
         Item(p)
     }
 
-    fn key(&self) -> &[u8] {
-        // SAFETY: `new` wrote length and key.
-        unsafe {
-            let len = self.0.cast::<u64>().read() as usize;
-            std::slice::from_raw_parts(self.0.as_ptr().add(16), len)
-        }
+    #[inline]
+    fn with_key<R>(&self, f: impl FnOnce(&[u8]) -> R) -> R {
+        f(self.key())
     }
 }
 
@@ -479,6 +484,45 @@ fn random_is_uniform() {
     let all: Vec<u64> = dict.iter().map(|item| number(&item)).collect();
     all[3..].iter().for_each(|&n| assert!(take(&mut dict, n).is_some()));
     assert!(unevenness(&dict, 500).abs() < 4.5);
+}
+
+#[test]
+fn samples_show_everything_by_and_by_and_nothing_twice() {
+    let mut dict = new_dict();
+    assert_eq!(dict.sample(u64::MAX >> 16, (5, 64), &mut |_| panic!("nothing there")), 0);
+    let mut rng = Rng::seeded(5);
+    let mut last = 0;
+    for size in [1, 7, 100, 5_000] {
+        (last..size).for_each(|n| add(&mut dict, n));
+        last = size;
+        let mut counts: HashMap<u64, u64> = dict.iter().map(|item| (number(&item), 0)).collect();
+        for _ in 0..20 * size {
+            let place = rng.next_u64() >> 16;
+            dict.prefetch_sample(place);
+            dict.prefetch_sampled(place);
+            let mut shown = Vec::new();
+            let seen = dict.sample(place, (5, 64), &mut |item| {
+                shown.push(number(item));
+                true
+            });
+            assert!(seen == shown.len() && seen >= 5.min(size as usize) && seen < 5 + SLOTS);
+            shown.iter().for_each(|n| *counts.get_mut(n).expect("present") += 1);
+            shown.sort_unstable();
+            shown.dedup();
+            assert_eq!(shown.len(), seen, "twice in one sample");
+        }
+        let mean = counts.values().sum::<u64>() / size;
+        let fair = |n: &&u64| (mean / 4..=mean * 4).contains(n);
+        assert_eq!(counts.values().filter(fair).count(), size as usize, "{size}: {mean} each");
+    }
+    // What is refused does not count, and the search has an end.
+    let mut shown = 0;
+    let refuse = &mut |_: &Item| {
+        shown += 1;
+        false
+    };
+    assert_eq!(dict.sample(0, (5, 3), refuse), 0);
+    assert!((1..=3 * SLOTS).contains(&shown));
 }
 
 fn bytes_a_key(sizes: &[u64], most: f64) {

@@ -11,6 +11,9 @@ impl Quicklist {
     /// Adds an element at an end.
     #[inline]
     pub fn push(&mut self, end: End, text: &[u8]) {
+        if self.capture.is_some() && !self.nodes.is_empty() {
+            self.before_change(if end == End::Head { 0 } else { self.nodes.len() - 1 });
+        }
         let outer = match end {
             End::Head => self.nodes.front_mut(),
             End::Tail => self.nodes.back_mut(),
@@ -37,6 +40,9 @@ impl Quicklist {
     #[inline]
     pub fn pop<R>(&mut self, end: End, f: impl FnOnce(Item<'_>) -> R) -> Option<R> {
         let at = if end == End::Head { 0 } else { self.nodes.len().checked_sub(1)? };
+        if !self.nodes.is_empty() {
+            self.before_change(at);
+        }
         let node = self.nodes.get_mut(at)?;
         let result = match &mut node.body {
             Body::Packed(pack) => {
@@ -162,7 +168,7 @@ impl Quicklist {
             let gone: usize =
                 self.nodes.iter().filter(|n| n.count == 0).map(Node::heap_bytes).sum();
             self.heap -= gone;
-            self.nodes.retain(|node| node.count > 0);
+            self.drop_empty_nodes();
             self.settle(emptied);
         }
         removed
@@ -279,6 +285,7 @@ impl Quicklist {
     /// Changes a node, with its bytes and its compression looked after.
     fn change<R>(&mut self, at: usize, f: impl FnOnce(&mut Node) -> R) -> R {
         let inner = self.is_inner(at);
+        self.before_change(at);
         let node = &mut self.nodes[at];
         let before = node.heap_bytes();
         let result = f(node);
@@ -292,7 +299,14 @@ impl Quicklist {
     pub(super) fn add_node(&mut self, at: usize, node: Node) {
         self.count += node.len();
         self.heap += node.heap_bytes();
+        if self.nodes.len() == self.nodes.capacity() {
+            // Doubling would leave as much unused.
+            self.nodes.reserve_exact(self.nodes.len() / 8 + 4);
+        }
         self.nodes.insert(at, node);
+        if let Some(capture) = &mut self.capture {
+            capture.added(at);
+        }
         self.settle(1);
         if self.is_inner(at) {
             self.change(at, |_| ());
@@ -303,14 +317,29 @@ impl Quicklist {
         if from == to {
             return;
         }
-        for node in self.nodes.drain(from..to) {
-            self.count -= node.len();
-            self.heap -= node.heap_bytes();
+        let Quicklist { nodes, count, heap, capture, .. } = self;
+        let gone = nodes.drain(from..to).inspect(|node| {
+            *count -= node.len();
+            *heap -= node.heap_bytes();
+        });
+        match capture {
+            Some(capture) => capture.removed(from, gone),
+            None => gone.for_each(drop),
         }
         if self.nodes.capacity() > 64 && self.nodes.len() < self.nodes.capacity() / 4 {
             self.nodes.shrink_to(self.nodes.len() * 2);
         }
         self.settle(to - from);
+    }
+
+    /// Takes nodes out that have become empty; what they held was kept when they changed.
+    pub(super) fn drop_empty_nodes(&mut self) {
+        if let Some(capture) = &mut self.capture {
+            for at in (0..self.nodes.len()).rev().filter(|at| self.nodes[*at].count == 0) {
+                capture.forget(at, at + 1);
+            }
+        }
+        self.nodes.retain(|node| node.count > 0);
     }
 
     pub(super) fn is_inner(&self, at: usize) -> bool {

@@ -11,6 +11,7 @@
 //! the sums over the nodes. No edit makes a node of several elements pass the limit, but a file may
 //! bring some that do.
 
+mod capture;
 mod edit;
 mod node;
 mod part;
@@ -110,6 +111,19 @@ pub enum NodeRef<'a> {
     },
 }
 
+impl NodeRef<'_> {
+    /// Shows its elements.
+    pub fn each(self, f: &mut dyn FnMut(Item<'_>)) {
+        match self {
+            NodeRef::Packed(bytes) => Packed::new(bytes).iter().for_each(f),
+            NodeRef::Plain(text) => f(Item::Bytes(text)),
+            NodeRef::Squeezed { lzf, len } => {
+                Packed::new(&node::unsqueezed(lzf, len)).iter().for_each(f);
+            }
+        }
+    }
+}
+
 /// A list of nodes.
 #[derive(Debug)]
 pub struct Quicklist {
@@ -120,12 +134,14 @@ pub struct Quicklist {
     fill: Fill,
     /// Nodes at each end that stay uncompressed; 0 when none is ever compressed.
     depth: usize,
+    /// What is still to be told of an earlier moment.
+    capture: Option<Box<capture::Capture>>,
 }
 
 impl Quicklist {
     /// An empty one.
     pub fn new(fill: Fill, depth: usize) -> Quicklist {
-        Quicklist { nodes: VecDeque::new(), count: 0, heap: 0, fill, depth }
+        Quicklist { nodes: VecDeque::new(), count: 0, heap: 0, fill, depth, capture: None }
     }
 
     /// Number of elements.
@@ -148,11 +164,7 @@ impl Quicklist {
 
     /// The nodes, for whoever writes them to a file.
     pub fn nodes(&self) -> impl ExactSizeIterator<Item = NodeRef<'_>> {
-        self.nodes.iter().map(|node| match &node.body {
-            Body::Packed(pack) => NodeRef::Packed(pack.as_packed().bytes()),
-            Body::Plain(text) => NodeRef::Plain(text),
-            Body::Squeezed(lzf) => NodeRef::Squeezed { lzf, len: node.raw_bytes() },
-        })
+        self.nodes.iter().map(Node::as_ref)
     }
 
     /// Adds a listpack as a node behind the others, as a file has it; an empty one is dropped.
@@ -204,7 +216,7 @@ impl Quicklist {
     pub fn duplicate(&self) -> Quicklist {
         let nodes: VecDeque<Node> = self.nodes.iter().cloned().collect();
         let heap = nodes.iter().map(Node::heap_bytes).sum();
-        Quicklist { nodes, heap, ..*self }
+        Quicklist { nodes, heap, capture: None, ..*self }
     }
 
     /// Shows up to `n` elements, beginning with the one at `from` and going on towards the tail,
@@ -291,5 +303,8 @@ impl Quicklist {
             heap += node.heap_bytes();
         }
         assert_eq!((count, heap), (self.count, self.heap));
+        if let Some(capture) = &self.capture {
+            capture.check(self.nodes.len());
+        }
     }
 }

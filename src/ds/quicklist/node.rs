@@ -3,6 +3,7 @@
 //! Invariant: a compressed body is what `squeeze` made of a listpack of `raw_len` bytes; a plain
 //! body is one element.
 
+use super::NodeRef;
 use crate::ds::listpack::{Item, Listpack, Packed, TwoEnded};
 use crate::ds::lzf;
 use std::ops::ControlFlow;
@@ -46,6 +47,15 @@ impl Node {
         self.count as usize
     }
 
+    /// The node as it is stored.
+    pub(super) fn as_ref(&self) -> NodeRef<'_> {
+        match &self.body {
+            Body::Packed(pack) => NodeRef::Packed(pack.as_packed().bytes()),
+            Body::Plain(text) => NodeRef::Plain(text),
+            Body::Squeezed(lzf) => NodeRef::Squeezed { lzf, len: self.raw_bytes() },
+        }
+    }
+
     /// Bytes of the elements, uncompressed.
     pub(super) fn raw_bytes(&self) -> usize {
         match &self.body {
@@ -87,20 +97,16 @@ impl Node {
             Body::Plain(text) if skip == 0 && n > 0 => f(Item::Bytes(text)),
             Body::Plain(_) => ControlFlow::Continue(()),
             Body::Squeezed(lzf) => {
-                let raw = self.unsqueezed(lzf);
+                let raw = unsqueezed(lzf, self.raw_bytes());
                 walk_packed(Packed::new(&raw), skip, n, forward, f)
             }
         }
     }
 
-    fn unsqueezed(&self, lzf: &[u8]) -> Vec<u8> {
-        lzf::decompress(lzf, self.raw_len as usize).expect(SOUND)
-    }
-
     /// The listpack to be changed, decompressed; none when the node is plain.
     pub(super) fn open(&mut self) -> Option<&mut Listpack> {
         if let Body::Squeezed(lzf) = &self.body {
-            let pack = Listpack::from_trusted(self.unsqueezed(lzf));
+            let pack = Listpack::from_trusted(unsqueezed(lzf, self.raw_bytes()));
             self.body = Body::Packed(pack.into());
         }
         self.stubborn = false;
@@ -144,6 +150,11 @@ impl Node {
             _ => true,
         }
     }
+}
+
+/// The listpack of `len` bytes that was compressed.
+pub(super) fn unsqueezed(lzf: &[u8], len: usize) -> Vec<u8> {
+    lzf::decompress(lzf, len).expect(SOUND)
 }
 
 /// Shows the elements of a listpack from `skip` on, at most `n` of them, towards the end or from

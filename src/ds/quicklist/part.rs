@@ -22,6 +22,11 @@ impl Quicklist {
         let n = n.min(self.count);
         let first_right = if end == End::Head { n } else { self.count - n };
         let at = self.boundary(first_right);
+        let (from, to) = if end == End::Head { (0, at) } else { (at, self.nodes.len()) };
+        if let Some(capture) = &mut self.capture {
+            (from..to).for_each(|at| capture.before_change(at, &self.nodes[at]));
+            capture.forget(from, to);
+        }
         let right = self.nodes.split_off(at);
         let nodes = match end {
             End::Head => std::mem::replace(&mut self.nodes, right),
@@ -55,7 +60,7 @@ impl Quicklist {
     fn of_nodes(&self, nodes: VecDeque<Node>) -> Quicklist {
         let count = nodes.iter().map(Node::len).sum();
         let heap = nodes.iter().map(Node::heap_bytes).sum();
-        Quicklist { nodes, count, heap, ..*self }
+        Quicklist { nodes, count, heap, capture: None, ..*self }
     }
 
     /// Looks for a text in one node more and makes it anew without that; true when there is no
@@ -93,6 +98,7 @@ impl Quicklist {
     /// as it was.
     pub fn adopt(&mut self, pruned: Pruned) -> Quicklist {
         let mut emptied = 0;
+        pruned.nodes.iter().for_each(|(at, _)| self.before_change(*at));
         let old: VecDeque<Node> = pruned
             .nodes
             .into_iter()
@@ -102,7 +108,7 @@ impl Quicklist {
             })
             .collect();
         if emptied > 0 {
-            self.nodes.retain(|node| node.count > 0);
+            self.drop_empty_nodes();
         }
         self.count -= pruned.removed;
         self.heap = self.nodes.iter().map(Node::heap_bytes).sum();

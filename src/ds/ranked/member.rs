@@ -50,13 +50,19 @@ unsafe impl Thin for Member {
     }
 
     #[inline]
-    fn key(&self) -> &[u8] {
-        // SAFETY: the object is alive as long as `self`.
-        unsafe { bytes_at(self.0) }
+    fn with_key<R>(&self, f: impl FnOnce(&[u8]) -> R) -> R {
+        f(self.key())
     }
 }
 
 impl Member {
+    /// The bytes it is found by.
+    #[inline]
+    pub fn key(&self) -> &[u8] {
+        // SAFETY: the object is alive as long as `self`.
+        unsafe { bytes_at(self.0) }
+    }
+
     /// Makes a member.
     pub(super) fn new(bytes: &[u8], score: f64) -> Member {
         let layout = layout(bytes.len());

@@ -9,6 +9,7 @@
 //! O(log n), also which rank an entry has and which entry a rank. Both hold the same members: each
 //! change goes to both here. Scores are never NaN.
 
+mod capture;
 mod member;
 mod node;
 #[cfg(test)]
@@ -20,7 +21,7 @@ use std::ops::Range;
 
 use crate::base::hash::Seed;
 use crate::base::rng::Rng;
-use crate::ds::dict::Dict;
+use crate::ds::dict::{Dict, Fetch};
 use member::{Link, Member};
 use node::{Key, Leaf};
 use tree::Tree;
@@ -35,12 +36,14 @@ pub struct Ranked {
     tree: Tree,
     /// Bytes of the members' allocations.
     held: usize,
+    /// What is still to be told of an earlier moment.
+    capture: Option<Box<capture::Capture>>,
 }
 
 impl Ranked {
     /// An empty set.
     pub fn new(seed: Seed) -> Ranked {
-        Ranked { seed, table: Dict::new(seed), tree: Tree::new(), held: 0 }
+        Ranked { seed, table: Dict::new(seed), tree: Tree::new(), held: 0, capture: None }
     }
 
     /// A set of members that come in order and without repetition.
@@ -89,6 +92,12 @@ impl Ranked {
             + self.held
     }
 
+    /// Asks for the cache lines that a search for a member with this hash touches.
+    #[inline]
+    pub fn fetch(&self, hash: u64, what: Fetch) {
+        self.table.fetch(hash, what);
+    }
+
     /// The score of a member.
     #[inline]
     pub fn score(&self, member: &[u8]) -> Option<f64> {
@@ -109,13 +118,17 @@ impl Ranked {
         let link = found.link();
         let old = Key { score: link.score(), link };
         match decide(Some(old.score)) {
-            Some(score) if score != old.score => self.rescore(&old, score),
+            Some(score) if score != old.score => {
+                self.before_change(hash);
+                self.rescore(&old, score);
+            }
             _ => {}
         }
     }
 
     fn add(&mut self, hash: u64, bytes: &[u8], score: f64) {
         assert!(!score.is_nan(), "scores can be ordered");
+        self.before_change(hash);
         let member = Member::new(bytes, score);
         let link = member.link();
         self.held += member.size();
@@ -144,6 +157,7 @@ impl Ranked {
     /// Takes a member out and gives its score.
     pub fn remove(&mut self, member: &[u8]) -> Option<f64> {
         let hash = self.table.hash(member);
+        self.before_change(hash);
         let slot = self.table.find_mut(hash, member)?;
         let link = slot.link();
         let score = link.score();
@@ -194,6 +208,7 @@ impl Ranked {
 
     /// Takes a range of ranks out.
     pub fn remove_range(&mut self, ranks: Range<usize>) {
+        self.before_removal(&ranks);
         let mut links = Vec::with_capacity(ranks.len());
         self.tree.cut(ranks.start, ranks.end, &mut links);
         if self.tree.len() == 0 {

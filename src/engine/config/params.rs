@@ -308,9 +308,9 @@ declare! {
         int(i32::MIN as i128, INT), MUT | HIDDEN, Works;
     /// Microseconds to wait after each key loaded, for tests.
     "key-load-delay", key_load_delay: i32 = "0", int(i32::MIN as i128, INT), MUT | HIDDEN, Works;
-    /// Bytes loaded between two looks at the clients.
+    /// Bytes loaded between two looks at the clients, at most.
     "loading-process-events-interval-bytes", loading_process_events_interval_bytes: u64 = "2097152",
-        mem(1024, INT), MUT | HIDDEN, NoEffect("clients are served once loading is over");
+        mem(1024, INT), MUT | HIDDEN, Works;
 
     // Append-only file.
     /// Log each write to disk.

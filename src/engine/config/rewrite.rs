@@ -63,7 +63,9 @@ impl Config {
             ("maxmemory", MaxMemory::Derived(_)) => param.default.to_owned(),
             _ => (param.show)(self),
         };
-        let always = value != param.default;
+        // No limit by choice is not the default: a container may bring one.
+        let unlimited = param.name == "maxmemory" && self.maxmemory == MaxMemory::Bytes(0);
+        let always = value != param.default || unlimited;
         let name = param.name;
         let one = |text: String| vec![Wanted { line: format!("{name} {text}"), always }];
         match param.kind {

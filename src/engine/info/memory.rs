@@ -62,7 +62,7 @@ impl Figures {
 
 /// The figures of this moment.
 pub fn figures(engine: &mut Engine) -> Figures {
-    engine.sample();
+    engine.sample_for_report();
     let used = engine.used_memory();
     engine.gauges.note_peak(used);
     collect(engine)

@@ -108,7 +108,7 @@ impl Display for Human {
 
 /// The sections that were asked for: by name (lower case), or `default`, `all`, `everything`.
 pub fn render(engine: &mut Engine, wanted: &[String]) -> String {
-    engine.sample();
+    engine.sample_for_report();
     engine.gauges.note_peak(engine.used_memory());
     let asked = |name: &str| wanted.iter().any(|w| w == name);
     let all = asked("all") || asked("everything");

@@ -1,11 +1,13 @@
 //! INFO persistence: what was saved and loaded, and how that went.
 
 use super::{Engine, Text};
+use crate::engine::persist::Progress;
 use crate::engine::persist::aof::State;
 
 pub(super) fn write(engine: &Engine, text: &mut Text) {
     let persist = &engine.persist;
-    text.flag("loading", false);
+    let load = engine.load_progress();
+    text.flag("loading", load.is_some());
     text.flag("async_loading", false);
     text.line("current_cow_peak", 0);
     text.line("current_cow_size", 0);
@@ -22,12 +24,33 @@ pub(super) fn write(engine: &Engine, text: &mut Text) {
     text.line("rdb_current_bgsave_time_sec", engine.background_seconds().unwrap_or(-1));
     text.line("rdb_saves", persist.saves);
     text.line("rdb_last_cow_size", 0);
-    text.line("rdb_last_load_keys_expired", persist.keys_expired);
-    text.line("rdb_last_load_keys_loaded", persist.keys_loaded);
+    let so_far = load.as_ref().map(|load| load.keys);
+    let (loaded, expired) = so_far.unwrap_or((persist.keys_loaded, persist.keys_expired));
+    text.line("rdb_last_load_keys_expired", expired);
+    text.line("rdb_last_load_keys_loaded", loaded);
     log(engine, text);
     text.flag("module_fork_in_progress", false);
     text.line("module_fork_last_cow_size", 0);
     log_sizes(engine, text);
+    if let Some(load) = load {
+        progress(&load, engine.now_ms() / 1000, text);
+    }
+}
+
+/// What only a server has that is loading.
+fn progress(load: &Progress, now_s: i64, text: &mut Text) {
+    let Progress { began_s, total, done, used_mem, .. } = *load;
+    let elapsed = (now_s - began_s).max(0) as u64;
+    let left = total.saturating_sub(done);
+    // Nothing can be told from less than a second.
+    let eta = if elapsed == 0 { 1 } else { elapsed * left / (done + 1) };
+    let percent = if total == 0 { 0.0 } else { done as f64 / total as f64 * 100.0 };
+    text.line("loading_start_time", began_s);
+    text.line("loading_total_bytes", total);
+    text.line("loading_rdb_used_mem", used_mem);
+    text.line("loading_loaded_bytes", done);
+    text.line("loading_loaded_perc", format!("{percent:.2}"));
+    text.line("loading_eta_seconds", eta);
 }
 
 fn log(engine: &Engine, text: &mut Text) {

@@ -13,10 +13,10 @@ pub(super) fn write(engine: &Engine, text: &mut Text) {
     traffic(engine, text);
     keys(engine, text);
     let stats = &engine.stats;
+    text.line("latest_fork_usec", 0);
+    text.line("total_forks", 0);
+    text.line("migrate_cached_sockets", engine.env.links.kept());
     for field in [
-        "latest_fork_usec",
-        "total_forks",
-        "migrate_cached_sockets",
         "slave_expires_tracked_keys",
         "active_defrag_hits",
         "active_defrag_misses",

@@ -18,8 +18,8 @@ use super::manifest::Manifest;
 use crate::base::error::Error;
 use crate::engine::NetRequest;
 use crate::engine::config::types::Appendfsync;
-use crate::env::{Appender, Job, Synced};
-use crate::resp::argv::Argv;
+use crate::env::{Appender, Job};
+use crate::resp::argv::encode;
 use crate::sys::error_text;
 use std::io;
 
@@ -142,18 +142,19 @@ impl Aof {
         self.appended
     }
 
-    /// Appends one command.
-    pub(crate) fn feed(&mut self, argv: &Argv) {
-        let before = self.buffer.len();
-        encode(argv, &mut self.buffer);
-        self.appended += (self.buffer.len() - before) as u64;
+    /// Appends one command in the form of a request.
+    pub(crate) fn feed(&mut self, command: &[u8]) {
+        self.buffer.extend_from_slice(command);
+        self.appended += command.len() as u64;
     }
 
     /// Makes sure that the log has selected this database.
     pub(crate) fn select(&mut self, db: usize) {
         if self.db != Some(db) {
             self.db = Some(db);
-            self.feed(&Argv::from_slices(&[b"SELECT", db.to_string().as_bytes()]));
+            let mut command = Vec::new();
+            encode([b"SELECT", db.to_string().as_bytes()].into_iter(), &mut command);
+            self.feed(&command);
         }
     }
 
@@ -187,28 +188,6 @@ pub(super) fn annotation(seconds: i64) -> Vec<u8> {
     format!("#TS:{seconds}\r\n").into_bytes()
 }
 
-/// One command in the form of a request.
-pub(crate) fn encode(argv: &Argv, out: &mut Vec<u8>) {
-    let number = |mark: u8, n: usize, out: &mut Vec<u8>| {
-        out.push(mark);
-        out.extend_from_slice(itoa::Buffer::new().format(n).as_bytes());
-        out.extend_from_slice(b"\r\n");
-    };
-    number(b'*', argv.len(), out);
-    for word in argv.iter() {
-        number(b'$', word.len(), out);
-        out.extend_from_slice(word);
-        out.extend_from_slice(b"\r\n");
-    }
-}
-
-/// How many bytes [`encode`] makes of a command.
-pub(crate) fn encoded_len(argv: &Argv) -> u64 {
-    let number = |n: usize| 3 + itoa::Buffer::new().format(n).len();
-    let words: usize = argv.iter().map(|word| number(word.len()) + word.len() + 2).sum();
-    (number(argv.len()) + words) as u64
-}
-
 impl Engine {
     /// What is logged when: called once in a pass, before output leaves. Gives the microseconds
     /// until it has to be called again.
@@ -218,7 +197,7 @@ impl Engine {
             self.release_output();
             self.serve_log_waiters();
         }
-        let rewrite = self.tick_rewrite();
+        let (rewrite, history) = (self.tick_rewrite(), self.tick_history());
         let aof = &self.aof;
         let now = self.now_us;
         let mut due = Vec::new();
@@ -235,7 +214,7 @@ impl Engine {
             due.push(aof.last_sync_us + SYNC_EVERY_US);
         }
         let due = due.into_iter().min().map(|at| at.saturating_sub(now).max(1));
-        [due, rewrite].into_iter().flatten().min()
+        [due, rewrite, history].into_iter().flatten().min()
     }
 
     /// Writes the buffer and syncs the file, as far as it is time to; `force` waits for nothing.
@@ -262,7 +241,8 @@ impl Engine {
     }
 
     fn sync_is_put_off(&self) -> bool {
-        self.config.no_appendfsync_on_rewrite && self.aof.rewriting.is_running()
+        let writing = self.aof.rewriting.is_running() || self.persist.is_saving();
+        self.config.no_appendfsync_on_rewrite && writing
     }
 
     fn may_write_log(&mut self) -> bool {
@@ -365,7 +345,7 @@ impl Engine {
         match file.syncer() {
             Ok(file) => {
                 aof.syncs += 1;
-                self.env.jobs.submit(Job::Sync { file, what: Synced::Log, upto: aof.written });
+                self.env.jobs.submit(Job::Sync { file, upto: aof.written });
             }
             Err(error) => self.sync_refused(&error_text(&error)),
         }

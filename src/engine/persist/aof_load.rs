@@ -6,12 +6,16 @@
 
 use super::super::Engine;
 use super::aof::State;
-use super::load::Loading;
+use super::load::{Snapshot, SnapshotLoad, Taking};
+use super::loading::{Slice, Source, fill};
 use super::manifest::{Kind, Manifest, Part};
+use crate::engine::args::Args;
+use crate::engine::exec::NotReplayed;
 use crate::engine::session::{Origin, Session};
-use crate::keyspace::ExpiryPolicy;
-use crate::resp::argv::Argv;
+use crate::keyspace::{Counters, ExpiryPolicy};
+use crate::resp::argv::RawArgs;
 use crate::resp::log::{LogError, LogReader, Record};
+use crate::resp::reply::{Proto, Reply};
 use crate::sys::error_text;
 use std::io::{self, Read};
 use std::path::Path;
@@ -29,27 +33,172 @@ struct Damage {
     what: String,
 }
 
-/// Bytes that were read ahead, and the rest of their file.
-type Rest = io::Chain<io::Cursor<Vec<u8>>, Box<dyn Read + Send>>;
+/// The log while it is replayed.
+pub(super) struct LogLoad {
+    /// Bytes of all files.
+    pub(super) total: u64,
+    /// A log of the old form was taken over.
+    pub(super) upgraded: bool,
+    /// Its files, and which one is read.
+    parts: Vec<(Kind, Part)>,
+    at: usize,
+    reading: Option<PartLoad>,
+    /// Bytes of the files that have been read.
+    passed: u64,
+    /// Where the file that is read has come to.
+    position: u64,
+    /// The counters that reads and writes of clients count in, which are not these.
+    counters: Counters,
+}
+
+/// A file while it is read.
+struct PartLoad {
+    began_us: u64,
+    /// The snapshot at its begin, until that is read.
+    preamble: Option<SnapshotLoad<Source>>,
+    commands: Commands,
+}
+
+/// Commands that are replayed.
+struct Commands {
+    reader: LogReader<Source>,
+    session: Session,
+    /// Nothing of a transaction counts before its EXEC: up to here the file makes sense.
+    sound: u64,
+    /// What commands answer, which nobody reads.
+    out: Reply,
+}
+
+impl Commands {
+    fn new(source: Source, offset: u64) -> Commands {
+        let mut out = Reply::new(Proto::V2);
+        out.set_silent(true);
+        Commands {
+            reader: LogReader::new(source, offset),
+            session: Session::new(Origin::AofLoad, true),
+            sound: offset,
+            out,
+        }
+    }
+}
+
+impl PartLoad {
+    /// Bytes of the file read so far.
+    fn position(&self) -> u64 {
+        self.preamble.as_ref().map_or(self.commands.reader.offset(), SnapshotLoad::position)
+    }
+}
+
+impl LogLoad {
+    /// Bytes read so far.
+    pub(super) fn done(&self) -> u64 {
+        self.passed + self.position
+    }
+
+    /// What the snapshot that is being read has brought so far.
+    pub(super) fn preamble(&self) -> Option<&Snapshot> {
+        Some(self.reading.as_ref()?.preamble.as_ref()?.so_far())
+    }
+}
 
 impl Engine {
-    /// Loads the log of the last run and goes on with it; the error is what to say before the
-    /// process ends.
-    pub(super) fn load_log_at_start(&mut self) -> Result<(), String> {
-        let began_us = self.env.clock.mono_us();
+    /// Finds the log of the last run; `None` when there is none.
+    pub(super) fn open_log_load(&mut self) -> Result<Option<LogLoad>, String> {
         self.read_manifest()?;
         let upgraded = self.take_over_old_log()?;
-        if !self.aof.manifest.is_empty() {
-            self.load_log()?;
-            let took = (self.env.clock.mono_us() - began_us) as f64 / 1e6;
-            tracing::info!("DB loaded from append only file: {took:.3} seconds");
-            self.keyspace.effects.dirty = 0;
-            self.reset_stats();
+        if self.aof.manifest.is_empty() {
+            return Ok(None);
         }
-        if upgraded {
-            tracing::info!("The old append only file is part of the new directory now");
+        let mut load = self.log_load();
+        load.upgraded = upgraded;
+        Ok(Some(load))
+    }
+
+    /// Begins to replay all files of the manifest into the live keyspace, which is empty. No key
+    /// expires meanwhile, nobody is told anything, and nothing counts.
+    fn log_load(&mut self) -> LogLoad {
+        let manifest = &self.aof.manifest;
+        let parts: Vec<(Kind, Part)> = manifest
+            .parts()
+            .map(|part| {
+                let base = manifest.base.as_ref() == Some(part);
+                (if base { Kind::Base } else { Kind::Incr }, part.clone())
+            })
+            .collect();
+        let dir = self.log_dir();
+        let size = |part: &Part| self.env.disk.size(&dir.join(&part.name)).unwrap_or(0);
+        let total = parts.iter().map(|(_, part)| size(part)).sum();
+        self.refresh_clock();
+        self.replay_rules();
+        LogLoad {
+            total,
+            upgraded: false,
+            parts,
+            at: 0,
+            reading: None,
+            passed: 0,
+            position: 0,
+            counters: self.keyspace.counters,
         }
-        self.open_log()
+    }
+
+    /// What a keyspace goes by while a log is replayed into it.
+    fn replay_rules(&mut self) {
+        self.keyspace.access.fixed_ms = Some(self.now_ms);
+        self.keyspace.expiry = ExpiryPolicy::Hide;
+        self.keyspace.effects.interest = Default::default();
+    }
+
+    /// The rules that hold otherwise.
+    fn end_replay_rules(&mut self, counters: Counters) {
+        self.refresh_clock();
+        self.keyspace.access.fixed_ms = None;
+        let hide = self.pausing.is_on();
+        self.keyspace.expiry = if hide { ExpiryPolicy::Hide } else { ExpiryPolicy::Delete };
+        self.keyspace.counters = counters;
+        self.configured();
+        self.stream_wanted();
+        self.note_interest();
+    }
+
+    /// Goes on as far as the slice allows; true at the end.
+    pub(super) fn replay_slice(
+        &mut self,
+        load: &mut LogLoad,
+        slice: &mut Slice,
+    ) -> Result<bool, String> {
+        // A client may have changed the configuration since the last slice.
+        self.replay_rules();
+        let outcome = self.replay_parts(load, slice);
+        if !matches!(outcome, Ok(false)) {
+            self.end_replay_rules(load.counters);
+        }
+        outcome
+    }
+
+    fn replay_parts(&mut self, load: &mut LogLoad, slice: &mut Slice) -> Result<bool, String> {
+        while let Some((kind, part)) = load.parts.get(load.at) {
+            let mut reading = match load.reading.take() {
+                Some(reading) => reading,
+                None => self.open_part(part)?,
+            };
+            let outcome = self.replay_part(&mut reading, load.passed, slice);
+            load.position = reading.position();
+            match outcome {
+                Ok(true) => {}
+                Ok(false) => {
+                    load.reading = Some(reading);
+                    return Ok(false);
+                }
+                Err(damage) => self.cut_short(part, &load.parts[load.at + 1..], &damage)?,
+            }
+            let took = (self.env.clock.mono_us() - reading.began_us) as f64 / 1e6;
+            let form = if *kind == Kind::Base { "base" } else { "incr" };
+            tracing::info!("DB loaded from {form} file {}: {took:.3} seconds", part.name);
+            load.passed += load.position;
+            (load.position, load.at) = (0, load.at + 1);
+        }
+        Ok(true)
     }
 
     fn manifest_name(&self) -> String {
@@ -77,6 +226,16 @@ impl Engine {
                 fault.line, fault.text, fault.reason
             )
         })?;
+        let (dir, disk) = (self.log_dir(), &self.env.disk);
+        if self.aof.manifest.heal(|part| disk.exists(&dir.join(&part.name))) {
+            tracing::warn!(
+                "Files that the AOF manifest names are not there: this is a copy that was taken \
+                 while a rewrite went on. The files of before make up the data."
+            );
+            self.write_manifest().map_err(|error| {
+                format!("Fatal error: can't write the AOF manifest file: {}", error_text(&error))
+            })?;
+        }
         Ok(())
     }
 
@@ -107,50 +266,9 @@ impl Engine {
         Ok(true)
     }
 
-    /// Replays all files of the manifest into the live keyspace, which is empty.
-    pub(super) fn load_log(&mut self) -> Result<(), String> {
-        let parts: Vec<(Kind, Part)> = self
-            .aof
-            .manifest
-            .parts()
-            .map(|part| {
-                let base = self.aof.manifest.base.as_ref() == Some(part);
-                (if base { Kind::Base } else { Kind::Incr }, part.clone())
-            })
-            .collect();
-        self.set_replaying(true);
-        let mut outcome = Ok(());
-        for (n, (kind, part)) in parts.iter().enumerate() {
-            let began_us = self.env.clock.mono_us();
-            outcome = self.load_part(part, &parts[n + 1..]);
-            if outcome.is_err() {
-                break;
-            }
-            let took = (self.env.clock.mono_us() - began_us) as f64 / 1e6;
-            let form = if *kind == Kind::Base { "base" } else { "incr" };
-            tracing::info!("DB loaded from {form} file {}: {took:.3} seconds", part.name);
-        }
-        self.set_replaying(false);
-        outcome
-    }
-
-    /// While the log is replayed no key expires, nobody is told anything, and nothing counts.
-    fn set_replaying(&mut self, on: bool) {
-        self.refresh_clock();
-        self.keyspace.access.fixed_ms = on.then_some(self.now_ms);
-        let hide = on || self.pausing.is_on();
-        self.keyspace.expiry = if hide { ExpiryPolicy::Hide } else { ExpiryPolicy::Delete };
-        if on {
-            self.keyspace.effects.interest = Default::default();
-            return;
-        }
-        self.configured();
-        self.stream_wanted();
-    }
-
-    fn load_part(&mut self, part: &Part, later: &[(Kind, Part)]) -> Result<(), String> {
+    fn open_part(&mut self, part: &Part) -> Result<PartLoad, String> {
         let path = self.log_dir().join(&part.name);
-        let file = self.env.disk.open_file(&path).map_err(|error| match error.kind() {
+        let closed = |error: io::Error| match error.kind() {
             io::ErrorKind::NotFound => {
                 format!("The AOF file {} of the manifest doesn't exist", part.name)
             }
@@ -159,22 +277,49 @@ impl Engine {
                 part.name,
                 error_text(&error)
             ),
-        })?;
-        let damage = match self.replay_file(file) {
-            Ok(()) => return Ok(()),
-            Err(damage) => damage,
         };
-        let manifest = self.log_dir().join(self.manifest_name());
-        if !damage.cut_short {
-            return Err(format!(
-                "Bad file format reading the append only file {} at offset {}: {}. Make a backup \
-                 of your AOF file, then use ./redis-check-aof --fix {}",
-                part.name,
-                damage.sound,
-                damage.what,
-                manifest.display()
-            ));
+        let mut file = self.env.disk.open_file(&path).map_err(closed)?;
+        let mut begin = Vec::new();
+        file.by_ref().take(RDB_MAGIC.len() as u64).read_to_end(&mut begin).map_err(closed)?;
+        let rdb = begin == RDB_MAGIC;
+        let whole: Source = Box::new(io::Cursor::new(begin).chain(file));
+        let began_us = self.env.clock.mono_us();
+        if !rdb {
+            let commands = Commands::new(whole, 0);
+            return Ok(PartLoad { began_us, preamble: None, commands });
         }
+        tracing::info!("Reading RDB base file on AOF loading...");
+        let taking = Taking { keeps_expired: true, ..Taking::default() };
+        let fresh = self.fresh_keyspace();
+        let preamble = SnapshotLoad::begin(whole, fresh, self.now_ms, taking)
+            .map_err(|error| self.bad_format(part, &damage(error.offset, error.to_string())))?;
+        // The commands begin where the snapshot ends.
+        let commands = Commands::new(Box::new(io::empty()), 0);
+        Ok(PartLoad { began_us, preamble: Some(preamble), commands })
+    }
+
+    fn bad_format(&self, part: &Part, damage: &Damage) -> String {
+        format!(
+            "Bad file format reading the append only file {} at offset {}: {}. Make a backup \
+             of your AOF file, then use ./redis-check-aof --fix {}",
+            part.name,
+            damage.sound,
+            damage.what,
+            self.log_dir().join(self.manifest_name()).display()
+        )
+    }
+
+    /// A file ends too early, or makes no sense at all: then the start ends here.
+    fn cut_short(
+        &mut self,
+        part: &Part,
+        later: &[(Kind, Part)],
+        damage: &Damage,
+    ) -> Result<(), String> {
+        if !damage.cut_short {
+            return Err(self.bad_format(part, damage));
+        }
+        let manifest = self.log_dir().join(self.manifest_name());
         // A file is begun before the one before it is known to last, but nothing is written to it.
         let dir = self.log_dir();
         let empty = |later: &Part| self.env.disk.size(&dir.join(&later.name)).is_ok_and(|n| n == 0);
@@ -199,7 +344,7 @@ impl Engine {
             ));
         }
         tracing::warn!("!!! Warning: short read while loading the AOF file {}!!!", part.name);
-        self.cut_off(&path, part, damage.sound)?;
+        self.cut_off(&self.log_dir().join(&part.name), part, damage.sound)?;
         tracing::warn!("AOF {} loaded anyway because aof-load-truncated is enabled", part.name);
         Ok(())
     }
@@ -226,99 +371,96 @@ impl Engine {
         file.syncer().and_then(|mut file| file.sync()).map_err(fatal)
     }
 
-    /// Replays one file.
-    fn replay_file(&mut self, mut file: Box<dyn Read + Send>) -> Result<(), Damage> {
-        let unreadable = |error: io::Error| damage(0, error_text(&error));
-        let mut begin = Vec::new();
-        file.by_ref().take(RDB_MAGIC.len() as u64).read_to_end(&mut begin).map_err(unreadable)?;
-        let rdb = begin == RDB_MAGIC;
-        let whole: Rest = io::Cursor::new(begin).chain(file);
-        if !rdb {
-            return self.replay_commands(LogReader::new(whole, 0));
+    /// Goes on with one file; true at its end. `passed` bytes of other files came before it.
+    fn replay_part(
+        &mut self,
+        part: &mut PartLoad,
+        passed: u64,
+        slice: &mut Slice,
+    ) -> Result<bool, Damage> {
+        if let Some(mut load) = part.preamble.take() {
+            let fault = |error: crate::rdb::Error| damage(error.offset, error.to_string());
+            if !fill(&mut load, self, slice).map_err(fault)? {
+                part.preamble = Some(load);
+                return Ok(false);
+            }
+            let offset = load.position();
+            let (snapshot, (begin, rest)) = load.finish();
+            self.adopt(snapshot).map_err(|text| damage(offset, text))?;
+            self.replay_rules();
+            part.commands = Commands::new(Box::new(io::Cursor::new(begin).chain(rest)), offset);
         }
-        let (begin, offset, rest) = self.load_preamble(whole)?;
-        self.replay_commands(LogReader::new(io::Cursor::new(begin).chain(rest), offset))
+        // Addresses of keys are hints no longer once something else has run.
+        self.forget_plan();
+        let outcome = self.replay_commands(&mut part.commands, passed, slice);
+        self.forget_plan();
+        outcome
     }
 
-    /// Loads the snapshot at the begin of a file; gives what follows, and where.
-    fn load_preamble(&mut self, file: Rest) -> Result<(Vec<u8>, u64, Rest), Damage> {
-        tracing::info!("Reading RDB base file on AOF loading...");
-        let fault = |error: crate::rdb::Error| damage(error.offset, error.to_string());
-        let fresh = self.fresh_keyspace();
-        let mut loading = Loading::begin(file, fresh, self.now_ms, true).map_err(fault)?;
-        while !loading.step(&self.limits, &mut || true).map_err(fault)? {}
-        let offset = loading.position();
-        let (snapshot, (begin, rest)) = loading.finish();
-        self.adopt(snapshot);
-        self.set_replaying_again();
-        Ok((begin, offset, rest))
-    }
-
-    /// A keyspace that was put in place goes by the rules of replay too.
-    fn set_replaying_again(&mut self) {
-        self.keyspace.access.fixed_ms = Some(self.now_ms);
-        self.keyspace.expiry = ExpiryPolicy::Hide;
-        self.keyspace.effects.interest = Default::default();
-    }
-
-    fn replay_commands(&mut self, mut reader: LogReader<impl Read>) -> Result<(), Damage> {
-        let mut session = Session::new(Origin::AofLoad, true);
-        // Nothing of a transaction counts before its EXEC.
-        let mut sound = reader.offset();
+    /// Runs commands as far as the slice allows; true at the end of the file.
+    fn replay_commands(
+        &mut self,
+        commands: &mut Commands,
+        passed: u64,
+        slice: &mut Slice,
+    ) -> Result<bool, Damage> {
+        let Commands { reader, session, sound, out } = commands;
+        let cut = |sound: u64, what: &str| Damage { sound, cut_short: true, what: what.to_owned() };
         loop {
-            match reader.next_record() {
-                Ok(Some(Record::Command(mut argv))) => {
-                    self.replay_command(&mut session, &mut argv, reader.offset(), sound)?;
-                }
-                Ok(Some(Record::Note(_))) => {}
-                Ok(None) if session.txn.is_none() => return Ok(()),
-                Ok(None) => {
-                    let what = "it ends within a transaction".to_owned();
-                    return Err(Damage { sound, cut_short: true, what });
-                }
-                Err(LogError::Truncated) => {
-                    let what = "it ends within a command".to_owned();
-                    return Err(Damage { sound, cut_short: true, what });
-                }
-                Err(LogError::Corrupt(what)) => return Err(damage(reader.offset(), what.into())),
-                Err(LogError::Io(error)) => return Err(damage(sound, error_text(&error))),
+            let at = reader.offset();
+            let unreadable = |error: LogError| match error {
+                LogError::Truncated => cut(*sound, "it ends within a command"),
+                LogError::Corrupt(what) => damage(at, what.to_owned()),
+                LogError::Io(error) => damage(*sound, error_text(&error)),
+            };
+            if !self.plan_is_pending() {
+                self.plan_keys(session.db, reader.keys_ahead().map_err(unreadable)?);
+            }
+            let record = reader.next_record().map_err(unreadable)?;
+            let replayed = match record {
+                Some(Record::Command(raw)) => self.replay_command(session, out, raw),
+                Some(Record::Note(_)) => Ok(()),
+                None if session.txn.is_none() => return Ok(true),
+                None => return Err(cut(*sound, "it ends within a transaction")),
+            };
+            if let Err(what) = replayed {
+                let what = format!("{what} (before offset {})", reader.offset());
+                return Err(damage(*sound, what));
             }
             if session.txn.is_none() {
-                sound = reader.offset();
+                *sound = reader.offset();
+            }
+            slice.delay();
+            if !slice.more(self.env.clock.as_ref(), passed + reader.offset()) {
+                return Ok(false);
             }
         }
     }
 
+    /// Runs one command. What it answers is of no use: it was run once, and what it did is what
+    /// counts. But what cannot even be a command was never run, and that is the error.
     fn replay_command(
         &mut self,
         session: &mut Session,
-        argv: &mut Argv,
-        end: u64,
-        sound: u64,
-    ) -> Result<(), Damage> {
-        // What a command answers is of no use: it was run once, and what it did is what counts. But
-        // what cannot even be a command was never run.
-        let reply = self.replay(session, argv);
-        let nonsense = [&b"-ERR unknown "[..], b"-ERR wrong number of arguments "];
-        if nonsense.iter().any(|begin| reply.starts_with(begin)) {
-            let reply = String::from_utf8_lossy(&reply[1..]);
-            let what = format!("{} (before offset {end})", reply.trim_end());
-            return Err(damage(sound, what));
-        }
-        if reply.first() == Some(&b'-') {
-            let (reply, name) =
-                (String::from_utf8_lossy(&reply[1..]), String::from_utf8_lossy(argv.get(0)));
-            tracing::warn!(
+        out: &mut Reply,
+        raw: RawArgs<'_>,
+    ) -> Result<(), String> {
+        match self.replay(session, out, &mut Args::new(raw)) {
+            Ok(()) => {}
+            Err(NotReplayed::NoCommand(error)) => {
+                return Err(error.text().into_owned());
+            }
+            Err(NotReplayed::Failed(error)) => tracing::warn!(
                 "== CRITICAL == A command of the append only file failed when it was replayed: \
-                 '{}' after processing the command '{name}', before offset {end}",
-                reply.trim_end()
-            );
+                 '{}'",
+                error.text()
+            ),
         }
         Ok(())
     }
 
     /// Opens the newest file, or makes the first ones.
-    fn open_log(&mut self) -> Result<(), String> {
+    pub(super) fn open_log(&mut self) -> Result<(), String> {
         let opened = self.try_open_log();
         opened.map_err(|error| format!("Can't open the append-only file: {}", error_text(&error)))
     }
@@ -368,10 +510,11 @@ impl Engine {
         self.finish_works();
         self.flush_log(true);
         self.keyspace.flush_all();
-        let loaded = self.load_log();
+        let mut load = self.log_load();
+        let loaded = self.replay_slice(&mut load, &mut Slice::endless(self.config.key_load_delay));
         // The file that grows was left as it was.
         self.aof.db = None;
-        loaded
+        loaded.map(|_| ())
     }
 }
 

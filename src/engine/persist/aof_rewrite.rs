@@ -4,7 +4,8 @@
 //! ```text
 //!  begin    new incr file, named in the manifest; walks over all databases at this moment
 //!  slices   images go to a temporary file; who changes a key first hands its image over
-//!  end      the temporary file is synced by a job, renamed, named as the base; the rest is history
+//!           jobs write and sync it
+//!  end      the temporary file is renamed and named as the base; the rest is history
 //! ```
 //!
 //! Invariant: at each step the files that the manifest on the disk names make up the data. A
@@ -14,13 +15,13 @@ use super::super::Engine;
 use super::super::budget::{Budget, SLICE_US};
 use super::aof::{State, annotation};
 use super::manifest::Part;
+use super::outgoing::{Outgoing, Stage};
 use crate::base::error::Error;
-use crate::env::{Appender, Job, Synced};
 use crate::keyspace::image::Form;
 use crate::rdb::Start;
 use crate::sys::error_text;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The name of a base that is being written.
 const TEMP_BASE: &str = "temp-rewriteaof-bg.aof";
@@ -30,6 +31,9 @@ const SYNC_EVERY: u64 = 4 << 20;
 const LOOK_EVERY_US: u64 = 100_000;
 /// So many failures in a row do not slow rewrites down.
 const FAILURES_FREE: u32 = 3;
+/// How long files stay that a rewrite made superfluous, microseconds: a copy of the directory that
+/// is being taken may have been told of them by the manifest of before.
+const HISTORY_STAYS_US: u64 = 60_000_000;
 /// The longest wait after failures, minutes.
 const WAIT_MAX_MINUTES: u64 = 60;
 
@@ -40,6 +44,8 @@ pub struct Rewriting {
     scheduled: bool,
     look_us: u64,
     not_before_us: u64,
+    /// Until when history stays.
+    history_until_us: u64,
     /// Rewrites begun.
     pub count: u64,
     /// How many failed since one succeeded.
@@ -49,13 +55,8 @@ pub struct Rewriting {
 }
 
 struct Running {
-    file: Box<dyn Appender>,
+    file: Outgoing,
     rdb: bool,
-    len: u64,
-    /// How far syncs were asked for.
-    asked: u64,
-    /// All is written, and the last sync is under way.
-    written: bool,
     began_us: u64,
 }
 
@@ -63,6 +64,10 @@ impl Rewriting {
     /// Whether one is under way.
     pub fn is_running(&self) -> bool {
         self.running.is_some()
+    }
+
+    pub(super) fn writes(&self, id: u64) -> bool {
+        self.running.as_ref().is_some_and(|running| running.file.id() == id)
     }
 
     /// Whether one is to begin as soon as it may.
@@ -121,8 +126,8 @@ impl Engine {
     /// Begins a rewrite; errors are in the log.
     fn begin_rewrite(&mut self) -> Result<(), ()> {
         self.aof.rewriting.scheduled = false;
-        // Long commands that are under way change the data without having said so yet.
-        self.finish_works();
+        // What changes a value slice by slice has not said so yet.
+        self.finish_exclusive();
         match self.try_begin_rewrite() {
             Ok(()) => {
                 self.aof.rewriting.count += 1;
@@ -142,7 +147,7 @@ impl Engine {
     fn try_begin_rewrite(&mut self) -> io::Result<()> {
         let dir = self.log_dir();
         self.env.disk.make_dir(&dir)?;
-        let file = self.env.disk.open(&dir.join(TEMP_BASE), true)?;
+        let file = self.outgoing(&dir.join(TEMP_BASE))?;
         if self.aof.state == State::Off {
             // Another server may have left its log here.
             self.read_manifest().map_err(io::Error::other)?;
@@ -154,15 +159,15 @@ impl Engine {
         let (hints, now) = (self.hint_kind(), self.now_ms);
         let began_us = self.now_us;
         let in_slices = self.keyspace.may_start_image();
-        let running = Running { file, rdb, len: 0, asked: 0, written: false, began_us };
-        self.aof.rewriting.running = Some(running);
+        self.aof.rewriting.running = Some(Running { file, rdb, began_us });
         if in_slices {
             self.keyspace.start_image(form, hints, now);
-            return Ok(());
+        } else {
+            // Seldom: then everybody waits.
+            let bytes = self.keyspace.whole_image(form, hints, now);
+            self.add_to_base(bytes, true);
         }
-        // Seldom: then everybody waits.
-        let bytes = self.keyspace.whole_image(form, hints, now);
-        self.write_base(&bytes, true)
+        Ok(())
     }
 
     fn rdb_form(&self) -> Form {
@@ -205,6 +210,7 @@ impl Engine {
         }
         let mut manifest = self.aof.manifest.clone();
         let part = manifest.next_incr(&self.config.appendfilename);
+        manifest.rewriting = true;
         let file = self.env.disk.open(&dir.join(&part.name), true)?;
         let before = std::mem::replace(&mut self.aof.manifest, manifest);
         if let Err(error) = self.write_manifest() {
@@ -240,10 +246,14 @@ impl Engine {
     pub(super) fn tick_rewrite(&mut self) -> Option<u64> {
         if self.aof.rewriting.is_running() {
             self.step_rewrite();
-            let more = self.aof.rewriting.running.as_ref().is_some_and(|r| !r.written);
-            return more.then_some(0);
+            let more = |running: &Running| !running.file.is_complete() && !running.file.is_busy();
+            return self.aof.rewriting.running.as_ref().is_some_and(more).then_some(0);
         }
         if self.aof.state == State::Off && !self.aof.rewriting.scheduled {
+            return None;
+        }
+        if self.persist.is_saving() {
+            // Two images at a time would double what is in memory; the end of the save is felt.
             return None;
         }
         if self.now_us < self.aof.rewriting.look_us {
@@ -254,6 +264,10 @@ impl Engine {
         if !wanted {
             // The log grows only when something happens.
             return None;
+        }
+        if !self.image_may_begin() {
+            self.aof.rewriting.look_us = self.now_us;
+            return Some(0);
         }
         if self.now_us >= self.aof.rewriting.not_before_us {
             // A failure is in the log, and leads to another attempt.
@@ -279,47 +293,30 @@ impl Engine {
         false
     }
 
-    /// One slice of the walk, and what it found into the file.
+    /// One slice of the walk, and what it found on its way to the file.
     fn step_rewrite(&mut self) {
         let Some(running) = &self.aof.rewriting.running else { return };
-        if running.written {
+        if running.file.is_busy() || running.file.is_complete() {
             return;
         }
         let mut budget = Budget::slice(self.env.clock.as_ref(), self.now_ms, SLICE_US);
         let (bytes, done) = self.keyspace.step_image(&mut || budget.more());
-        if let Err(error) = self.write_base(&bytes, done) {
-            self.fail_rewrite(&error_text(&error));
-        }
+        self.add_to_base(bytes, done);
     }
 
-    fn write_base(&mut self, bytes: &[u8], last: bool) -> io::Result<()> {
-        let Some(running) = &mut self.aof.rewriting.running else { return Ok(()) };
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            match running.file.write(rest)? {
-                0 => return Err(io::ErrorKind::WriteZero.into()),
-                n => rest = &rest[n..],
-            }
-        }
-        running.len += bytes.len() as u64;
-        running.written = last;
-        let piece =
-            self.config.aof_rewrite_incremental_fsync && running.len - running.asked >= SYNC_EVERY;
-        if last || piece {
-            running.asked = running.len;
-            let file = running.file.syncer()?;
-            self.env.jobs.submit(Job::Sync { file, what: Synced::Base, upto: running.len });
-        }
-        Ok(())
+    fn add_to_base(&mut self, bytes: Vec<u8>, last: bool) {
+        let Some(running) = &mut self.aof.rewriting.running else { return };
+        let sync_every = self.config.aof_rewrite_incremental_fsync.then_some(SYNC_EVERY);
+        running.file.add(bytes, last, sync_every, self.env.jobs.as_mut());
     }
 
-    /// A sync of the base ended.
-    pub(in crate::engine) fn base_synced(&mut self, upto: u64, error: Option<i32>) {
-        let Some(running) = &self.aof.rewriting.running else { return };
-        if let Some(number) = error {
-            let text = error_text(&io::Error::from_raw_os_error(number));
-            self.fail_rewrite(&text);
-        } else if running.written && upto == running.len {
+    /// A job has written a piece of the base.
+    pub(super) fn base_written(&mut self, fault: Option<String>) {
+        let Some(running) = &mut self.aof.rewriting.running else { return };
+        let whole = matches!(running.file.written(), Stage::Whole);
+        if let Some(why) = fault {
+            self.fail_rewrite(&why);
+        } else if whole {
             if let Err(error) = self.finish_rewrite() {
                 self.fail_rewrite(&error_text(&error));
             }
@@ -329,10 +326,16 @@ impl Engine {
     /// The base is whole and on the disk: it takes its place.
     fn finish_rewrite(&mut self) -> io::Result<()> {
         let Some(running) = &self.aof.rewriting.running else { return Ok(()) };
-        let (rdb, len, began_us) = (running.rdb, running.len, running.began_us);
+        let (rdb, len, began_us) = (running.rdb, running.file.len(), running.began_us);
         let dir = self.log_dir();
         let filename = self.config.appendfilename.clone();
         let mut manifest = self.aof.manifest.clone();
+        // Of all history only the last one is of any use to a copy.
+        let stale = match self.config.aof_disable_auto_gc {
+            true => Vec::new(),
+            false => std::mem::take(&mut manifest.history),
+        };
+        manifest.rewriting = false;
         let base = manifest.next_base(&filename, rdb);
         self.env.disk.rename(&dir.join(TEMP_BASE), &dir.join(&base.name))?;
         let first = self.aof.state == State::Waiting;
@@ -358,9 +361,32 @@ impl Engine {
         if first || self.aof.sync_error.take().is_some() {
             self.sync_log();
         }
-        self.delete_history();
+        self.remove_parts(stale);
+        self.aof.rewriting.history_until_us = self.now_us + HISTORY_STAYS_US;
         tracing::info!("Background AOF rewrite finished successfully");
         Ok(())
+    }
+
+    /// Deletes history that has stayed long enough; gives the microseconds until there is some.
+    pub(super) fn tick_history(&mut self) -> Option<u64> {
+        if self.aof.manifest.history.is_empty() || self.config.aof_disable_auto_gc {
+            return None;
+        }
+        let left = self.aof.rewriting.history_until_us.saturating_sub(self.now_us);
+        if left == 0 {
+            self.delete_history();
+            return None;
+        }
+        Some(left)
+    }
+
+    fn remove_parts(&mut self, parts: Vec<Part>) {
+        let dir = self.log_dir();
+        for Part { name, .. } in parts {
+            // One that is gone already is what was wanted.
+            self.remove_quietly(&dir.join(&name));
+            tracing::info!("Removed the history file {name}");
+        }
     }
 
     /// Deletes what the log does not need any more.
@@ -368,18 +394,14 @@ impl Engine {
         if self.config.aof_disable_auto_gc || self.aof.manifest.history.is_empty() {
             return;
         }
-        let dir = self.log_dir();
-        for Part { name, .. } in std::mem::take(&mut self.aof.manifest.history) {
-            // One that is gone already is what was wanted.
-            let _ = self.env.disk.remove(&dir.join(&name));
-            tracing::info!("Removed the history file {name}");
-        }
+        let parts = std::mem::take(&mut self.aof.manifest.history);
+        self.remove_parts(parts);
         if let Err(error) = self.write_manifest() {
             tracing::warn!("Can't update the AOF manifest: {}", error_text(&error));
         }
     }
 
-    fn fail_rewrite(&mut self, why: &str) {
+    pub(super) fn fail_rewrite(&mut self, why: &str) {
         tracing::warn!("Background AOF rewrite terminated with error: {why}");
         self.drop_rewrite();
         self.note_failure();
@@ -405,7 +427,7 @@ impl Engine {
     /// Ends a rewrite that leads nowhere.
     pub(in crate::engine) fn drop_rewrite(&mut self) {
         if let Some(running) = self.aof.rewriting.running.take() {
-            if !running.written {
+            if !running.file.is_complete() {
                 self.keyspace.end_image();
             }
             self.remove_quietly(&self.log_dir().join(TEMP_BASE));
@@ -421,11 +443,6 @@ impl Engine {
         self.remove_quietly(&self.log_dir().join(self.temp_incr()));
     }
 
-    fn remove_quietly(&mut self, path: &Path) {
-        // Files left behind by a rewrite are overwritten by the next one anyway.
-        let _ = self.env.disk.remove(path);
-    }
-
     /// CONFIG SET appendonly yes: the first rewrite begins. False when it cannot.
     pub(in crate::engine) fn start_log(&mut self) -> bool {
         self.drop_rewrite();
@@ -433,6 +450,14 @@ impl Engine {
         let known = self.read_manifest();
         if let Err(why) = &known {
             tracing::warn!("{why}");
+        }
+        if known.is_ok() && self.persist.is_saving() {
+            tracing::info!(
+                "AOF was enabled but there is already another background operation. An AOF \
+                 background was scheduled to start when possible."
+            );
+            self.aof.rewriting.scheduled = true;
+            return true;
         }
         if known.is_err() || self.begin_rewrite().is_err() {
             self.forget_first_log();

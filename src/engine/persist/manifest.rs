@@ -6,6 +6,10 @@
 //! file appendonly.aof.2.incr.aof seq 2 type i      what came later, in rising order
 //! ```
 //!
+//! A copy of the directory that is taken file by file may hold the manifest of one moment and the
+//! files of another. So what a rewrite made superfluous stays for a while, named as history: where
+//! the new base is missing, the old one and the changes up to the newest make up the same data.
+//!
 //! Invariant: the file on the disk is replaced as a whole, and whatever it names exists before it
 //! is named: files are created first, deleted last.
 
@@ -49,8 +53,10 @@ pub struct Manifest {
     pub base: Option<Part>,
     /// The changes since, in order.
     pub incr: Vec<Part>,
-    /// What can go.
+    /// What can go: the base before the last rewrite, then the changes up to it.
     pub history: Vec<Part>,
+    /// The newest file of changes came with a rewrite that has not ended.
+    pub rewriting: bool,
     base_seq: u64,
     incr_seq: u64,
 }
@@ -65,6 +71,9 @@ pub struct Fault {
     /// What is wrong with it.
     pub reason: &'static str,
 }
+
+/// The comment that tells of a rewrite.
+const REWRITING: &str = "# a rewrite is under way";
 
 /// Bytes of a line of a manifest at most.
 const LINE_MAX: usize = 1024;
@@ -82,6 +91,7 @@ impl Manifest {
                 reason,
             };
             if line.starts_with(b"#") {
+                manifest.rewriting |= line.trim_ascii_end() == REWRITING.as_bytes();
                 continue;
             }
             if line.len() > LINE_MAX {
@@ -147,6 +157,9 @@ impl Manifest {
     /// The text of the manifest.
     pub fn text(&self) -> Vec<u8> {
         let mut text = String::new();
+        if self.rewriting {
+            text = format!("{REWRITING}\n");
+        }
         let mut line = |part: &Part, kind: Kind| {
             let name = shown(&part.name);
             // Writing to memory cannot fail.
@@ -161,6 +174,25 @@ impl Manifest {
     /// The files to load, in order.
     pub fn parts(&self) -> impl Iterator<Item = &Part> {
         self.base.iter().chain(&self.incr)
+    }
+
+    /// Makes the best of a copy that was taken file by file while a rewrite began or ended, when
+    /// files that are named do not exist. Tells whether there was anything to be done.
+    pub fn heal(&mut self, exists: impl Fn(&Part) -> bool) -> bool {
+        let lost = self.base.as_ref().is_some_and(|base| !exists(base));
+        let usable = self.history.first().is_some_and(&exists);
+        if lost && usable {
+            let mut parts = std::mem::take(&mut self.history).into_iter();
+            self.base = parts.next();
+            self.incr.splice(0..0, parts);
+        }
+        let recent = lost && usable || self.rewriting;
+        let passed = recent && self.incr.last().is_some_and(|newest| !exists(newest));
+        if passed {
+            // It came after the copy was begun.
+            self.incr.pop();
+        }
+        lost && usable || passed
     }
 
     /// Whether nothing is to be loaded.
@@ -254,6 +286,30 @@ mod tests {
         assert_eq!(reason(back), "Found a non-monotonic sequence number");
         let long = format!("file {} seq 1 type b\n", "a".repeat(2000));
         assert_eq!(reason(&long), "The AOF manifest file contains too long line");
+    }
+
+    #[test]
+    fn a_copy_taken_during_a_rewrite_is_made_good() {
+        const NOW: &str = "file 2.base seq 2 type b\nfile 1.base seq 1 type h\n\
+            file 1.incr seq 1 type h\nfile 2.incr seq 2 type i\n";
+        const BEGUN: &str = "# a rewrite is under way\nfile 1.base seq 1 type b\n\
+            file 1.incr seq 1 type i\nfile 2.incr seq 2 type i\n";
+        let cases: &[(&str, &[&str], bool, &[&str])] = &[
+            (NOW, &["2.base", "2.incr"], false, &["2.base", "2.incr"]),
+            (NOW, &["1.base", "1.incr", "2.incr"], true, &["1.base", "1.incr", "2.incr"]),
+            (NOW, &["1.base", "1.incr"], true, &["1.base", "1.incr"]),
+            (NOW, &["2.base"], false, &["2.base", "2.incr"]),
+            (NOW, &["1.incr", "2.incr"], false, &["2.base", "2.incr"]),
+            (BEGUN, &["1.base", "1.incr"], true, &["1.base", "1.incr"]),
+            (BEGUN, &["1.base"], true, &["1.base", "1.incr"]),
+        ];
+        for (text, there, healed, parts) in cases {
+            let mut manifest = Manifest::parse(text.as_bytes()).expect("sound");
+            assert_eq!(manifest.text(), text.as_bytes());
+            assert_eq!(manifest.heal(|part| there.contains(&part.name.as_str())), *healed);
+            let names: Vec<&str> = manifest.parts().map(|part| part.name.as_str()).collect();
+            assert_eq!(names, *parts, "{there:?} of {text}");
+        }
     }
 
     #[test]

@@ -31,7 +31,7 @@ impl Engine {
     /// Saves the data set under the configured name.
     pub fn save_snapshot(&mut self) -> io::Result<()> {
         // A value that long work is changing is not one to be saved.
-        self.finish_works();
+        self.finish_exclusive();
         let name = PathBuf::from(&self.config.dbfilename);
         let saved = self.save_to(&name, self.keyspace.saving, false);
         match &saved {

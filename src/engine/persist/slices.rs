@@ -1,23 +1,22 @@
 //! BGSAVE and save points: the data set as of one moment into a file, while commands go on.
 //!
 //! The keyspace makes the image in slices; a job writes it, piece by piece, so that the loop never
-//! waits for the disk. One piece is on its way at a time, and while it is, no further one is made:
-//! a slow disk slows the save down, not the clients.
+//! waits for the disk.
 
+use super::outgoing::{Outgoing, Stage};
 use super::save::{SYNC_EVERY, directory_of};
 use crate::base::error::Error;
 use crate::engine::Engine;
 use crate::engine::budget::{Budget, SLICE_US};
-use crate::env::{Job, SharedFile};
+use crate::env::Job;
 use crate::keyspace::image::Form;
 use crate::rdb::Start;
 use crate::sys;
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
 
-/// Bytes that are handed to a job together.
-const PIECE: usize = 1 << 20;
+/// How long an image waits for a moment at which no value is between two states, microseconds.
+const PATIENCE_US: u64 = 1_000_000;
 /// After a save in the background failed, the next one waits so long, seconds.
 const RETRY_AFTER_S: i64 = 5;
 
@@ -26,20 +25,18 @@ pub(super) struct Background {
     temporary: PathBuf,
     name: PathBuf,
     /// The file, once it was created.
-    file: Option<SharedFile>,
-    /// What is to be written next.
-    piece: Vec<u8>,
-    /// The piece is the last one.
-    complete: bool,
-    /// A job writes.
-    writing: bool,
-    /// Written since the file was last synced.
-    unsynced: u64,
+    pub(super) file: Option<Outgoing>,
     /// The counter of changes when it began.
     changes: u64,
     began_s: i64,
     /// Not before this, monotonic microseconds: a delay after each key, for tests.
     rest_until_us: u64,
+}
+
+impl Background {
+    fn is_writing(&self) -> bool {
+        self.file.as_ref().is_some_and(Outgoing::is_busy)
+    }
 }
 
 impl Engine {
@@ -55,7 +52,7 @@ impl Engine {
             ));
         }
         self.persist.scheduled = false;
-        self.finish_works();
+        self.finish_exclusive();
         self.persist.saves += 1;
         self.persist.last_try_s = self.now_ms / 1000;
         let aux = self.snapshot_aux(false);
@@ -70,10 +67,6 @@ impl Engine {
             temporary: PathBuf::from(format!("temp-bg-{}.rdb", sys::pid())),
             name: PathBuf::from(&self.config.dbfilename),
             file: None,
-            piece: Vec::new(),
-            complete: false,
-            writing: false,
-            unsynced: 0,
             changes: self.keyspace.effects.dirty,
             began_s: self.persist.last_try_s,
             rest_until_us: 0,
@@ -92,13 +85,16 @@ impl Engine {
 
     /// Goes on with a save in the background, and begins one when a save point is reached.
     pub(in crate::engine) fn save_in_background(&mut self) {
+        if self.is_loading() {
+            return;
+        }
         // What a script has done so far is no state of its own.
         let between_units = !self.scripts.suspended();
         if between_units && std::mem::take(&mut self.keyspace.flushed) {
             self.save_emptiness();
         }
         if let Some(background) = self.persist.background.take() {
-            if background.writing || self.now_us < background.rest_until_us {
+            if background.is_writing() || self.now_us < background.rest_until_us {
                 self.persist.background = Some(background);
                 return;
             }
@@ -108,6 +104,8 @@ impl Engine {
             }
         } else if self.aof.rewriting.is_running() || !between_units {
             // Two images at a time would double what is in memory.
+        } else if !self.image_may_begin() {
+            // Soon.
         } else if std::mem::take(&mut self.persist.scheduled) {
             self.persist.failed |= self.save_soon().is_err();
         } else if let Some((seconds, changes)) = self.save_point() {
@@ -116,68 +114,73 @@ impl Engine {
         }
     }
 
-    /// Makes a slice of the image, and sends it off when it is large enough or the last one.
+    /// Whether no value is between two states. An image waits for long work that changes one slice
+    /// by slice, but not for ever: after a while whoever begins it brings that to its end.
+    pub(super) fn image_may_begin(&mut self) -> bool {
+        if !self.keyspace.leases.any_exclusive() {
+            self.persist.waits_since_us = None;
+            return true;
+        }
+        let since_us = *self.persist.waits_since_us.get_or_insert(self.now_us);
+        self.now_us - since_us >= PATIENCE_US
+    }
+
+    /// Makes a slice of the image.
     fn save_slice(&mut self, mut background: Background) -> io::Result<()> {
-        let file = match &background.file {
-            Some(file) => Arc::clone(file),
-            None => {
-                let file = self.env.disk.create_file(&background.temporary)?;
-                Arc::clone(background.file.insert(Arc::new(Mutex::new(file))))
-            }
+        let mut file = match background.file.take() {
+            Some(file) => file,
+            None => self.outgoing(&background.temporary)?,
         };
-        if !background.complete {
-            let keys = |engine: &Engine| engine.keyspace.image_progress().unwrap_or((0, 0));
-            let (before, total) = keys(self);
-            let delay_us = u64::try_from(self.config.rdb_key_save_delay).unwrap_or(0);
-            let clock = self.env.clock.as_ref();
-            let mut budget = Budget::slice(clock, self.now_ms, SLICE_US);
-            let mut more = || delay_us == 0 && budget.more();
-            let (bytes, complete) = self.keyspace.step_image(&mut more);
-            background.piece.extend_from_slice(&bytes);
-            background.complete = complete;
-            let done = if complete { total } else { keys(self).0 };
-            background.rest_until_us = self.now_us + delay_us * (done - before);
-        }
-        if background.complete && background.piece.is_empty() {
-            return self.background_saved(&background);
-        }
-        if background.complete || background.piece.len() >= PIECE {
-            let bytes = std::mem::take(&mut background.piece);
-            background.unsynced += bytes.len() as u64;
-            let often = self.config.rdb_save_incremental_fsync;
-            let sync = background.complete || often && background.unsynced >= SYNC_EVERY;
-            if sync {
-                background.unsynced = 0;
-            }
-            background.writing = true;
-            self.env.jobs.submit(Job::Write { file, bytes, sync });
-        }
+        let keys = |engine: &Engine| engine.keyspace.image_progress().unwrap_or((0, 0));
+        let (before, total) = keys(self);
+        let delay_us = u64::try_from(self.config.rdb_key_save_delay).unwrap_or(0);
+        let clock = self.env.clock.as_ref();
+        let mut budget = Budget::slice(clock, self.now_ms, SLICE_US);
+        let mut more = || delay_us == 0 && budget.more();
+        let (bytes, complete) = self.keyspace.step_image(&mut more);
+        let done = if complete { total } else { keys(self).0 };
+        background.rest_until_us = self.now_us + delay_us * (done - before);
+        let sync_every = self.config.rdb_save_incremental_fsync.then_some(SYNC_EVERY);
+        file.add(bytes, complete, sync_every, self.env.jobs.as_mut());
+        background.file = Some(file);
         self.persist.background = Some(background);
         Ok(())
     }
 
     /// A job has written a piece.
-    pub(in crate::engine) fn snapshot_written(&mut self, fault: Option<io::ErrorKind>) {
-        if self.persist.stale_writes > 0 {
-            self.persist.stale_writes -= 1;
-            return;
-        }
-        let Some(background) = &mut self.persist.background else { return };
-        background.writing = false;
-        if let Some(fault) = fault {
-            let temporary = background.temporary.clone();
-            self.background_failed(&temporary, &fault.to_string());
+    pub(super) fn snapshot_written(&mut self, fault: Option<String>) {
+        let Some(mut background) = self.persist.background.take() else { return };
+        let stage = background.file.as_mut().map_or(Stage::Partial, Outgoing::written);
+        let fault = match (fault, stage) {
+            (None, Stage::Partial) => None,
+            (None, Stage::Whole) => self.put_in_place(&mut background).err(),
+            (None, Stage::Settled) => return self.background_saved(&background),
+            (fault, _) => fault,
+        };
+        match fault {
+            Some(why) => self.background_failed(&background.temporary, &why),
+            None => self.persist.background = Some(background),
         }
     }
 
-    fn background_saved(&mut self, background: &Background) -> io::Result<()> {
-        self.env.disk.rename(&background.temporary, &background.name)?;
-        self.env.disk.sync_dir(directory_of(&background.name))?;
+    /// The snapshot is whole and lasts: it takes the place of the one before.
+    fn put_in_place(&mut self, background: &mut Background) -> Result<(), String> {
+        let Background { temporary, name, file, .. } = background;
+        let renamed = self.env.disk.rename_lightly(temporary, name);
+        if let Some(garbage) = renamed.map_err(|error| sys::error_text(&error))? {
+            self.env.jobs.submit(Job::Free(garbage));
+        }
+        if let Some(file) = file {
+            file.settle(directory_of(name), self.env.jobs.as_mut());
+        }
+        Ok(())
+    }
+
+    fn background_saved(&mut self, background: &Background) {
         tracing::info!("DB saved on disk");
         tracing::info!("Background saving terminated with success");
         self.snapshot_saved(background.changes);
         self.persist.last_took_s = self.persist.last_save_s - background.began_s;
-        Ok(())
     }
 
     fn background_failed(&mut self, temporary: &std::path::Path, why: &str) {
@@ -185,20 +188,24 @@ impl Engine {
         tracing::warn!("Background saving error");
         self.persist.background = None;
         self.keyspace.end_image();
-        // It may not exist; the first error is the one that tells why.
-        let _ = self.env.disk.remove(temporary);
+        self.remove_quietly(temporary);
         self.persist.last_took_s = self.now_ms / 1000 - self.persist.last_try_s;
         self.persist.failed = true;
+    }
+
+    /// Ends a save in the background as a failed one.
+    pub(super) fn fail_background(&mut self, why: &str) {
+        if let Some(background) = self.persist.background.take() {
+            self.background_failed(&background.temporary, why);
+        }
     }
 
     /// Gives a save in the background up; the file of an earlier one stays.
     pub(in crate::engine) fn abandon_background(&mut self) {
         let Some(background) = self.persist.background.take() else { return };
         tracing::warn!("A save in the background is under way: it is given up");
-        self.persist.stale_writes += u32::from(background.writing);
         self.keyspace.end_image();
-        // It may not exist yet.
-        let _ = self.env.disk.remove(&background.temporary);
+        self.remove_quietly(&background.temporary);
     }
 
     /// After FLUSHALL the file of earlier contents would bring them back.
@@ -234,9 +241,9 @@ impl Engine {
     pub(in crate::engine) fn next_save_us(&self) -> Option<u64> {
         if let Some(background) = &self.persist.background {
             let rest = background.rest_until_us.saturating_sub(self.now_us);
-            return (!background.writing).then_some(rest);
+            return (!background.is_writing()).then_some(rest);
         }
-        if self.aof.rewriting.is_running() {
+        if self.aof.rewriting.is_running() || self.is_loading() {
             return None;
         }
         if self.persist.scheduled {

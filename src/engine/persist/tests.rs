@@ -57,6 +57,31 @@ fn what_was_saved_comes_back() {
 }
 
 #[test]
+fn a_file_whose_library_cannot_be_loaded_is_refused() {
+    let sim = Sim::new(1);
+    let mut first = engine(&sim, &[]);
+    (first.keyspace.saving.compress, first.keyspace.saving.checksum) = (false, false);
+    let code = "#!lua name=kept\nredis.register_function('f', function() return 1 end)";
+    first.load_library(code.into(), false).expect("a sound library");
+    set(&mut first, 0, b"a", None);
+    first.save_now().expect("the disk is healthy");
+    let sound = sim.file("dump.rdb").expect("it was saved");
+    let at = sound.windows(8).position(|part| part == b"register").expect("as it is");
+    let mut broken = sound.clone();
+    broken[at] = b'R';
+    sim.put_file("dump.rdb", broken);
+    let mut second = engine(&sim, &[]);
+    let other = "#!lua name=other\nredis.register_function('g', function() return 1 end)";
+    second.load_library(other.into(), false).expect("a sound library");
+    let why = second.load_at_start().expect_err("half a data set is none");
+    assert_eq!(why, "Terminating server after rdb file reading failure.");
+    assert_eq!((second.keyspace.dbs[0].dict.len(), second.library_texts().len()), (0, 1));
+    sim.put_file("dump.rdb", sound);
+    second.load_at_start().expect("the file is sound");
+    assert_eq!(second.library_texts(), [code.as_bytes()]);
+}
+
+#[test]
 fn a_start_without_a_file_is_empty_and_one_with_a_bad_file_is_none() {
     let sim = Sim::new(1);
     engine(&sim, &[]).load_at_start().expect("no file is no fault");
@@ -109,6 +134,38 @@ fn a_failing_disk_leaves_the_old_file_and_stops_writes() {
     to_the_end(&sim, &mut engine);
     assert!(!engine.refuses_writes());
     assert_eq!(engine.unsaved_changes(), 0);
+}
+
+#[test]
+fn the_power_may_fail_at_any_change_to_the_disk_of_a_save() {
+    let (mut old_ones, mut new_ones) = (0, 0);
+    for at in 0.. {
+        let sim = Sim::new(at);
+        let mut first = engine(&sim, &[]);
+        set(&mut first, 0, b"a", None);
+        first.save_now().expect("the disk is healthy");
+        let old = first.keyspace.digest();
+        set(&mut first, 1, b"b", None);
+        let new = first.keyspace.digest();
+        sim.fail_power_after(at);
+        first.save_soon().expect("none is under way");
+        to_the_end(&sim, &mut first);
+        let over = !sim.has_power_failed();
+        sim.cut_power();
+        let mut second = engine(&sim, &[]);
+        second.load_at_start().expect("a file under its name is whole");
+        let digest = second.keyspace.digest();
+        assert!(digest == new || digest == old && !over, "power failed at {at}");
+        if digest == new {
+            new_ones += 1
+        } else {
+            old_ones += 1
+        }
+        if over {
+            break;
+        }
+    }
+    assert!(old_ones > 2 && new_ones > 0, "{old_ones} old, {new_ones} new");
 }
 
 #[test]

@@ -11,7 +11,6 @@ use crate::base::double::format_f64;
 use crate::engine::config::REDIS_VERSION;
 use crate::resp::reply::Reply;
 use sha1::{Digest, Sha1};
-use std::io::IoSlice;
 
 /// The version as a number: a byte for each part.
 const REDIS_VERSION_NUM: u32 = 0x0007_0204;
@@ -123,21 +122,24 @@ fn command(lua: &mut Lua, wish: Wish) -> bool {
 fn push_answer(lua: &mut Lua, mut reply: Reply) -> bool {
     let out = reply.out();
     let len = out.len();
-    let mut first = [IoSlice::new(b"")];
-    let failed = if out.slices(&mut first) == 1 && first[0].len() == len {
-        let data: &[u8] = &first[0];
-        push_reply(lua, data);
-        data.first() == Some(&b'-')
-    } else {
-        let data = out.to_vec();
-        push_reply(lua, &data);
-        data.first() == Some(&b'-')
+    let whole: Vec<u8>;
+    let data = match out.single() {
+        Some(data) => data,
+        None => {
+            whole = out.to_vec();
+            &whole
+        }
     };
+    push_reply(lua, data);
+    let failed = data.first() == Some(&b'-');
     out.consume(len);
     // No more than a small buffer stays: `consume` sees to it.
     lua.shared().call.reply = reply;
     !failed
 }
+
+/// Bytes of arguments from which on they are held against the limit of memory.
+const BIG_CALL: usize = 1 << 20;
 
 /// Copies the arguments into the command.
 fn fill(lua: &mut Lua) -> Result<(), &'static str> {
@@ -148,9 +150,19 @@ fn fill(lua: &mut Lua) -> Result<(), &'static str> {
     let mut argv = std::mem::take(&mut lua.shared().call.argv);
     argv.clear();
     let mut filled = Ok(());
+    let mut bytes = 0;
     for i in 1..=count {
+        if let Some(word) = lua.bytes(i) {
+            bytes += word.len();
+            argv.push(word);
+            // One string may be there a thousand times.
+            if bytes > BIG_CALL && lua.shared().exceeds(bytes) {
+                filled = Err("not enough memory for the arguments of a call");
+                break;
+            }
+            continue;
+        }
         match lua.kind(i) {
-            Kind::String => argv.push(lua.bytes(i).unwrap_or(b"")),
             Kind::Number => {
                 let value = lua.number(i).unwrap_or(0.0);
                 // Beyond half of the range a double stands for no one integer.

@@ -4,11 +4,11 @@ use super::lua::Kept;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-/// The name of a script.
-pub type Sha = [u8; 20];
+/// The name of a script: the digest of its text in hexadecimal, lower case.
+pub type Sha = [u8; 40];
 
 /// A compiled script.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Compiled {
     /// Its function in the interpreter.
     pub function: Kept,
@@ -16,8 +16,8 @@ pub struct Compiled {
     pub flags: u32,
 }
 
-/// A digest is spread well enough already; whoever finds two texts whose digests agree in eight
-/// bytes gains a slow look-up.
+/// A digest is spread well enough already, but for the few bits that tell its digits apart from
+/// other bytes. Whoever finds two texts whose digests agree in eight digits gains a slow look-up.
 #[derive(Default)]
 pub struct ShaHasher(u64);
 
@@ -28,12 +28,27 @@ impl Hasher for ShaHasher {
 
     fn write(&mut self, bytes: &[u8]) {
         if let Some(first) = bytes.first_chunk::<8>() {
-            self.0 ^= u64::from_le_bytes(*first);
+            self.0 = spread(u64::from_le_bytes(*first));
         }
     }
 
     fn write_usize(&mut self, _: usize) {}
 }
+
+fn spread(word: u64) -> u64 {
+    word.wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(32)
+}
+
+/// A script that was called by its text a short while ago.
+struct Recent {
+    text: Box<[u8]>,
+    name: Sha,
+    compiled: Compiled,
+}
+
+/// Texts that are remembered, and the longest one.
+const RECENT: usize = 64;
+const RECENT_BYTES: usize = 4096;
 
 /// All of them.
 #[derive(Default)]
@@ -41,6 +56,9 @@ pub struct Cache {
     scripts: HashMap<Sha, Compiled, BuildHasherDefault<ShaHasher>>,
     /// Bytes of their texts.
     text_bytes: usize,
+    /// Some of those called by their texts, so that no digest is needed; each at the place its
+    /// first and last bytes give it.
+    recent: Vec<Option<Recent>>,
 }
 
 impl Cache {
@@ -50,15 +68,43 @@ impl Cache {
         self.scripts.get(sha).copied()
     }
 
+    /// The script that a client calls so, and its name: 40 digits, any case.
+    #[inline]
+    pub fn find(&self, name: &[u8]) -> Option<(Sha, Compiled)> {
+        let mut name: Sha = *name.first_chunk().filter(|_| name.len() == 40)?;
+        let mut found = self.get(&name);
+        if found.is_none() && name.iter().any(u8::is_ascii_uppercase) {
+            name.make_ascii_lowercase();
+            found = self.get(&name);
+        }
+        Some((name, found?))
+    }
+
+    /// The script with this text, if it was called by it lately.
+    #[inline]
+    pub fn find_text(&self, text: &[u8]) -> Option<(Sha, Compiled)> {
+        let recent = self.recent.get(place_of(text))?.as_ref()?;
+        (*recent.text == *text).then_some((recent.name, recent.compiled))
+    }
+
+    /// Remembers the text that a script was just called by.
+    pub fn remember_text(&mut self, text: &[u8], name: Sha, compiled: Compiled) {
+        if text.len() > RECENT_BYTES {
+            return;
+        }
+        self.recent.resize_with(RECENT, || None);
+        self.recent[place_of(text)] = Some(Recent { text: text.into(), name, compiled });
+    }
+
     /// Adds a script whose text has so many bytes.
     pub fn insert(&mut self, sha: Sha, compiled: Compiled, text_bytes: usize) {
         self.scripts.insert(sha, compiled);
         self.text_bytes += text_bytes;
     }
 
-    /// Forgets all.
-    pub fn clear(&mut self) {
-        *self = Cache::default();
+    /// Takes all scripts out.
+    pub fn take(&mut self) -> Cache {
+        std::mem::take(self)
     }
 
     /// How many there are.
@@ -71,53 +117,71 @@ impl Cache {
         self.scripts.is_empty()
     }
 
-    /// Bytes beside the interpreter: texts' digests and entries.
+    /// Bytes beside the interpreter: texts and entries.
     pub fn bytes(&self) -> usize {
         self.text_bytes + self.scripts.capacity() * size_of::<(Sha, Compiled)>()
     }
 }
 
+/// Where a text is remembered.
+#[inline]
+fn place_of(text: &[u8]) -> usize {
+    let word = |bytes: Option<&[u8; 8]>| bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes));
+    let ends = word(text.first_chunk()) ^ word(text.last_chunk()).rotate_left(17);
+    (spread(ends ^ text.len() as u64) % RECENT as u64) as usize
+}
+
 /// A digest in hexadecimal.
-pub fn hex(sha: &Sha) -> [u8; 40] {
+pub fn hex(digest: &[u8; 20]) -> Sha {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut text = [0; 40];
-    for (pair, byte) in text.chunks_exact_mut(2).zip(sha) {
+    for (pair, byte) in text.chunks_exact_mut(2).zip(digest) {
         pair[0] = DIGITS[usize::from(byte >> 4)];
         pair[1] = DIGITS[usize::from(byte & 15)];
     }
     text
 }
 
-/// The digest that 40 hexadecimal digits name, any case.
-#[inline]
-pub fn parse(text: &[u8]) -> Option<Sha> {
-    let text: &[u8; 40] = text.try_into().ok()?;
-    let mut sha = [0; 20];
-    for (byte, pair) in sha.iter_mut().zip(text.chunks_exact(2)) {
-        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
-    }
-    Some(sha)
-}
-
-fn digit(c: u8) -> Option<u8> {
-    match c {
-        b'0'..=b'9' => Some(c - b'0'),
-        b'a'..=b'f' => Some(c - b'a' + 10),
-        b'A'..=b'F' => Some(c - b'A' + 10),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn script(n: u32) -> Compiled {
+        Compiled { function: Kept::default(), flags: n }
+    }
+
     #[test]
-    fn names_are_forty_digits() {
-        let sha = [0xAB; 20];
-        assert_eq!(parse(&hex(&sha)), Some(sha));
-        assert_eq!(parse(&[b'F'; 40]), Some([0xFF; 20]));
-        assert_eq!(parse(&[b'g'; 40]), None);
-        assert_eq!(parse(&[b'0'; 39]), None);
+    fn names_are_forty_digits_of_any_case() {
+        let mut cache = Cache::default();
+        let name = hex(&[0xAB; 20]);
+        cache.insert(name, script(1), 5);
+        assert_eq!(name, [*b"ab"; 20].concat().as_slice());
+        assert_eq!(cache.find(&name), Some((name, script(1))));
+        assert_eq!(cache.find(&name.to_ascii_uppercase()), Some((name, script(1))));
+        assert_eq!(cache.find(&[&name[..], b"0"].concat()), None);
+        assert_eq!(cache.find(&name[..39]), None);
+        assert_eq!(cache.find(&[b'g'; 40]), None);
+    }
+
+    #[test]
+    fn texts_are_remembered_as_a_whole() {
+        let mut cache = Cache::default();
+        assert_eq!(cache.find_text(b"return 1"), None);
+        let texts: Vec<Vec<u8>> =
+            (0..400).map(|n| format!("return 1 -- {n} the same end").into_bytes()).collect();
+        for (n, text) in (0..).zip(&texts) {
+            cache.remember_text(text, [n as u8; 40], script(n));
+            assert_eq!(cache.find_text(text), Some(([n as u8; 40], script(n))));
+        }
+        for (n, text) in (0..).zip(&texts) {
+            assert!(cache.find_text(text).is_none_or(|(_, found)| found == script(n)));
+        }
+        let long = vec![b'-'; RECENT_BYTES + 1];
+        cache.remember_text(&long, [0; 40], script(0));
+        assert_eq!(cache.find_text(&long), None);
+        assert_eq!(cache.find_text(b""), None);
+        cache.remember_text(b"", [0; 40], script(7));
+        assert_eq!(cache.find_text(b""), Some(([0; 40], script(7))));
+        assert!(cache.take().find_text(b"").is_some() && cache.find_text(b"").is_none());
     }
 }

@@ -11,8 +11,6 @@ use crate::resp::reply::{Reply, Slot};
 /// Pushes the value of the reply at the start of `data`, which the engine wrote, and says how many
 /// bytes it took.
 pub fn push_reply(lua: &mut Lua, data: &[u8]) -> usize {
-    // Replies are nested a handful of times at most, so there is always room.
-    lua.reserve(6);
     let end = memchr::memchr(b'\n', data).map_or(data.len(), |at| at + 1);
     let line = data.get(1..end.saturating_sub(2)).unwrap_or(b"");
     let Some(tag) = data.first() else {
@@ -71,6 +69,8 @@ fn push_list(lua: &mut Lua, line: &[u8], data: &[u8], mut at: usize) -> usize {
         lua.push_bool(false);
         return at;
     };
+    // Replies are nested a handful of times at most, so there is always room.
+    lua.reserve(6);
     lua.new_table(len, 0);
     for i in 1..=len {
         at += push_reply(lua, &data[at..]);
@@ -82,6 +82,7 @@ fn push_list(lua: &mut Lua, line: &[u8], data: &[u8], mut at: usize) -> usize {
 /// A map or a set, as a table in the one field of another.
 fn push_fields(lua: &mut Lua, line: &[u8], data: &[u8], mut at: usize, name: &str) -> usize {
     let len = length(line).unwrap_or(0);
+    lua.reserve(6);
     lua.new_table(0, 1);
     lua.new_table(0, len);
     for _ in 0..len {
@@ -262,6 +263,12 @@ fn begin(
 pub fn to_integer(value: f64) -> i64 {
     let fits = (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&value);
     if fits { value as i64 } else { i64::MIN }
+}
+
+/// What C makes of a double that becomes an unsigned 64-bit integer.
+pub fn to_unsigned(value: f64) -> u64 {
+    const HALF: f64 = 9_223_372_036_854_775_808.0;
+    if value >= HALF { to_integer(value - HALF) as u64 ^ 1 << 63 } else { to_integer(value) as u64 }
 }
 
 fn begin_table(lua: &mut Lua, out: &mut Reply, error: &mut dyn FnMut(&Failed)) -> Option<Open> {

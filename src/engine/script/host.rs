@@ -4,12 +4,12 @@ use super::super::Engine;
 use super::super::args::Args;
 use super::super::cx::Called;
 use super::super::session::Session;
-use super::super::spec::flag;
+use super::super::spec::{Spec, flag};
 use super::lua::Ended;
 use super::lua::machine::Machine;
 use super::lua::stack::Left;
 use super::run::{Name, Running};
-use super::shared::{Call, Failure, Wish};
+use super::shared::{Call, Failure, Known, Wish};
 use crate::base::error::Error;
 use crate::resp::reply::Proto;
 
@@ -80,7 +80,7 @@ impl Engine {
     fn nested(&mut self, machine: &mut Machine, run: &mut Running) {
         let shared = machine.shared();
         let propagates = shared.repl != 0;
-        let Call { wish, argv, reply, failure } = &mut shared.call;
+        let Call { wish, argv, reply, failure, known } = &mut shared.call;
         reply.proto = if shared.resp3 { Proto::V3 } else { Proto::V2 };
         let mut args = Args::new(argv.raw());
         *failure = match wish {
@@ -88,7 +88,7 @@ impl Engine {
             Wish::Run => {
                 let interest = self.keyspace.effects.interest.propagate;
                 self.keyspace.effects.interest.propagate &= propagates;
-                let ran = self.nested_command(run, reply, &mut args).err();
+                let ran = self.nested_command(run, known, reply, &mut args).err();
                 self.keyspace.effects.interest.propagate = interest;
                 ran
             }
@@ -103,38 +103,47 @@ impl Engine {
     fn may_run(&mut self, args: &Args<'_>) -> Result<(), Failure> {
         match self.resolve(args) {
             Ok(_) | Err(Error::WrongArity(_)) => Ok(()),
-            Err(_) => Err(refused("ERR Invalid command passed to redis.acl_check_cmd()")),
+            Err(_) => {
+                let text = b"ERR Invalid command passed to redis.acl_check_cmd()".to_vec();
+                Err(Failure { text, counted: false })
+            }
         }
     }
 
     fn nested_command(
         &mut self,
         run: &mut Running,
+        known: &mut Option<Known>,
         reply: &mut crate::resp::reply::Reply,
         args: &mut Args<'_>,
     ) -> Result<(), Failure> {
-        let spec = match self.resolve(args) {
-            Ok(spec) => spec,
-            Err(Error::WrongArity(_)) => return Err(refused(WRONG_ARITY)),
-            Err(_) => return Err(refused(UNKNOWN)),
+        let same = known.as_ref().and_then(|known| known.spec(args.get(0)));
+        let spec = match same.filter(|spec| spec.fits(args.len())) {
+            Some(spec) => spec,
+            None => self.command_of_script(known, args)?,
         };
         if spec.has(flag::NOSCRIPT) {
-            return Err(refused(FORBIDDEN));
+            return Err(self.refuse(Some(spec), FORBIDDEN));
         }
         if run.read_only && spec.flags & (flag::WRITE | flag::MAY_REPLICATE) != 0 {
-            return Err(refused(READ_ONLY));
+            return Err(self.refuse(Some(spec), READ_ONLY));
         }
         // In the middle of its changes a script is not stopped by the state of the server.
         if !run.wrote {
             if let Some(why) = self.write_refusal().filter(|_| spec.has(flag::WRITE)) {
-                return Err(refused(&why.text()));
+                return Err(self.refuse(Some(spec), &why.text()));
             }
             if run.tight && !run.allow_oom && spec.has(flag::DENYOOM) {
-                return Err(refused(&Error::Oom.text()));
+                return Err(self.refuse(Some(spec), &Error::Oom.text()));
             }
         }
         run.wrote |= spec.has(flag::WRITE);
+        let hint = run.first_key.as_ref().filter(|_| args.len() > 1);
+        let hint = hint.and_then(|first| first.hint_for(args.get(1)));
+        self.keyspace.hints().expect_first(hint);
         let called = self.timed_call(spec, &mut run.session, reply, args);
+        // The next command finds other words in the same place.
+        self.keyspace.hints().clear();
         self.call_end();
         match called {
             Ok(Called::Done) => Ok(()),
@@ -151,6 +160,32 @@ impl Engine {
                 };
                 Err(Failure { text, counted: true })
             }
+        }
+    }
+
+    /// A command that is not run. Whether the script minds or not, it counts as an error.
+    #[cold]
+    fn refuse(&mut self, spec: Option<&'static Spec>, text: &str) -> Failure {
+        let text = text.as_bytes().to_vec();
+        self.stats.error(&Error::Quoting(text.clone()));
+        if let Some(spec) = spec {
+            self.calls.rejected(spec);
+        }
+        Failure { text, counted: true }
+    }
+
+    fn command_of_script(
+        &mut self,
+        known: &mut Option<Known>,
+        args: &Args<'_>,
+    ) -> Result<&'static Spec, Failure> {
+        match self.resolve(args) {
+            Ok(spec) => {
+                *known = Known::of(args.get(0), spec);
+                Ok(spec)
+            }
+            Err(Error::WrongArity(_)) => Err(self.refuse(None, WRONG_ARITY)),
+            Err(_) => Err(self.refuse(None, UNKNOWN)),
         }
     }
 
@@ -195,8 +230,4 @@ impl Engine {
             self.show_script_to_monitors(spec, session, args);
         }
     }
-}
-
-fn refused(text: &str) -> Failure {
-    Failure { text: text.as_bytes().to_vec(), counted: false }
 }

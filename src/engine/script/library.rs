@@ -17,6 +17,8 @@ use bytes::Bytes;
 
 /// What a library may take to be loaded, microseconds.
 const LOAD_US: u64 = 500_000;
+/// The same for one that a file brings: it was loaded once, and nobody waits for an answer.
+const FILE_US: u64 = 60_000_000;
 /// The same as a number of looks at the clock, for a clock that stands still.
 const LOAD_PAUSES: u32 = 100_000;
 
@@ -45,7 +47,8 @@ impl Engine {
         if !replace && self.scripts.functions.library(&name).is_some() {
             return Err(quote(&[b"Library '", name.as_slice(), b"' already exists"].concat()));
         }
-        let library = self.create_library(&code, heading.body).map_err(|text| quote(&text))?;
+        let made = self.create_library(&code, heading.body, LOAD_US);
+        let library = made.map_err(|text| quote(&text))?;
         if let Some(taken) = self.scripts.functions.collision(&library, Some(&name)) {
             let text = [b"Function ", taken, b" already exists"].concat();
             self.let_go(library);
@@ -58,10 +61,10 @@ impl Engine {
         Ok(name)
     }
 
-    /// Runs a library's text, so that it registers its functions.
-    fn create_library(&mut self, code: &Bytes, body: usize) -> Result<Library, Vec<u8>> {
+    /// Runs a library's text, for so many microseconds, so that it registers its functions.
+    fn create_library(&mut self, code: &Bytes, body: usize, us: u64) -> Result<Library, Vec<u8>> {
         let mut machine = self.take_machine();
-        let registered = self.run_library(&mut machine, &code[body..]);
+        let registered = self.run_library(&mut machine, &code[body..], us);
         let functions = machine.shared().registered.take().unwrap_or_default();
         let registered = registered.and_then(|()| match functions.is_empty() {
             true => Err(b"No functions registered".to_vec()),
@@ -78,7 +81,7 @@ impl Engine {
         }
     }
 
-    fn run_library(&mut self, machine: &mut Machine, body: &[u8]) -> Result<(), Vec<u8>> {
+    fn run_library(&mut self, machine: &mut Machine, body: &[u8], us: u64) -> Result<(), Vec<u8>> {
         let mut lua = machine.lua(Which::Functions, sandbox::build_functions);
         lua.set_top(0);
         lua.reserve(8);
@@ -90,7 +93,7 @@ impl Engine {
         sandbox::set_loading(&mut lua, true);
         machine.shared().start();
         machine.shared().registered = Some(Vec::new());
-        let end_us = self.env.clock.mono_us() + LOAD_US;
+        let end_us = self.env.clock.mono_us() + us;
         let mut pauses = 0;
         let mut left = machine.run(Which::Functions, 0, 0, false);
         let ended = loop {
@@ -136,10 +139,26 @@ impl Engine {
         true
     }
 
-    /// Deletes all libraries.
-    pub fn flush_libraries(&mut self) {
-        for (_, library) in self.scripts.functions.take().into_libraries() {
-            self.let_go(library);
+    /// Deletes all libraries and the interpreter that held them, which is freed elsewhere. `aside`
+    /// says that this is to be counted.
+    pub fn flush_libraries(&mut self, aside: bool) {
+        let functions = self.scripts.functions.take();
+        let (_, objects) = functions.count();
+        self.retire(Which::Functions, functions.bytes(), objects, aside, functions);
+    }
+
+    /// Takes all libraries out, and puts these in.
+    fn put_libraries(&mut self, fresh: Vec<Named>, flush: bool) {
+        if flush {
+            for (_, library) in self.scripts.functions.take().into_libraries() {
+                self.let_go(library);
+            }
+        }
+        for (name, library) in fresh {
+            if let Some(old) = self.scripts.functions.remove(&name) {
+                self.let_go(old);
+            }
+            self.scripts.functions.insert(name, library);
         }
     }
 
@@ -154,72 +173,92 @@ impl Engine {
         self.scripts.functions.libraries().map(|(_, library)| library.code.to_vec()).collect()
     }
 
-    /// Libraries that a file brought take the place of those there are.
-    pub fn replace_libraries(&mut self, texts: Vec<Vec<u8>>) {
-        self.flush_libraries();
-        for text in texts {
-            if let Err(error) = self.load_library(Bytes::from(text), false) {
-                tracing::warn!("Failed creating a library of functions: {}", error.text());
-            }
-        }
+    /// Libraries that a file brought take the place of those there are; the text says why they
+    /// cannot.
+    pub fn replace_libraries(&mut self, texts: Vec<Vec<u8>>) -> Result<(), Vec<u8>> {
+        let fresh = self.fresh_libraries(texts, FILE_US)?;
+        self.put_libraries(fresh, true);
+        Ok(())
+    }
+
+    /// Libraries that a file brought join those there are; none of them when one cannot, and the
+    /// text says why.
+    pub fn join_libraries(&mut self, texts: Vec<Vec<u8>>, policy: Policy) -> Result<(), Vec<u8>> {
+        self.join_in(texts, policy, FILE_US)
     }
 
     /// Loads the libraries of a payload; none of them when one cannot be.
     pub fn restore_libraries(&mut self, payload: &[u8], policy: Policy) -> Result<(), Error> {
         let codes = read_payload(payload).map_err(Error::fixed)?;
-        let mut fresh: Vec<Named> = Vec::new();
-        for code in codes {
-            match self.fresh_library(code, &fresh) {
-                Ok(named) => fresh.push(named),
-                Err(text) => {
-                    fresh.into_iter().for_each(|(_, library)| self.let_go(library));
-                    return Err(quote(&text));
-                }
-            }
-        }
-        if policy == Policy::Flush {
-            self.flush_libraries();
-        }
+        self.join_in(codes, policy, LOAD_US).map_err(|text| quote(&text))
+    }
+
+    fn join_in(&mut self, codes: Vec<Vec<u8>>, policy: Policy, us: u64) -> Result<(), Vec<u8>> {
+        let fresh = self.fresh_libraries(codes, us)?;
         if let Err(text) = self.join(&fresh, policy) {
             fresh.into_iter().for_each(|(_, library)| self.let_go(library));
-            return Err(quote(&text));
+            return Err(text);
         }
-        for (name, library) in fresh {
-            if let Some(old) = self.scripts.functions.remove(&name) {
-                self.let_go(old);
-            }
-            self.scripts.functions.insert(name, library);
-        }
+        self.put_libraries(fresh, policy == Policy::Flush);
         Ok(())
     }
 
-    fn fresh_library(&mut self, code: Vec<u8>, fresh: &[Named]) -> Result<Named, Vec<u8>> {
+    /// Loads libraries that belong together, each of them in so many microseconds, without adding
+    /// them to those there are.
+    fn fresh_libraries(&mut self, codes: Vec<Vec<u8>>, us: u64) -> Result<Vec<Named>, Vec<u8>> {
+        let mut fresh: Vec<Named> = Vec::new();
+        let mut among = Functions::default();
+        for code in codes {
+            match self.fresh_library(code, &fresh, &among, us) {
+                Ok((name, library)) => {
+                    among.note(&name, &library);
+                    fresh.push((name, library));
+                }
+                Err(text) => {
+                    fresh.into_iter().for_each(|(_, library)| self.let_go(library));
+                    return Err(text);
+                }
+            }
+        }
+        Ok(fresh)
+    }
+
+    fn fresh_library(
+        &mut self,
+        code: Vec<u8>,
+        fresh: &[Named],
+        among: &Functions,
+        us: u64,
+    ) -> Result<Named, Vec<u8>> {
         let heading = heading(&code)?;
         if fresh.iter().any(|(name, _)| *name == heading.name) {
             return Err([b"Library '", heading.name.as_slice(), b"' already exists"].concat());
         }
-        let library = self.create_library(&Bytes::from(code), heading.body)?;
+        let library = self.create_library(&Bytes::from(code), heading.body, us)?;
+        if let Some(taken) = among.collision(&library, None) {
+            let text = [b"Function ", taken, b" already exists"].concat();
+            self.let_go(library);
+            return Err(text);
+        }
         Ok((heading.name, library))
     }
 
     /// Whether the libraries may be added to those there are.
     fn join(&self, fresh: &[Named], policy: Policy) -> Result<(), Vec<u8>> {
+        if policy == Policy::Flush {
+            return Ok(());
+        }
         let there = &self.scripts.functions;
-        let mut among: Functions = Functions::default();
         for (name, library) in fresh {
             if policy != Policy::Replace && there.library(name).is_some() {
                 return Err([b"Library ", name.as_slice(), b" already exists"].concat());
             }
-            let replaced = |f: &Registered| {
-                let holder = there.holder(&f.name);
-                holder.is_some_and(|holder| !fresh.iter().any(|(name, _)| name == holder))
-            };
-            let taken = library.functions.iter().find(|f| replaced(f));
-            let taken = taken.map(|f| f.name.as_slice()).or(among.collision(library, None));
+            let stays = |holder: &[u8]| !fresh.iter().any(|(name, _)| name == holder);
+            let taken = library.functions.iter().find(|f| there.holder(&f.name).is_some_and(stays));
             if let Some(taken) = taken {
-                return Err([b"Function ", taken, b" already exists"].concat());
+                let name = taken.name.as_slice();
+                return Err([b"Function ", name, b" already exists"].concat());
             }
-            among.note(name, library);
         }
         Ok(())
     }

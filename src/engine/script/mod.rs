@@ -15,6 +15,7 @@ pub mod functions;
 pub mod host;
 pub mod lib;
 pub mod library;
+pub mod lists;
 pub mod lua;
 pub mod random;
 pub mod run;
@@ -24,12 +25,34 @@ pub mod shared;
 use super::Engine;
 use super::config::LogLevel;
 use crate::base::error::Error;
-use cache::{Cache, Compiled, Sha};
+use crate::env::Garbage;
+use cache::{Cache, Compiled, Sha, hex};
 use functions::Functions;
-use lua::Ended;
-use lua::machine::{Machine, Which};
+use lua::machine::{Machine, Retired, Which};
+use lua::{Ended, Lua};
 use sha1::{Digest, Sha1};
 use shared::Shared;
+
+/// Fewer scripts or functions that go aside are not counted as freed objects.
+const COUNTED_FROM: usize = 64;
+
+/// An interpreter that is not needed any more, and what belongs to it.
+struct Waste<T> {
+    _rest: T,
+    _state: Option<Retired>,
+    bytes: usize,
+    counted: usize,
+}
+
+impl<T: Send> Garbage for Waste<T> {
+    fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    fn objects(&self) -> usize {
+        self.counted
+    }
+}
 
 /// All that scripts need between two of them.
 #[derive(Default)]
@@ -38,7 +61,8 @@ pub struct Scripts {
     cache: Cache,
     functions: Functions,
     running: Option<Box<run::Running>>,
-    runs: u32,
+    /// Bytes of the interpreters for which the collector has done its part.
+    settled_bytes: usize,
 }
 
 /// What the interpreters and their scripts hold, bytes, and how many there are.
@@ -60,8 +84,12 @@ pub struct Usage {
     pub functions: usize,
 }
 
-/// Every so many scripts the collector makes a step.
-const COLLECT_EVERY: u32 = 50;
+/// What scripts may add to the interpreters before the collector is asked to work for it, and for
+/// how much at a time it is asked then, bytes.
+const COLLECT_AFTER: usize = 64 * 1024;
+const COLLECT_MOST: usize = 256 * 1024;
+/// Beyond this many bytes it works between requests as well.
+const LITTER: usize = 2 * 1024 * 1024;
 
 impl Scripts {
     /// Whether a script waits in the middle of its work.
@@ -83,7 +111,52 @@ impl Scripts {
 
     /// Whether a script is in the cache.
     pub fn is_cached(&self, name: &[u8]) -> bool {
-        cache::parse(name).is_some_and(|sha| self.cache.get(&sha).is_some())
+        self.cache.find(name).is_some()
+    }
+
+    /// After a script: has the collector work for what was allocated since it last did, a bounded
+    /// part at a time. By itself it would wait until twice as much is there as was after its last
+    /// round, which may be far more than is in use.
+    fn collect(&mut self, lua: &mut Lua) {
+        let grown = self.unsettled(lua.shared().used_bytes);
+        if grown >= COLLECT_AFTER {
+            let part = grown.min(COLLECT_MOST);
+            lua.collect(Some((part / 1024) as i32));
+            self.settled_bytes += part;
+        }
+    }
+
+    /// What was allocated since the collector did its part, of what is in use.
+    fn unsettled(&mut self, used_bytes: usize) -> usize {
+        self.settled_bytes = self.settled_bytes.min(used_bytes);
+        used_bytes - self.settled_bytes
+    }
+
+    /// Goes on collecting what large scripts left, between requests; true when there is more.
+    pub fn tidy_up(&mut self) -> bool {
+        if self.running.is_some() {
+            return false;
+        }
+        let Some(mut machine) = self.machine.take() else { return false };
+        let mut more = self.unsettled(machine.shared().used_bytes) > LITTER;
+        if more {
+            for which in [Which::Eval, Which::Functions] {
+                machine.existing(which).iter_mut().for_each(|lua| self.collect(lua));
+            }
+            more = self.unsettled(machine.shared().used_bytes) > LITTER;
+        }
+        self.machine = Some(machine);
+        more
+    }
+
+    /// Before a script: makes sure that it does not fail for what others left.
+    fn make_room(&mut self, lua: &mut Lua) {
+        let shared = lua.shared();
+        let (used, limit) = (shared.used_bytes, shared.limit_bytes);
+        if limit > 0 && used > limit / 2 && self.unsettled(used) > LITTER {
+            lua.collect(None);
+            self.settled_bytes = lua.shared().used_bytes;
+        }
     }
 
     /// What scripts cost.
@@ -130,7 +203,7 @@ impl Engine {
 
     /// Puts a script into the cache unless it is there, and tells its name.
     pub fn load_script(&mut self, text: &[u8]) -> Result<(Sha, Compiled), Error> {
-        let sha: Sha = Sha1::digest(text).into();
+        let sha = hex(&Sha1::digest(text).into());
         if let Some(compiled) = self.scripts.cache.get(&sha) {
             return Ok((sha, compiled));
         }
@@ -156,16 +229,42 @@ impl Engine {
     /// The script of this name.
     pub fn cached_script(&self, name: &[u8]) -> Result<(Sha, Compiled), Error> {
         const NO_SCRIPT: Error = Error::fixed("NOSCRIPT No matching script. Please use EVAL.");
-        let sha = cache::parse(name).ok_or(NO_SCRIPT)?;
-        Ok((sha, self.scripts.cache.get(&sha).ok_or(NO_SCRIPT)?))
+        self.scripts.cache.find(name).ok_or(NO_SCRIPT)
     }
 
-    /// Forgets all scripts of EVAL and the interpreter that held them.
-    pub fn flush_scripts(&mut self) {
-        if let Some(machine) = &mut self.scripts.machine {
-            machine.forget(Which::Eval);
+    /// The script with this text, which is put into the cache unless it is there.
+    #[inline]
+    pub fn script_of(&mut self, text: &[u8]) -> Result<(Sha, Compiled), Error> {
+        if let Some(found) = self.scripts.cache.find_text(text) {
+            return Ok(found);
         }
-        self.scripts.cache.clear();
+        let (sha, compiled) = self.load_script(text)?;
+        self.scripts.cache.remember_text(text, sha, compiled);
+        Ok((sha, compiled))
+    }
+
+    /// Forgets all scripts of EVAL and the interpreter that held them, which is freed elsewhere.
+    /// `aside` says that this is to be counted.
+    pub fn flush_scripts(&mut self, aside: bool) {
+        let cache = self.scripts.cache.take();
+        let objects = cache.len();
+        self.retire(Which::Eval, cache.bytes(), objects, aside, cache);
+    }
+
+    /// Has an interpreter, and what belongs to it, freed off the loop.
+    fn retire<T: Send + 'static>(
+        &mut self,
+        which: Which,
+        bytes: usize,
+        objects: usize,
+        aside: bool,
+        rest: T,
+    ) {
+        let state = self.scripts.machine.as_mut().and_then(|machine| machine.retire(which));
+        let bytes = bytes + state.as_ref().map_or(0, Retired::bytes);
+        let counted = if aside && objects > COUNTED_FROM { objects } else { 0 };
+        let waste = Waste { _rest: rest, _state: state, bytes, counted };
+        self.keyspace.waste(Box::new(waste));
     }
 }
 

@@ -6,13 +6,14 @@ use super::super::client::{ClientId, Live};
 use super::super::cx::{CmdResult, Outcome, Propagate};
 use super::super::session::{Origin, Session, Txn};
 use super::super::spec::Spec;
-use super::cache::{Sha, hex};
+use super::cache::Sha;
 use super::convert;
 use super::flags;
 use super::lua::machine::{Machine, Which};
 use super::lua::{Ended, Kept, Lua};
-use super::{COLLECT_EVERY, sandbox};
+use super::{lists, sandbox};
 use crate::base::error::Error;
+use crate::keyspace::keys::Hint;
 use crate::resp::reply::{Proto, Reply};
 use crate::resp::request::Argv;
 use bytes::Bytes;
@@ -30,7 +31,7 @@ impl Name {
     /// As messages have it.
     pub fn text(&self) -> Vec<u8> {
         match self {
-            Name::Script(sha) => hex(sha).to_vec(),
+            Name::Script(sha) => sha.to_vec(),
             Name::Function(name) => name.to_vec(),
         }
     }
@@ -61,6 +62,10 @@ pub struct Start {
 pub struct Running {
     /// Its name.
     pub name: Name,
+    /// Its first key and the hash of it, if that is known.
+    pub first_key: Option<FirstKey>,
+    /// How many keys and other arguments it was given.
+    pub given: [usize; 2],
     /// What its commands run as.
     pub session: Session,
     /// Whom it answers.
@@ -91,6 +96,28 @@ pub struct Running {
     pub pauses: u32,
 }
 
+/// A short key whose hash was computed before the script ran.
+pub struct FirstKey {
+    bytes: [u8; 40],
+    len: usize,
+    hash: u64,
+}
+
+impl FirstKey {
+    /// Remembers a key, unless it is long.
+    fn of(key: &[u8], hash: u64) -> Option<FirstKey> {
+        let mut first = FirstKey { bytes: [0; 40], len: key.len(), hash };
+        first.bytes.get_mut(..key.len())?.copy_from_slice(key);
+        Some(first)
+    }
+
+    /// The hash for the word of a command, if it is this key.
+    #[inline]
+    pub fn hint_for(&self, word: &[u8]) -> Option<Hint> {
+        (self.bytes[..self.len] == *word).then(|| Hint::of(word, self.hash))
+    }
+}
+
 impl Running {
     /// What others are answered with while it takes long.
     pub fn busy_error(&self) -> Error {
@@ -118,7 +145,6 @@ impl Engine {
         start: Start,
     ) -> CmdResult {
         self.admit_declared(&start)?;
-        self.finish_works();
         self.feed_monitors(session, args);
         let mut machine = self.take_machine();
         let which = start.name.which();
@@ -126,12 +152,20 @@ impl Engine {
             self.scripts.machine = Some(machine);
             return Err(Error::err("the script is gone"));
         };
-        let arguments = push_call(&mut lua, args, &start);
+        self.scripts.make_room(&mut lua);
+        let given = [start.keys, args.len() - FIRST_WORD - start.keys];
+        let arguments = push_call(&mut lua, args, &start, given);
         machine.shared().start();
         let may_suspend = matches!(session.origin, Origin::Client(_));
         let declared_reader =
             start.flags & (flags::UNDECLARED | flags::NO_WRITES) == flags::NO_WRITES;
+        let first_key = match start.keys {
+            0 => None,
+            _ => self.keyspace.hints().first_of(args.get(FIRST_WORD)),
+        };
         let mut run = Running {
+            first_key: first_key.and_then(|hash| FirstKey::of(args.get(FIRST_WORD), hash)),
+            given,
             session: Session::of_script(session),
             owner: session.origin.client(),
             read_only: start.read_only || declared_reader,
@@ -217,11 +251,10 @@ impl Engine {
                 }
             }
             lua.set_top(0);
-            self.scripts.runs += 1;
-            if self.scripts.runs >= COLLECT_EVERY {
-                self.scripts.runs = 0;
-                lua.collect(Some(COLLECT_EVERY as i32));
+            if let Name::Script(_) = run.name {
+                lists::keep(&mut lua, run.given);
             }
+            self.scripts.collect(&mut lua);
         }
         self.scripts.machine = Some(machine);
         failed
@@ -333,34 +366,25 @@ impl Engine {
         if !suspended {
             self.answered(owner);
             self.serve_ready();
+            self.end_as_asked();
         }
     }
 }
 
+/// Where the words of a call begin that the script is given.
+const FIRST_WORD: usize = 3;
+
 /// Puts the handler of errors, the function and its arguments on the interpreter's stack; tells how
-/// many arguments there are.
-fn push_call(lua: &mut Lua, args: &Args<'_>, start: &Start) -> i32 {
+/// many arguments there are. `given` is the number of keys, and of other words.
+fn push_call(lua: &mut Lua, args: &Args<'_>, start: &Start, given: [usize; 2]) -> i32 {
     lua.set_top(0);
-    lua.reserve(8);
     sandbox::push_handler(lua);
-    let (keys, argv) = (3..3 + start.keys, 3 + start.keys..args.len());
     if let Name::Function(_) = start.name {
         lua.push_kept(start.function);
-        push_words(lua, args, keys);
-        push_words(lua, args, argv);
+        lists::push_fresh(lua, args, FIRST_WORD, given);
         return 2;
     }
-    push_words(lua, args, keys);
-    push_words(lua, args, argv);
-    sandbox::set_arguments(lua);
+    lists::give(lua, args, FIRST_WORD, given);
     lua.push_kept(start.function);
     0
-}
-
-fn push_words(lua: &mut Lua, args: &Args<'_>, words: std::ops::Range<usize>) {
-    lua.new_table(words.len(), 0);
-    for (i, word) in (1..).zip(words) {
-        lua.push(args.get(word));
-        lua.set_item(-2, i);
-    }
 }

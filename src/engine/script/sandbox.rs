@@ -10,12 +10,15 @@ use super::lua::guard::{self, Access};
 use super::lua::state::State;
 use super::lua::{Ended, GLOBALS, Kind, Lua, Native, REGISTRY, Raise};
 
-/// Place of the real globals in the registry. Below zero, where values that are kept do not come.
-const REAL: i32 = -1;
+/// Place of the real globals in the registry. The places of this folder are its first items, which
+/// are reached fastest; values that are kept come behind them.
+const REAL: i32 = 1;
 /// Place of the globals of a library that is being loaded.
-const LOADING: i32 = -2;
+const LOADING: i32 = 2;
 /// Place of the handler of errors.
-const HANDLER: i32 = -3;
+const HANDLER: i32 = 3;
+/// Places of the tables KEYS and ARGV of EVAL.
+pub const LISTS: [i32; 2] = [4, 5];
 
 /// What scripts must not see of Lua's library.
 const HIDDEN: &[&str] = &["dofile", "loadfile", "print"];
@@ -64,6 +67,11 @@ fn begin(state: &mut State) -> Lua {
     let mut lua = state.lua();
     lua.reserve(40);
     lua.set_top(0);
+    for place in REAL..=LISTS[1] {
+        lua.push_bool(false);
+        let kept = lua.keep();
+        assert!(kept.is_at(place), "the registry is new");
+    }
     lua.push_value(GLOBALS);
     for name in HIDDEN {
         lua.push_nil();
@@ -348,6 +356,7 @@ fn setfenv(lua: &mut Lua) -> Result<i32, Raise> {
     }
     lua.push_value(2);
     lua.set_environment(-2);
+    lua.shared().lists_escape = true;
     Ok(1)
 }
 
@@ -387,7 +396,7 @@ fn collectgarbage(lua: &mut Lua) -> Result<i32, Raise> {
     Ok(1)
 }
 
-/// Makes the two tables on top the globals KEYS and ARGV.
+/// Makes the two tables on top the globals KEYS and ARGV, and drops them.
 pub fn set_arguments(lua: &mut Lua) {
     lua.get_item(REGISTRY, REAL);
     lua.insert(-3);

@@ -1,5 +1,6 @@
 //! What scripts and the engine tell each other while one of them waits for the other.
 
+use super::super::spec::Spec;
 use super::functions::Registered;
 use super::random::Random;
 use crate::resp::reply::{Proto, Reply};
@@ -32,6 +33,31 @@ pub struct Call {
     pub reply: Reply,
     /// Why it failed.
     pub failure: Option<Failure>,
+    /// The command before it: mostly it is the same again.
+    pub known: Option<Known>,
+}
+
+/// A command without subcommands, by the name that a script called it.
+#[derive(Clone, Copy)]
+pub struct Known {
+    name: [u8; 16],
+    len: usize,
+    spec: &'static Spec,
+}
+
+impl Known {
+    /// Remembers a command, unless its name is long.
+    pub fn of(name: &[u8], spec: &'static Spec) -> Option<Known> {
+        let mut known = Known { name: [0; 16], len: name.len(), spec };
+        known.name.get_mut(..name.len())?.copy_from_slice(name);
+        spec.subcommands.is_empty().then_some(known)
+    }
+
+    /// The command, if it is called by this very name.
+    #[inline]
+    pub fn spec(&self, name: &[u8]) -> Option<&'static Spec> {
+        (self.name[..self.len] == *name).then_some(self.spec)
+    }
 }
 
 /// Both sides' common ground.
@@ -58,6 +84,11 @@ pub struct Shared {
     pub log_level: i32,
     /// The functions that the library being loaded has registered.
     pub registered: Option<Vec<Registered>>,
+    /// How many words the tables of the last script of EVAL have room for, when the next one may
+    /// use them.
+    pub lists: Option<[usize; 2]>,
+    /// A script of EVAL may have kept such a table beyond its end.
+    pub lists_escape: bool,
 }
 
 /// `set_repl`: append-only file and replicas.
@@ -77,12 +108,15 @@ impl Shared {
                 argv: Argv::new(),
                 reply: Reply::new(Proto::V2),
                 failure: None,
+                known: None,
             },
             resp3: false,
             repl: REPL_ALL,
             random: Random::default(),
             log_level: 0,
             registered: None,
+            lists: None,
+            lists_escape: false,
         }
     }
 

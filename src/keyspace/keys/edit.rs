@@ -133,14 +133,11 @@ impl<T: Collection> Edit<'_, T> {
     }
 
     fn put_nothing(&mut self, value: T) {
-        self.keep_scratch(value);
-        if self.home == Home::New {
-            return;
-        }
-        if let Home::Boxed(bytes) = self.home {
-            let db = &mut self.space.dbs[self.db];
-            let left = db.peek(self.hash, self.key).map_or(0, |entry| entry.boxed_bytes());
-            db.bytes = db.bytes + left - bytes;
+        match self.home {
+            Home::New => return self.keep_scratch(value),
+            Home::Entry => self.keep_scratch(value),
+            // What an image still wants to know of it goes with it.
+            Home::Boxed(bytes) => self.return_to_box(value, bytes),
         }
         self.space.remove(self.db, self.hash, self.key);
     }

@@ -1,12 +1,39 @@
 //! Hashes that were computed before the command that needs them ran.
 
+/// The hash of a key, by the place of the key in an argument buffer.
+#[derive(Clone, Copy, Default)]
+pub struct Hint {
+    addr: usize,
+    len: usize,
+    hash: u64,
+}
+
+impl Hint {
+    /// The hash of the key that lies here.
+    #[inline]
+    pub fn of(key: &[u8], hash: u64) -> Hint {
+        Hint { addr: key.as_ptr().addr(), len: key.len(), hash }
+    }
+
+    /// The hash.
+    #[inline]
+    pub fn hash(&self) -> u64 {
+        self.hash
+    }
+
+    #[inline]
+    fn is_of(&self, key: &[u8]) -> bool {
+        (self.addr, self.len) == (key.as_ptr().addr(), key.len())
+    }
+}
+
 /// Hashes computed ahead of their use, by the address of the key they belong to: one for the first
-/// argument of the running command, and those of a command with many keys. Only ever a hint: the
+/// key of the running command, and those of a command with many keys. Only ever a hint: the
 /// argument buffers do not move while a command runs, and all are dropped after it.
 #[derive(Default)]
 pub struct Hints {
-    first: (usize, usize, u64),
-    list: Vec<(usize, usize, u64)>,
+    first: Hint,
+    list: Vec<Hint>,
     next: usize,
 }
 
@@ -14,38 +41,43 @@ impl Hints {
     /// Forgets all.
     #[inline]
     pub fn clear(&mut self) {
-        self.first = (0, 0, 0);
+        self.first = Hint::default();
         self.list.clear();
         self.next = 0;
     }
 
-    /// Remembers the hash of the running command's first argument, if it was computed.
+    /// Remembers the hash of the running command's first key, if it was computed.
     #[inline]
-    pub fn expect_first(&mut self, key: &[u8], hash: Option<u64>) {
-        self.first = hash.map_or((0, 0, 0), |hash| (key.as_ptr().addr(), key.len(), hash));
+    pub fn expect_first(&mut self, hint: Option<Hint>) {
+        self.first = hint.unwrap_or_default();
+    }
+
+    /// The hash of the running command's first key, if this is it.
+    #[inline]
+    pub fn first_of(&self, key: &[u8]) -> Option<u64> {
+        self.first.is_of(key).then_some(self.first.hash)
     }
 
     /// Adds the hash of one of many keys, in the order they will be asked for.
     pub(super) fn expect_next(&mut self, key: &[u8], hash: u64) {
-        self.list.push((key.as_ptr().addr(), key.len(), hash));
+        self.list.push(Hint::of(key, hash));
     }
 
     /// The hashes added so.
     pub(super) fn expected(&self) -> impl Iterator<Item = u64> {
-        self.list.iter().map(|(_, _, hash)| *hash)
+        self.list.iter().map(Hint::hash)
     }
 
     #[inline]
     pub(super) fn find(&mut self, key: &[u8]) -> Option<u64> {
-        let (addr, len) = (key.as_ptr().addr(), key.len());
-        if (self.first.0, self.first.1) == (addr, len) {
-            return Some(self.first.2);
+        if self.first.is_of(key) {
+            return Some(self.first.hash);
         }
         let known = self.list.get(self.next)?;
-        if (known.0, known.1) != (addr, len) {
+        if !known.is_of(key) {
             return None;
         }
         self.next += 1;
-        Some(known.2)
+        Some(known.hash)
     }
 }

@@ -2,7 +2,6 @@
 
 use super::ValueType;
 use crate::base::error::Error;
-use crate::ds::dict::Thin;
 use crate::keyspace::access::{AccessPolicy, idle_ms};
 use crate::keyspace::entry::{Entry, View};
 use crate::value::Value;

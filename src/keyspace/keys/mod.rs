@@ -21,11 +21,11 @@ use super::effects::{Event, class};
 use super::entry::{Entry, New, View, view_of};
 use super::{ExpiryPolicy, Keyspace};
 use crate::base::error::Error;
-use crate::ds::dict::{Ref, Thin};
+use crate::ds::dict::Ref;
 use crate::resp::request::Argv;
 use crate::value::Value;
 pub use edit::Edit;
-pub use hints::Hints;
+pub use hints::{Hint, Hints};
 pub use look::{Boxed, EntryRef};
 pub use strings::{NewStr, Ttl, make_room};
 
@@ -238,6 +238,14 @@ impl<'a> Keys<'a> {
         timed && db.change(hash, key, |entry| entry.with_deadline(None))
     }
 
+    /// Another collection is about to take the place of the one at `key` in an edit: what an image
+    /// still has to tell of that is written now.
+    pub fn before_exchange(&mut self, key: &[u8]) {
+        let hash = self.hash(key);
+        self.space.before_change(self.db, hash, key);
+        self.space.finish_long(self.db, key);
+    }
+
     /// Gives the value and deadline of `from`, which exists, to the key `to`, whatever it held.
     pub fn rename(&mut self, from: &[u8], to: &[u8]) {
         self.relocate(from, self.db, to);
@@ -255,15 +263,14 @@ impl<'a> Keys<'a> {
     fn relocate(&mut self, from: &[u8], to_db: usize, to: &[u8]) {
         let hash = self.hash(from);
         let space = &mut *self.space;
+        space.before_removal(self.db, hash, from);
         let source = &mut space.dbs[self.db];
-        if let Some(entry) = source.peek(hash, from) {
-            let position = source.dict.position_of(hash);
-            space.walks.before_removal(source.table, position, &entry);
-        }
+        let table = source.table;
         let Some(entry) = source.take(hash, from) else { return };
         space.ready(self.db, from);
         let epoch = space.walks.epoch;
         self.replace(to_db, entry.renamed(to, epoch));
+        self.space.long_moved((table, from), to_db, to);
     }
 
     /// Gives a copy of the value and deadline of `from`, which exists, to `to` in another database

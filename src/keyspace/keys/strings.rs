@@ -3,7 +3,7 @@
 use super::{Keys, ValueType};
 use crate::base::error::Error;
 use crate::base::num::parse_i64;
-use crate::ds::dict::Thin;
+use crate::keyspace::Keyspace;
 use crate::keyspace::entry::{Entry, New, SHORT_MAX, View};
 use crate::value::Value;
 use crate::value::string::{BigStr, EMBSTR_MAX, SHARED_MIN, Str, StrRef};
@@ -25,6 +25,9 @@ impl ValueType for Str {
 
 /// A deadline that lies further back than this, milliseconds, was never meant to come.
 const LONG_PAST_MS: i64 = 1000;
+/// A key that is written with such a deadline is left to whoever asks for it for so long,
+/// milliseconds: its writer mostly looks at it next, and Redis would still have it.
+const REST_MS: i64 = 25;
 
 /// Strings of up to this size, bytes, stay inside their entry also when they were made to be
 /// changed: most of them never grow.
@@ -73,9 +76,6 @@ impl Keys<'_> {
             }
             None => (None, space.walks.epoch, space.access.born(self.now)),
         };
-        if let Ttl::At(at) = ttl {
-            space.late_deadline |= at.saturating_add(LONG_PAST_MS) < self.now;
-        }
         let deadline = match ttl {
             Ttl::Clear => None,
             Ttl::Keep => deadline,
@@ -99,6 +99,11 @@ impl Keys<'_> {
         };
         let entry = Entry::new(key, new, deadline, epoch, stamp);
         self.space.place(self.db, hash, entry);
+        if let Ttl::At(at) = ttl {
+            if at.saturating_add(LONG_PAST_MS) < self.now {
+                self.space.dbs[self.db].rest(at, hash, self.now + REST_MS);
+            }
+        }
     }
 
     /// The common case of SET on a key of the same kind and size: no allocation, one lookup.
@@ -155,6 +160,44 @@ impl Keys<'_> {
             }
             f(bytes)
         })
+    }
+
+    /// Changes the bytes of a large string where they are, with a single look-up; none when the key
+    /// holds anything else, or `fits` says no.
+    pub fn patch_large<R>(
+        &mut self,
+        key: &[u8],
+        fits: impl FnOnce(&[u8]) -> bool,
+        f: impl FnOnce(&mut [u8]) -> R,
+    ) -> Option<R> {
+        let hash = self.hash(key);
+        if self.gone(hash, key) {
+            return None;
+        }
+        self.space.before_change(self.db, hash, key);
+        let Keyspace { dbs, access, rng, .. } = &mut *self.space;
+        let mut slot = dbs[self.db].dict.find_mut(hash, key)?;
+        let stamp = slot.access();
+        let Some(Value::Str(BigStr::Owned(bytes))) = slot.boxed_mut() else { return None };
+        if !fits(bytes) {
+            return None;
+        }
+        let result = f(bytes);
+        if self.stamp {
+            slot.set_access(access.accessed(stamp, self.now, rng));
+        }
+        Some(result)
+    }
+
+    /// Makes a string that was changed in place one that replies can share, without copying it.
+    pub fn share_string(&mut self, key: &[u8]) {
+        let hash = self.hash(key);
+        self.space.dbs[self.db].change(hash, key, |mut entry| {
+            if let Some(Value::Str(string)) = entry.boxed_mut() {
+                *string = BigStr::Shared(Bytes::from(std::mem::take(string).into_vec()));
+            }
+            entry
+        });
     }
 
     /// Changes the bytes of a string, which starts empty when the key is missing. The caller made

@@ -72,7 +72,7 @@ impl<'a> Iterator for Members<'a> {
                 Some(Item::Int(value))
             }
             Members::Packed(items) => items.next(),
-            Members::Table(members) => members.next().map(Item::Bytes),
+            Members::Table(members) => members.next(),
         }
     }
 }

@@ -28,7 +28,7 @@ impl<'a> SetRef<'a> {
                 let place = rng.below(pack.len() as u64) as i64;
                 pack.seek(place).map(|pos| pack.get(pos))
             }
-            SetRef::Table(table) => table.random(rng).map(Item::Bytes),
+            SetRef::Table(table) => table.random(rng),
         }
     }
 
@@ -52,12 +52,16 @@ impl<'a> SetRef<'a> {
         if n.saturating_mul(WALK_RATIO) > table.len() {
             return choose(self.iter(), table.len(), n, rng, f);
         }
-        // Members do not move, so their addresses tell them apart.
+        // Members do not move, so their addresses tell them apart; integers have none.
         let mut seen = BTreeSet::new();
         while seen.len() < n {
-            let Some(text) = table.random(rng) else { return };
-            if seen.insert(text.as_ptr().addr()) {
-                f(Item::Bytes(text));
+            let Some(item) = table.random(rng) else { return };
+            let unseen = match item {
+                Item::Int(value) => seen.insert((true, value as u64)),
+                Item::Bytes(text) => seen.insert((false, text.as_ptr().addr() as u64)),
+            };
+            if unseen {
+                f(item);
             }
         }
     }

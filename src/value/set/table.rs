@@ -2,9 +2,10 @@
 
 use crate::base::hash::Seed;
 use crate::base::rng::Rng;
-use crate::ds::dict::{self, Dict};
+use crate::ds::capture::Capture;
+use crate::ds::dict::{self, Dict, Fetch, Thin};
 use crate::ds::listpack::Item;
-use crate::ds::member::{Member, bytes_of};
+use crate::ds::member::{Member, item_of};
 
 /// Members by hash.
 pub struct Table {
@@ -12,6 +13,8 @@ pub struct Table {
     dict: Dict<Member>,
     /// Memory of all members.
     members_bytes: usize,
+    /// What is still to be told of an earlier moment.
+    pub(in crate::value) capture: Option<Box<Capture>>,
 }
 
 impl std::fmt::Debug for Table {
@@ -24,18 +27,18 @@ impl std::fmt::Debug for Table {
 pub struct Members<'a>(dict::Iter<'a, Member>);
 
 impl<'a> Iterator for Members<'a> {
-    type Item = &'a [u8];
+    type Item = Item<'a>;
 
     #[inline]
-    fn next(&mut self) -> Option<&'a [u8]> {
-        self.0.next().map(|member| bytes_of(&member))
+    fn next(&mut self) -> Option<Item<'a>> {
+        self.0.next().map(|member| item_of(&member))
     }
 }
 
 impl Table {
     /// An empty table.
     pub fn new(seed: Seed) -> Table {
-        Table { seed, dict: Dict::new(seed), members_bytes: 0 }
+        Table { seed, dict: Dict::new(seed), members_bytes: 0, capture: None }
     }
 
     /// An empty table with the same seed.
@@ -59,6 +62,12 @@ impl Table {
         size_of::<Table>() - size_of::<Dict<Member>>() + self.dict.bytes() + self.members_bytes
     }
 
+    /// Asks for the cache lines that a search for this hash touches.
+    #[inline]
+    pub fn fetch(&self, hash: u64, what: Fetch) {
+        self.dict.fetch(hash, what);
+    }
+
     /// Whether a text is a member.
     #[inline]
     pub fn contains(&self, text: &[u8]) -> bool {
@@ -69,9 +78,10 @@ impl Table {
     #[inline]
     pub fn insert(&mut self, text: &[u8]) -> bool {
         let hash = self.dict.hash(text);
+        self.before_change(hash);
         let (_, new) = self.dict.find_or_insert_with(hash, text, || Member::new(text));
         if new {
-            self.members_bytes += Member::footprint(text.len());
+            self.members_bytes += Member::footprint(text);
         }
         new
     }
@@ -79,16 +89,35 @@ impl Table {
     /// Takes a text out; false when it is not there.
     #[inline]
     pub fn remove(&mut self, text: &[u8]) -> bool {
-        let found = self.dict.remove(self.dict.hash(text), text).is_some();
+        let hash = self.dict.hash(text);
+        self.before_change(hash);
+        let found = self.dict.remove(hash, text).is_some();
         if found {
-            self.members_bytes -= Member::footprint(text.len());
+            self.members_bytes -= Member::footprint(text);
         }
         found
     }
 
+    /// Whoever tells of an earlier moment keeps what has this hash.
+    #[inline]
+    fn before_change(&mut self, hash: u64) {
+        if let Some(capture) = &mut self.capture {
+            capture.before_change(&self.dict, hash, |member, kept| {
+                member.with_key(|text| kept.push(text));
+            });
+        }
+    }
+
+    /// Tells some members more of the moment the capture began at; true when that was all.
+    pub(in crate::value) fn tell(&mut self, f: &mut dyn FnMut(&[u8])) -> bool {
+        let Some(capture) = &mut self.capture else { return true };
+        capture.take_kept().iter().for_each(&mut *f);
+        capture.step(&self.dict, |member| member.with_key(|text| f(text)))
+    }
+
     /// A member, each equally likely.
-    pub fn random(&self, rng: &mut Rng) -> Option<&[u8]> {
-        self.dict.random(rng).map(|member| bytes_of(&member))
+    pub fn random(&self, rng: &mut Rng) -> Option<Item<'_>> {
+        self.dict.random(rng).map(|member| item_of(&member))
     }
 
     /// The members in no useful order.
@@ -98,14 +127,14 @@ impl Table {
 
     /// One step of a scan in hash order.
     pub fn scan(&self, cursor: u64, f: &mut impl FnMut(Item<'_>)) -> u64 {
-        self.dict.scan(cursor, &mut |member| f(Item::Bytes(member.bytes())))
+        self.dict.scan(cursor, &mut |member| f(member.item()))
     }
 
     /// An independent copy.
     pub fn duplicate(&self) -> Table {
         let mut copy = Table::new(self.seed);
-        for text in self.iter() {
-            copy.insert(text);
+        for item in self.iter() {
+            item.with_text(|text| copy.insert(text));
         }
         copy
     }
@@ -113,7 +142,7 @@ impl Table {
     /// Asserts every invariant.
     pub fn check(&self) {
         self.dict.check();
-        let sum: usize = self.iter().map(|text| Member::footprint(text.len())).sum();
+        let sum: usize = self.iter().map(|item| item.with_text(Member::footprint)).sum();
         assert_eq!(self.members_bytes, sum, "the sum of the members' sizes");
     }
 }

@@ -223,11 +223,12 @@ impl Groups {
         true
     }
 
-    /// Removes a group; false when there is none of this name.
-    pub fn destroy(&mut self, name: &[u8]) -> bool {
-        let Some(group) = self.map.remove(name) else { return false };
-        self.bytes -= GROUP_COST + name.len() + group.bytes();
-        true
+    /// Takes a group out, by itself in what is given back; `None` when there is none of this name.
+    pub fn destroy(&mut self, name: &[u8]) -> Option<Groups> {
+        let (name, group) = self.map.remove_entry(name)?;
+        let bytes = GROUP_COST + name.len() + group.bytes();
+        self.bytes -= bytes;
+        Some(Groups { map: BTreeMap::from([(name, group)]), bytes })
     }
 
     /// Bytes on the heap, about.
@@ -307,7 +308,8 @@ mod tests {
         assert_eq!(group.release(id), None);
         drop(group);
         groups.check();
-        assert!(groups.destroy(b"g") && !groups.destroy(b"g"));
+        groups.destroy(b"g").expect("it is there").check();
+        assert!(groups.destroy(b"g").is_none());
         assert_eq!(groups.bytes(), 0);
     }
 }

@@ -3,22 +3,22 @@
 //! Invariants: nodes are in the order of their ids and no node is without a live entry; `length` is
 //! the sum of their counts; no entry has an id above `last_id`.
 
+use super::capture::Capture;
 use super::id::{Seq, StreamId};
 use super::node::{self, Entries, Entry, Master};
+use super::nodes::Nodes;
 use super::range::Range;
 use super::trim::{Strategy, Trim};
 use crate::ds::listpack::{Listpack, Packed};
 use crate::value::limits::Limits;
-use std::collections::BTreeMap;
-use std::ops::Bound;
 
-/// What a node takes in the tree beside its listpack, bytes.
-const NODE_COST: usize = 64;
+/// What a node takes in its run beside its listpack, bytes.
+const NODE_COST: usize = 42;
 
 /// The entries of a stream.
 #[derive(Debug, Default)]
 pub struct Log {
-    pub(super) nodes: BTreeMap<StreamId, Listpack>,
+    pub(super) nodes: Nodes,
     length: u64,
     /// The greatest id ever given, or what XSETID made of it.
     pub last_id: StreamId,
@@ -28,6 +28,8 @@ pub struct Log {
     /// Entries ever added.
     pub entries_added: u64,
     bytes: usize,
+    /// What is still to be told of an earlier moment.
+    pub(super) capture: Option<Box<Capture>>,
 }
 
 /// Why an entry was not added.
@@ -82,6 +84,12 @@ impl Log {
         self.nodes.iter().map(|(id, node)| (*id, node.as_packed()))
     }
 
+    /// The first node behind that of this id, or the first one.
+    pub fn node_after(&self, id: Option<StreamId>) -> Option<(StreamId, Packed<'_>)> {
+        let behind = id.map_or_else(|| self.nodes.first(), |id| self.nodes.after(id));
+        behind.map(|(id, node)| (*id, node.as_packed()))
+    }
+
     /// The id of the first entry, 0-0 when there is none.
     pub fn first_id(&self) -> StreamId {
         self.first_id
@@ -94,29 +102,28 @@ impl Log {
 
     /// An independent copy.
     pub fn duplicate(&self) -> Log {
-        let nodes: BTreeMap<_, _> = self.nodes.iter().map(|(id, n)| (*id, n.clone())).collect();
-        let bytes = nodes.values().map(|node| node.heap_bytes() + NODE_COST).sum();
-        Log { nodes, bytes, ..*self }
+        let nodes = self.nodes.clone();
+        let bytes = nodes.iter().map(|(_, node)| node.heap_bytes() + NODE_COST).sum();
+        Log { nodes, bytes, capture: None, ..*self }
     }
 
     /// Copies the first node of `source` that lies behind those that are here; false after the
     /// last one, when the counters are those of the source, too.
     pub fn append_copy(&mut self, source: &Log) -> bool {
-        let last = self.nodes.last_key_value().map(|(id, _)| *id);
-        let behind = match last {
-            Some(last) => source.nodes.range((Bound::Excluded(last), Bound::Unbounded)).next(),
-            None => source.nodes.first_key_value(),
+        let behind = match self.nodes.last() {
+            Some((last, _)) => source.nodes.after(*last),
+            None => source.nodes.first(),
         };
         if let Some((id, node)) = behind {
             let node = node.clone();
             self.bytes += node.heap_bytes() + NODE_COST;
-            self.nodes.insert(*id, node);
+            self.nodes.push(*id, node);
         }
         if self.nodes.len() < source.nodes.len() {
             return true;
         }
         let made = std::mem::take(self);
-        *self = Log { nodes: made.nodes, bytes: made.bytes, ..*source };
+        *self = Log { nodes: made.nodes, bytes: made.bytes, capture: None, ..*source };
         false
     }
 
@@ -151,9 +158,10 @@ impl Log {
             return Err(Refused::TooLarge);
         }
         let mut added = false;
-        if let Some(mut tail) = self.nodes.last_entry() {
-            let node_id = *tail.key();
-            let node = tail.get_mut();
+        if let Some((node_id, node)) = self.nodes.last_mut() {
+            if let Some(capture) = &mut self.capture {
+                capture.before_change(node_id, node);
+            }
             let before = node.heap_bytes();
             match node::plan(node.as_packed(), fields, size, word, limits) {
                 Some(plan) => {
@@ -168,8 +176,11 @@ impl Log {
         }
         if !added {
             let node = node::create(fields, size, word);
+            if let Some(capture) = &mut self.capture {
+                capture.before_new(id);
+            }
             self.bytes += node.heap_bytes() + NODE_COST;
-            self.nodes.insert(id, node);
+            self.nodes.push(id, node);
         }
         self.entries_added += 1;
         self.last_id = id;
@@ -182,7 +193,7 @@ impl Log {
 
     /// The live entry with this id.
     pub fn get(&self, id: StreamId) -> Option<Entry<'_>> {
-        let (node_id, node) = self.nodes.range(..=id).next_back()?;
+        let (node_id, node) = self.nodes.at_or_before(id)?;
         find(*node_id, node.as_packed(), id)
     }
 
@@ -224,11 +235,13 @@ impl Log {
     }
 
     fn delete_one(&mut self, id: StreamId) -> bool {
-        let Some((node_id, node)) = self.nodes.range_mut(..=id).next_back() else { return false };
-        let node_id = *node_id;
+        let Some((node_id, node)) = self.nodes.at_or_before_mut(id) else { return false };
         let Some(at) = find(node_id, node.as_packed(), id).map(|entry| entry.at()) else {
             return false;
         };
+        if let Some(capture) = &mut self.capture {
+            capture.before_change(node_id, node);
+        }
         if Master::of(node.as_packed()).count == 1 {
             self.drop_node(node_id);
         } else {
@@ -240,18 +253,25 @@ impl Log {
 
     /// Removes a node with all it has; tells how many live entries that were.
     fn drop_node(&mut self, node_id: StreamId) -> u64 {
-        let node = self.nodes.remove(&node_id).expect("the caller saw it");
-        let count = Master::of(node.as_packed()).count;
+        Master::of(self.take_node(node_id).as_packed()).count
+    }
+
+    /// Takes a node with all it has out.
+    fn take_node(&mut self, node_id: StreamId) -> Listpack {
+        let node = self.nodes.remove(node_id).expect("the caller saw it");
+        if let Some(capture) = &mut self.capture {
+            capture.before_change(node_id, &node);
+        }
         self.bytes -= node.heap_bytes() + NODE_COST;
-        self.length -= count;
-        count
+        self.length -= Master::of(node.as_packed()).count;
+        node
     }
 
     /// Takes in a node that is known to be sound and to come behind all others.
     pub(super) fn adopt(&mut self, id: StreamId, node: Listpack, live: u64) {
         self.bytes += node.heap_bytes() + NODE_COST;
         self.length += live;
-        self.nodes.insert(id, node);
+        self.nodes.push(id, node);
     }
 
     pub(super) fn find_first(&mut self) {
@@ -262,14 +282,14 @@ impl Log {
     /// The id of the very first entry, deleted or not, which approximate trimming by id is written
     /// to the log with.
     pub fn first_stored_id(&self) -> Option<StreamId> {
-        let (node_id, node) = self.nodes.first_key_value()?;
+        let (node_id, node) = self.nodes.first()?;
         Entries::new(*node_id, node.as_packed(), false).next().map(|entry| entry.id)
     }
 
-    /// Removes entries from the begin; tells how many.
-    pub fn trim(&mut self, trim: &Trim) -> u64 {
+    /// Removes entries from the begin; tells how many. Nodes that go as a whole go to `gone`.
+    pub fn trim(&mut self, trim: &Trim, gone: &mut Log) -> u64 {
         let mut removed = 0;
-        while let Some((node_id, node)) = self.nodes.first_key_value() {
+        while let Some((node_id, node)) = self.nodes.first() {
             let (node_id, packed) = (*node_id, node.as_packed());
             let count = Master::of(packed).count;
             if self.meets(trim) || trim.limit.is_some_and(|limit| removed + count > limit) {
@@ -282,7 +302,9 @@ impl Log {
                 }
             };
             if whole {
-                removed += self.drop_node(node_id);
+                removed += count;
+                let node = self.take_node(node_id);
+                gone.adopt(node_id, node, count);
                 continue;
             }
             if !trim.approximate {
@@ -303,7 +325,7 @@ impl Log {
 
     /// Deletes entries at the begin of a node; at least one stays.
     fn trim_in_node(&mut self, node_id: StreamId, strategy: Strategy) -> u64 {
-        let node = self.nodes.get_mut(&node_id).expect("the caller saw it");
+        let (_, node) = self.nodes.at_or_before_mut(node_id).expect("the caller saw it");
         let mut gone = Vec::new();
         for entry in Entries::new(node_id, node.as_packed(), false) {
             let stop = match strategy {
@@ -322,6 +344,9 @@ impl Log {
             // The entries that keep the node from going as a whole are deleted ones.
             return self.drop_node(node_id);
         }
+        if let Some(capture) = &mut self.capture {
+            capture.before_change(node_id, node);
+        }
         node::mark_deleted(node, &gone);
         self.length -= count;
         count
@@ -330,7 +355,8 @@ impl Log {
     /// Asserts the invariants.
     pub fn check(&self) {
         let (mut length, mut bytes, mut before) = (0, 0, None);
-        for (node_id, node) in &self.nodes {
+        self.nodes.check();
+        for (node_id, node) in self.nodes.iter() {
             let packed = node.as_packed();
             assert!(Packed::validate(packed.bytes()));
             let master = Master::of(packed);

@@ -4,11 +4,13 @@
 //! [`group`] has the consumer groups. The two parts are separate fields, so that a reader can walk
 //! the log while it books deliveries.
 
+mod capture;
 mod count;
 pub mod group;
 pub mod id;
 pub mod log;
 pub mod node;
+mod nodes;
 pub mod range;
 pub mod restore;
 pub mod trim;
@@ -34,6 +36,11 @@ pub struct Stream {
 }
 
 impl Stream {
+    /// What was cut off a stream and is to be freed.
+    pub fn remains(log: Log, groups: Groups) -> Stream {
+        Stream { log, groups, ..Stream::default() }
+    }
+
     /// The stream is to exist from now on.
     pub fn make(&mut self) {
         self.made = true;

@@ -3,12 +3,11 @@
 use super::id::StreamId;
 use super::log::Log;
 use super::node::{Entries, Entry, Master};
-use crate::ds::listpack::Listpack;
-use std::collections::btree_map;
+use super::nodes::Walk;
 
 /// Live entries between two ids.
 pub struct Range<'a> {
-    nodes: btree_map::Range<'a, StreamId, Listpack>,
+    nodes: Walk<'a>,
     node: Option<Entries<'a>>,
     start: StreamId,
     end: StreamId,
@@ -26,9 +25,8 @@ impl<'a> Range<'a> {
 
     fn new(log: &'a Log, start: StreamId, end: StreamId, backwards: bool) -> Range<'a> {
         // The node that begins before `start` may reach into the range.
-        let first = log.nodes.range(..=start).next_back().map_or(start, |(id, _)| *id);
-        let nodes =
-            if first <= end { log.nodes.range(first..=end) } else { log.nodes.range(end..end) };
+        let first = log.nodes.at_or_before(start).map_or(start, |(id, _)| *id);
+        let nodes = log.nodes.range(first, end);
         Range { nodes, node: None, start, end, backwards }
     }
 
@@ -53,7 +51,7 @@ impl<'a> Iterator for Range<'a> {
                 continue;
             };
             if self.is_past(entry.id) {
-                self.nodes = btree_map::Range::default();
+                self.nodes = Walk::default();
                 self.node = None;
                 return None;
             }
@@ -76,11 +74,11 @@ impl Log {
         if start > end {
             return (0, None);
         }
-        let before = || self.nodes.range(..=start).next_back().map_or(start, |(id, _)| *id);
-        let mut nodes = self.nodes.range(at.unwrap_or_else(before)..=end).peekable();
+        let before = || self.nodes.at_or_before(start).map_or(start, |(id, _)| *id);
+        let mut nodes = self.nodes.range(at.unwrap_or_else(before), end).peekable();
         let mut count = 0;
         while let Some((id, node)) = nodes.next() {
-            let next = nodes.peek().map(|(id, _)| **id);
+            let next = nodes.peek().map(|(id, _)| *id);
             let packed = node.as_packed();
             count += match next {
                 // What lies between two nodes' begins lies in the range with them.

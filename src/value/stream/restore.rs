@@ -36,19 +36,38 @@ impl Stream {
         nodes: impl Iterator<Item = (StreamId, Vec<u8>)>,
         counters: Counters,
     ) -> Result<Stream, Unsound> {
-        let mut log = Log::default();
-        let mut end = None;
-        for (id, bytes) in nodes {
-            let Extent { live, last } = extent(id, &bytes).ok_or(Unsound::Node)?;
-            if end.is_some_and(|end| id <= end) {
-                return Err(Unsound::Order);
-            }
-            end = Some(last);
-            // Redis may keep a node with nothing but deleted entries.
-            if live > 0 {
-                log.adopt(id, Listpack::from_trusted(bytes), live);
-            }
+        let mut restoring = Restoring::default();
+        nodes.into_iter().try_for_each(|(id, bytes)| restoring.node(id, bytes))?;
+        restoring.finish(counters)
+    }
+}
+
+/// A stream whose nodes come one by one.
+#[derive(Default)]
+pub struct Restoring {
+    log: Log,
+    /// The last id so far.
+    end: Option<StreamId>,
+}
+
+impl Restoring {
+    /// Takes in the next node.
+    pub fn node(&mut self, id: StreamId, bytes: Vec<u8>) -> Result<(), Unsound> {
+        let Extent { live, last } = extent(id, &bytes).ok_or(Unsound::Node)?;
+        if self.end.is_some_and(|end| id <= end) {
+            return Err(Unsound::Order);
         }
+        self.end = Some(last);
+        // Redis may keep a node with nothing but deleted entries.
+        if live > 0 {
+            self.log.adopt(id, Listpack::from_trusted(bytes), live);
+        }
+        Ok(())
+    }
+
+    /// The stream of all nodes.
+    pub fn finish(self, counters: Counters) -> Result<Stream, Unsound> {
+        let Restoring { mut log, end } = self;
         if end.is_some_and(|end| end > counters.last_id) {
             return Err(Unsound::LastId);
         }

@@ -91,7 +91,8 @@ fn against_a_map(seed: u64, limits: &Limits) {
             16 => {
                 let strategy = some_strategy(&mut rng, last, stream.log.len());
                 let trim = Trim { strategy, approximate: false, limit: None };
-                assert_eq!(stream.log.trim(&trim), trim_model(&mut model, strategy));
+                let mut cut = Log::default();
+                assert_eq!(stream.log.trim(&trim, &mut cut), trim_model(&mut model, strategy));
             }
             17 => approximate_trim(&mut rng, &mut stream, &mut model),
             _ => {
@@ -136,7 +137,8 @@ fn approximate_trim(rng: &mut Rng, stream: &mut Stream, model: &mut BTreeMap<Str
     let strategy = some_strategy(rng, stream.log.last_id, stream.log.len());
     let limit = (rng.below(2) == 0).then(|| rng.below(200));
     let nodes = stream.log.node_count();
-    let gone = stream.log.trim(&Trim { strategy, approximate: true, limit });
+    let (trim, mut cut) = (Trim { strategy, approximate: true, limit }, Log::default());
+    let gone = stream.log.trim(&trim, &mut cut);
     assert_eq!(gone > 0, stream.log.node_count() < nodes);
     assert!(limit.is_none_or(|limit| gone <= limit));
     let mut exact = model.clone();

@@ -5,7 +5,7 @@
 use super::super::lua::number::general;
 use super::super::lua::{Kind, Lua, Native, Raise};
 use super::cjson_decode::decode;
-use super::{check_integer, out_of_memory};
+use super::{Output, check_integer};
 
 /// Whether too sparse a list is written as an object rather than refused.
 const SPARSE_CONVERT: i32 = 1;
@@ -184,9 +184,9 @@ fn encode(lua: &mut Lua) -> Result<i32, Raise> {
         precision: setting(lua, PRECISION) as i32,
         invalid: setting(lua, ENCODE_INVALID),
     };
-    let mut json = Vec::new();
+    let mut json = Output::new(lua);
     value(lua, &settings, 0, &mut json)?;
-    lua.push(&json);
+    lua.push(&json.bytes);
     Ok(1)
 }
 
@@ -195,7 +195,9 @@ fn refuse(lua: &Lua, at: i32, why: &str) -> Raise {
 }
 
 /// Appends the value on top.
-fn value(lua: &mut Lua, settings: &Settings, depth: i64, json: &mut Vec<u8>) -> Result<(), Raise> {
+fn value(lua: &mut Lua, settings: &Settings, depth: i64, out: &mut Output) -> Result<(), Raise> {
+    out.next(lua)?;
+    let json = &mut out.bytes;
     match lua.kind(-1) {
         Kind::String => string(lua.bytes(-1).unwrap_or(b""), json),
         Kind::Number => return number(lua, settings, -1, json),
@@ -203,26 +205,23 @@ fn value(lua: &mut Lua, settings: &Settings, depth: i64, json: &mut Vec<u8>) -> 
         Kind::Boolean => json.extend_from_slice(b"false"),
         Kind::Nil => json.extend_from_slice(b"null"),
         Kind::Pointer if lua.pointer(-1) == 0 => json.extend_from_slice(b"null"),
-        Kind::Table => return table(lua, settings, depth + 1, json),
+        Kind::Table => return table(lua, settings, depth + 1, out),
         _ => return Err(refuse(lua, -1, "type not supported")),
     }
     Ok(())
 }
 
-fn table(lua: &mut Lua, settings: &Settings, depth: i64, json: &mut Vec<u8>) -> Result<(), Raise> {
+fn table(lua: &mut Lua, settings: &Settings, depth: i64, out: &mut Output) -> Result<(), Raise> {
     if depth > settings.depth || !lua.reserve(6) {
         return Err(Raise::texts(format!("Cannot serialise, excessive nesting ({depth})")));
-    }
-    if lua.shared().exceeds(json.len()) {
-        return Err(out_of_memory());
     }
     let guarded = super::super::lua::guard::real(lua, -1);
     if !guarded {
         lua.push_value(-1);
     }
     let written = match length(lua, settings)? {
-        Some(len) => list(lua, settings, depth, len, json),
-        None => object(lua, settings, depth, json),
+        Some(len) => list(lua, settings, depth, len, out),
+        None => object(lua, settings, depth, out),
     };
     lua.pop(1);
     written
@@ -233,26 +232,27 @@ fn list(
     settings: &Settings,
     depth: i64,
     len: i32,
-    json: &mut Vec<u8>,
+    out: &mut Output,
 ) -> Result<(), Raise> {
-    json.push(b'[');
+    out.bytes.push(b'[');
     for i in 1..=len {
         if i > 1 {
-            json.push(b',');
+            out.bytes.push(b',');
         }
         lua.get_item(-1, i);
-        value(lua, settings, depth, json)?;
+        value(lua, settings, depth, out)?;
         lua.pop(1);
     }
-    json.push(b']');
+    out.bytes.push(b']');
     Ok(())
 }
 
-fn object(lua: &mut Lua, settings: &Settings, depth: i64, json: &mut Vec<u8>) -> Result<(), Raise> {
-    json.push(b'{');
+fn object(lua: &mut Lua, settings: &Settings, depth: i64, out: &mut Output) -> Result<(), Raise> {
+    out.bytes.push(b'{');
     let mut first = true;
     lua.push_nil();
     while lua.next(-2) {
+        let json = &mut out.bytes;
         if !std::mem::take(&mut first) {
             json.push(b',');
         }
@@ -266,10 +266,10 @@ fn object(lua: &mut Lua, settings: &Settings, depth: i64, json: &mut Vec<u8>) ->
             _ => return Err(refuse(lua, -2, "table key must be a number or string")),
         }
         json.push(b':');
-        value(lua, settings, depth, json)?;
+        value(lua, settings, depth, out)?;
         lua.pop(1);
     }
-    json.push(b'}');
+    out.bytes.push(b'}');
     Ok(())
 }
 

@@ -3,8 +3,8 @@
 
 use super::super::lua::number::prefix;
 use super::super::lua::{Lua, Raise};
-use super::check_string;
 use super::cjson::{DECODE_DEPTH, DECODE_INVALID, DEPTH_MAX, setting};
+use super::{Pace, check_string};
 
 /// What a text is made of.
 enum Token {
@@ -50,6 +50,7 @@ struct Parser {
     depth: i64,
     depth_max: i64,
     invalid_numbers: bool,
+    pace: Pace,
 }
 
 /// The function of scripts.
@@ -69,6 +70,7 @@ pub fn decode(lua: &mut Lua) -> Result<i32, Raise> {
         depth: 0,
         depth_max: setting(lua, DECODE_DEPTH).min(DEPTH_MAX),
         invalid_numbers: setting(lua, DECODE_INVALID) != 0,
+        pace: Pace::of(lua),
     };
     let token = parser.next();
     parser.value(lua, token)?;
@@ -229,6 +231,7 @@ impl Parser {
 
     /// Pushes the value that begins with this token.
     fn value(&mut self, lua: &mut Lua, token: Token) -> Result<(), Raise> {
+        self.pace.part(lua, 0, 0)?;
         match token {
             Token::Text(text) => lua.push(&text),
             Token::Number(value) => lua.push_number(value),

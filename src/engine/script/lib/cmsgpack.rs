@@ -3,7 +3,7 @@
 use super::super::api::fields;
 use super::super::convert::to_integer;
 use super::super::lua::{Kind, Lua, Native, Raise, guard};
-use super::{check_integer, check_string, optional_integer, out_of_memory};
+use super::{Output, Pace, check_integer, check_string, optional_integer};
 
 const FUNCTIONS: &[(&str, Native)] = &[
     ("pack", pack),
@@ -35,13 +35,13 @@ fn pack(lua: &mut Lua) -> Result<i32, Raise> {
     if count == 0 {
         return Err(Raise::arg(0, "MessagePack pack needs input."));
     }
-    let mut packed = Vec::new();
+    let mut packed = Output::new(lua);
     for n in 1..=count {
         lua.push_value(n);
         pack_value(lua, &mut packed, 0)?;
         lua.pop(1);
     }
-    lua.push(&packed);
+    lua.push(&packed.bytes);
     Ok(1)
 }
 
@@ -51,12 +51,14 @@ fn tagged(packed: &mut Vec<u8>, tag: u8, rest: &[u8]) {
     packed.extend_from_slice(rest);
 }
 
-fn pack_value(lua: &mut Lua, packed: &mut Vec<u8>, level: usize) -> Result<(), Raise> {
+fn pack_value(lua: &mut Lua, out: &mut Output, level: usize) -> Result<(), Raise> {
+    out.next(lua)?;
+    let packed = &mut out.bytes;
     match lua.kind(-1) {
         Kind::String => pack_string(lua.bytes(-1).unwrap_or(b""), packed),
         Kind::Boolean => packed.push(if lua.truth(-1) { 0xC3 } else { 0xC2 }),
         Kind::Number => pack_number(lua.number(-1).unwrap_or(0.0), packed),
-        Kind::Table if level < NESTING_MAX => return pack_table(lua, packed, level),
+        Kind::Table if level < NESTING_MAX => return pack_table(lua, out, level),
         _ => packed.push(0xC0),
     }
     Ok(())
@@ -100,12 +102,9 @@ fn pack_integer(value: i64, packed: &mut Vec<u8>) {
     }
 }
 
-fn pack_table(lua: &mut Lua, packed: &mut Vec<u8>, level: usize) -> Result<(), Raise> {
+fn pack_table(lua: &mut Lua, out: &mut Output, level: usize) -> Result<(), Raise> {
     if !lua.reserve(6) {
         return Err(Raise::text("stack overflow (in function mp_encode_lua_table)"));
-    }
-    if lua.shared().exceeds(packed.len()) {
-        return Err(out_of_memory());
     }
     if !guard::real(lua, -1) {
         lua.push_value(-1);
@@ -113,20 +112,20 @@ fn pack_table(lua: &mut Lua, packed: &mut Vec<u8>, level: usize) -> Result<(), R
     let (fields, is_list) = shape(lua);
     if is_list {
         let len = lua.len(-1);
-        pack_length(packed, len, 0x90, 0xDC);
+        pack_length(&mut out.bytes, len, 0x90, 0xDC);
         for i in 1..=len {
             lua.get_item(-1, i as i32);
-            pack_value(lua, packed, level + 1)?;
+            pack_value(lua, out, level + 1)?;
             lua.pop(1);
         }
     } else {
-        pack_length(packed, fields, 0x80, 0xDE);
+        pack_length(&mut out.bytes, fields, 0x80, 0xDE);
         lua.push_nil();
         while lua.next(-2) {
             lua.push_value(-2);
-            pack_value(lua, packed, level + 1)?;
+            pack_value(lua, out, level + 1)?;
             lua.pop(1);
-            pack_value(lua, packed, level + 1)?;
+            pack_value(lua, out, level + 1)?;
             lua.pop(1);
         }
     }
@@ -194,8 +193,9 @@ fn unpack_some(lua: &mut Lua, limit: i64, offset: i64) -> Result<i32, Raise> {
     let most = if all { i64::from(i32::MAX) } else { limit };
     let before = lua.top();
     let mut count = 0;
+    let pace = Pace::of(lua);
     while !rest.is_empty() && i64::from(count) < most {
-        unpack_value(lua, &mut rest)?;
+        unpack_value(lua, &mut rest, &pace)?;
         count += 1;
     }
     if !all {
@@ -230,9 +230,10 @@ enum Open {
 }
 
 /// Pushes one value. Nesting is kept on a stack of our own: the depth is the sender's choice.
-fn unpack_value(lua: &mut Lua, rest: &mut &[u8]) -> Result<(), Raise> {
+fn unpack_value(lua: &mut Lua, rest: &mut &[u8], pace: &Pace) -> Result<(), Raise> {
     let mut open: Vec<Open> = Vec::new();
     loop {
+        pace.part(lua, 0, 0)?;
         if !lua.reserve(4) {
             let text = if open.is_empty() {
                 "stack overflow (too many return values at once; use unpack_one or unpack_limit \

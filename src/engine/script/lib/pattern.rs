@@ -10,8 +10,6 @@ use super::super::lua::stack::Pauser;
 const CAPTURES_MAX: usize = 32;
 /// How deep the parts of a pattern may wait for each other.
 const DEPTH_MAX: usize = 400;
-/// Steps between two looks at the budget.
-const PAUSE_EVERY: u32 = 20_000;
 
 /// What a pair of parentheses caught.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -31,15 +29,14 @@ pub struct Matcher<'a> {
     captures: [Capture; CAPTURES_MAX],
     level: usize,
     depth: usize,
-    steps: u32,
-    pauser: Pauser,
+    pauser: &'a Pauser,
 }
 
 type Matched = Result<Option<usize>, Raise>;
 
 impl<'a> Matcher<'a> {
     /// Nothing matched yet.
-    pub fn new(subject: &'a [u8], pattern: &'a [u8], pauser: Pauser) -> Matcher<'a> {
+    pub fn new(subject: &'a [u8], pattern: &'a [u8], pauser: &'a Pauser) -> Matcher<'a> {
         let end = memchr::memchr(0, pattern).unwrap_or(pattern.len());
         Matcher {
             subject,
@@ -47,7 +44,6 @@ impl<'a> Matcher<'a> {
             captures: [Capture::Open(0); CAPTURES_MAX],
             level: 0,
             depth: 0,
-            steps: 0,
             pauser,
         }
     }
@@ -68,15 +64,8 @@ impl<'a> Matcher<'a> {
         self.pattern.get(p).copied().unwrap_or(0)
     }
 
-    fn step(&mut self) -> Result<(), Raise> {
-        self.steps += 1;
-        if self.steps >= PAUSE_EVERY {
-            self.steps = 0;
-            if !self.pauser.pause() {
-                return Err(Raise::Stop);
-            }
-        }
-        Ok(())
+    fn step(&self) -> Result<(), Raise> {
+        self.pauser.steps(1)
     }
 
     fn matches(&mut self, s: usize, p: usize) -> Matched {

@@ -98,7 +98,7 @@ fn find(lua: &mut Lua, find: bool) -> Result<i32, Raise> {
         return Ok(2);
     }
     let anchored = pattern.first() == Some(&b'^');
-    let mut matcher = Matcher::new(subject, pattern, pauser);
+    let mut matcher = Matcher::new(subject, pattern, &pauser);
     for at in from..=subject.len() {
         if let Some(end) = matcher.at(at, usize::from(anchored))? {
             let caught = caught(&matcher);
@@ -131,7 +131,7 @@ fn gmatch_next(lua: &mut Lua) -> Result<i32, Raise> {
     let from = lua.number(place).unwrap_or(0.0) as usize;
     let pauser = Pauser::of(lua);
     let text = lua.bytes(subject).unwrap_or(b"");
-    let mut matcher = Matcher::new(text, lua.bytes(pattern).unwrap_or(b""), pauser);
+    let mut matcher = Matcher::new(text, lua.bytes(pattern).unwrap_or(b""), &pauser);
     for at in from..=text.len() {
         if let Some(end) = matcher.at(at, 0)? {
             let caught = caught(&matcher);
@@ -160,10 +160,11 @@ fn gsub(lua: &mut Lua) -> Result<i32, Raise> {
     let anchored = lua.bytes(2).and_then(<[u8]>::first) == Some(&b'^');
     let (mut at, mut count) = (0, 0);
     let mut result = Vec::new();
+    let pauser = Pauser::of(lua);
     while count < most {
-        let pauser = Pauser::of(lua);
+        pauser.steps(1)?;
         let text = lua.bytes(1).unwrap_or(b"");
-        let mut matcher = Matcher::new(text, lua.bytes(2).unwrap_or(b""), pauser);
+        let mut matcher = Matcher::new(text, lua.bytes(2).unwrap_or(b""), &pauser);
         let mut found = matcher.at(at, usize::from(anchored))?;
         // Places without a match are passed without leaving the loop.
         while found.is_none() && at < len && !anchored {
@@ -183,9 +184,7 @@ fn gsub(lua: &mut Lua) -> Result<i32, Raise> {
         } else {
             break;
         }
-        if result.len() > STRING_MAX || lua.shared().exceeds(result.len()) {
-            return Err(out_of_memory());
-        }
+        room_for(lua, result.len())?;
         if anchored {
             break;
         }
@@ -194,6 +193,12 @@ fn gsub(lua: &mut Lua) -> Result<i32, Raise> {
     lua.push(&result);
     lua.push_number(count as f64);
     Ok(2)
+}
+
+/// Whether a result may grow to so many bytes.
+fn room_for(lua: &mut Lua, len: usize) -> Result<(), Raise> {
+    let fits = len <= STRING_MAX && !lua.shared().exceeds(len);
+    if fits { Ok(()) } else { Err(out_of_memory()) }
 }
 
 /// Appends what takes the place of a match: argument 3 says.
@@ -251,9 +256,12 @@ fn substitute_text(
         if !what.is_ascii_digit() {
             result.push(what);
         } else if what == b'0' {
+            room_for(lua, result.len() + whole.1 - whole.0)?;
             result.extend_from_slice(&lua.bytes(1).unwrap_or(b"")[whole.0..whole.1]);
         } else {
             push_one(lua, 1, caught, usize::from(what - b'1'), whole)?;
+            let len = lua.text(-1).map_or(0, <[u8]>::len);
+            room_for(lua, result.len() + len)?;
             result.extend_from_slice(lua.text(-1).unwrap_or(b""));
             lua.pop(1);
         }
@@ -265,9 +273,7 @@ fn rep(lua: &mut Lua) -> Result<i32, Raise> {
     check_string(lua, 1)?;
     let times = check_integer(lua, 2)?.max(0) as usize;
     let total = lua.len(1).saturating_mul(times);
-    if total > STRING_MAX || lua.shared().exceeds(total) {
-        return Err(out_of_memory());
-    }
+    room_for(lua, total)?;
     let result = lua.bytes(1).unwrap_or(b"").repeat(if total == 0 { 0 } else { times });
     lua.push(&result);
     Ok(1)

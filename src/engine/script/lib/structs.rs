@@ -1,7 +1,7 @@
 //! `struct`: values to bytes and back by a format, as C lays structures out.
 
 use super::super::api::fields;
-use super::super::convert::to_integer;
+use super::super::convert::to_unsigned;
 use super::super::lua::{Lua, Native, Raise};
 use super::{check_number, check_string, optional_integer, out_of_memory};
 
@@ -155,7 +155,7 @@ fn pack(lua: &mut Lua) -> Result<i32, Raise> {
 }
 
 fn push_integer(packed: &mut Vec<u8>, value: f64, size: usize, little: bool) {
-    let value = if value < 0.0 { to_integer(value) as u64 } else { value as u64 };
+    let value = to_unsigned(value);
     let byte = |i: usize| if i < 8 { (value >> (8 * i)) as u8 } else { 0 };
     if little {
         packed.extend((0..size).map(byte));
@@ -210,7 +210,7 @@ fn unpack(lua: &mut Lua) -> Result<i32, Raise> {
                     };
                     lua.pop(1);
                     results -= 1;
-                    item.size = if size >= 0.0 { size as usize } else { usize::MAX };
+                    item.size = to_unsigned(size) as usize;
                 }
                 let end = at.checked_add(item.size).filter(|end| *end <= data.len());
                 let part = end.map(|end| &data[at..end]).ok_or_else(too_short)?;

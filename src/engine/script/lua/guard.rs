@@ -184,6 +184,7 @@ unsafe extern "C-unwind" fn xpcall(l: *mut ffi::lua_State) -> c_int {
         ffi::lua_pushcclosure(l, handler, 1);
         ffi::lua_insert(l, 1);
         let status = ffi::lua_pcall(l, 0, ffi::LUA_MULTRET, 1);
+        ffi::lua_checkstack(l, 1);
         ffi::lua_pushboolean(l, c_int::from(status == 0));
         ffi::lua_replace(l, 1);
         ffi::lua_gettop(l)

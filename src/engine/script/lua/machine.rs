@@ -74,10 +74,20 @@ impl Machine {
         self.states[which as usize].as_ref().map_or(0, State::held_bytes)
     }
 
-    /// Throws an interpreter away with all it holds.
-    pub fn forget(&mut self, which: Which) {
+    /// Takes an interpreter out with all it holds, to be freed wherever that disturbs nobody.
+    pub fn retire(&mut self, which: Which) -> Option<Retired> {
         assert!(!self.stack.amid(), "no script runs");
-        self.states[which as usize] = None;
+        let mut state = self.states[which as usize].take()?;
+        let bytes = state.held_bytes();
+        let own = Shared { used_bytes: bytes, ..Shared::new(0) };
+        let shared = NonNull::from(Box::leak(Box::new(own)));
+        state.belong_to(shared);
+        let common = self.shared();
+        common.used_bytes = common.used_bytes.saturating_sub(bytes);
+        if which == Which::Eval {
+            (common.lists, common.lists_escape) = (None, false);
+        }
+        Some(Retired { state: ManuallyDrop::new(state), shared, bytes })
     }
 
     /// Calls the function that lies on an interpreter's stack below its arguments.
@@ -97,6 +107,34 @@ impl Machine {
     pub fn calm(&mut self) {
         for state in self.states.iter_mut().flatten() {
             state.calm();
+        }
+    }
+}
+
+/// An interpreter that runs nothing any more.
+pub struct Retired {
+    state: ManuallyDrop<State>,
+    /// What its allocator counts in until it is gone.
+    shared: NonNull<Shared>,
+    bytes: usize,
+}
+
+impl Retired {
+    /// Bytes it holds.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+// SAFETY: it is plain memory that nothing else points into, and it goes as a whole.
+unsafe impl Send for Retired {}
+
+impl Drop for Retired {
+    fn drop(&mut self) {
+        // SAFETY: each is dropped once, what points to `shared` before it.
+        unsafe {
+            ManuallyDrop::drop(&mut self.state);
+            drop(Box::from_raw(self.shared.as_ptr()));
         }
     }
 }

@@ -116,8 +116,15 @@ pub enum Ended {
 }
 
 /// A value kept in the registry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Kept(c_int);
+
+impl Kept {
+    /// Whether it is this item of the registry.
+    pub fn is_at(self, place: i32) -> bool {
+        self.0 == place
+    }
+}
 
 /// Where a function on the call stack stands.
 pub struct Place {
@@ -132,15 +139,23 @@ pub struct Place {
 /// A thread of the interpreter, as native code sees it.
 pub struct Lua {
     l: *mut ffi::lua_State,
+    shared: *mut Shared,
 }
 
 impl Lua {
+    /// # Safety
+    /// `l` belongs to a `State` that outlives the result.
+    unsafe fn of(l: *mut ffi::lua_State) -> Lua {
+        // SAFETY: the caller's.
+        Lua { l, shared: unsafe { state::shared_of(l) } }
+    }
+
     /// What the engine and its scripts share.
     #[inline]
     pub fn shared(&mut self) -> &mut Shared {
         // SAFETY: `State` gave the allocator a pointer to the `Shared` that outlives the
         // interpreter; the borrow ends before anything else can reach it.
-        unsafe { &mut *state::shared_of(self.l) }
+        unsafe { &mut *self.shared }
     }
 
     /// How many values the current function has on its stack.

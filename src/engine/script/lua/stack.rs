@@ -8,10 +8,11 @@
 
 use super::super::shared::Shared;
 use super::state::State;
-use super::{Ended, Lua};
+use super::{Ended, Lua, Raise};
 use corosensei::stack::DefaultStack;
 use corosensei::{Coroutine, CoroutineResult, Yielder};
 use mlua_sys as ffi;
+use std::cell::Cell;
 use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 
@@ -110,7 +111,8 @@ impl Drop for Stack {
 }
 
 fn run(l: *mut ffi::lua_State, arguments: i32, results: i32, handler: bool) -> Ended {
-    let mut lua = Lua { l };
+    // SAFETY: the engine holds the state until this stack is left for good.
+    let mut lua = unsafe { Lua::of(l) };
     lua.shared().native = 0;
     let handler = if handler { lua.top() - arguments - 1 } else { 0 };
     // SAFETY: the engine put function and arguments there; errors end in this call, and this frame
@@ -148,16 +150,34 @@ pub fn pause(lua: &mut Lua) -> bool {
 /// touches no interpreter while a script is in the middle of something.
 pub struct Pauser {
     l: *mut ffi::lua_State,
+    shared: *mut Shared,
+    left: Cell<usize>,
 }
+
+/// Steps of a native function between two looks at the budget. A step is a handful of nanoseconds.
+const PAUSE_EVERY: usize = 20_000;
 
 impl Pauser {
     /// That of the running script, for as long as its native function runs.
     pub fn of(lua: &Lua) -> Pauser {
-        Pauser { l: lua.l }
+        Pauser { l: lua.l, shared: lua.shared, left: Cell::new(PAUSE_EVERY) }
     }
 
-    /// Out of budget; false when the script is to be stopped.
-    pub fn pause(&self) -> bool {
-        pause(&mut Lua { l: self.l })
+    /// So many steps were made; lets the engine look around when they are enough, and fails when
+    /// the script is to be stopped.
+    #[inline]
+    pub fn steps(&self, made: usize) -> Result<(), Raise> {
+        match self.left.get().checked_sub(made) {
+            Some(left) => self.left.set(left),
+            None => self.pause()?,
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn pause(&self) -> Result<(), Raise> {
+        self.left.set(PAUSE_EVERY);
+        let mut lua = Lua { l: self.l, shared: self.shared };
+        if pause(&mut lua) { Ok(()) } else { Err(Raise::Stop) }
     }
 }

@@ -18,6 +18,7 @@ const HOOK_EVERY: c_int = 10_000;
 /// An interpreter. It never runs code by itself; see `stack`.
 pub struct State {
     l: NonNull<ffi::lua_State>,
+    shared: NonNull<Shared>,
 }
 
 impl State {
@@ -32,12 +33,12 @@ impl State {
             ffi::lua_atpanic(l.as_ptr(), unprotected);
             ffi::lua_sethook(l.as_ptr(), Some(hook), ffi::LUA_MASKCOUNT, HOOK_EVERY);
         }
-        State { l }
+        State { l, shared }
     }
 
     /// The interpreter's main thread.
     pub fn lua(&mut self) -> Lua {
-        Lua { l: self.l.as_ptr() }
+        Lua { l: self.l.as_ptr(), shared: self.shared.as_ptr() }
     }
 
     /// Opens the parts of the standard library that need no door to the world.
@@ -56,7 +57,14 @@ impl State {
 
     /// Bytes it holds, as it counts itself.
     pub fn held_bytes(&self) -> usize {
-        Lua { l: self.l.as_ptr() }.held_bytes()
+        Lua { l: self.l.as_ptr(), shared: self.shared.as_ptr() }.held_bytes()
+    }
+
+    /// From now on its memory is counted in `shared`, which outlives it.
+    pub fn belong_to(&mut self, shared: NonNull<Shared>) {
+        self.shared = shared;
+        // SAFETY: the allocator stays the same; no code runs in the state now.
+        unsafe { ffi::lua_setallocf(self.l.as_ptr(), allocate, shared.as_ptr().cast()) };
     }
 
     /// The hook looks at its usual pace again.
@@ -133,22 +141,22 @@ unsafe extern "C-unwind" fn unprotected(_: *mut ffi::lua_State) -> c_int {
 
 /// Every so many instructions: lets the engine decide whether the script goes on.
 unsafe extern "C-unwind" fn hook(l: *mut ffi::lua_State, _: *mut ffi::lua_Debug) {
-    if stack::pause(&mut Lua { l }) {
-        // SAFETY: setting a hook is allowed at any time.
-        unsafe {
+    // SAFETY: Lua calls this with a thread of a living state; a hook may be set at any time.
+    unsafe {
+        if stack::pause(&mut Lua::of(l)) {
             // A coroutine that outlived a script that was stopped goes at its usual pace again.
             if ffi::lua_gethookcount(l) != HOOK_EVERY {
                 ffi::lua_sethook(l, Some(hook), ffi::LUA_MASKCOUNT, HOOK_EVERY);
             }
+            return;
         }
-        return;
     }
     // From here on every instruction is stopped, so that no `pcall` of the script goes on.
     // SAFETY: the script is running, so errors are caught further up; `push_stop` has dropped all
     // it owned, and this frame owns nothing.
     unsafe {
         ffi::lua_sethook(l, Some(hook), ffi::LUA_MASKCOUNT, 1);
-        push_stop(&mut Lua { l });
+        push_stop(&mut Lua::of(l));
         ffi::lua_error(l)
     }
 }
@@ -194,7 +202,8 @@ unsafe fn run(l: *mut ffi::lua_State) -> c_int {
     // SAFETY: the first upvalue of every native function is its address (`push_native`).
     let native: Native =
         unsafe { std::mem::transmute(ffi::lua_touserdata(l, ffi::lua_upvalueindex(1))) };
-    let mut lua = Lua { l };
+    // SAFETY: Lua calls native functions with a thread of a living state.
+    let mut lua = unsafe { Lua::of(l) };
     lua.shared().native += 1;
     // A panic is a fault of ours; it may not cross frames of C.
     let outcome = catch_unwind(AssertUnwindSafe(|| native(&mut lua)));
