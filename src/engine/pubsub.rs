@@ -350,8 +350,7 @@ impl Engine {
             Some(_) => None,
         };
         if let Some(id) = only {
-            let mut write = |out: &mut Reply| message.write(out);
-            self.deliver(id, &mut |_, out| out.out_of_turn(&mut write));
+            self.deliver(id, &mut |_, out| out.out_of_turn(|out| message.write(out)));
             return 1;
         }
         let topic = self.pubsub.topics[kind as usize].find_mut(hash, name);

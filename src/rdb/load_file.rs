@@ -105,21 +105,21 @@ const ELEMENTS: usize = 64;
 impl<R: Read> Loader<R> {
     /// Begins with a file. `checked` tells whether its checksum matters.
     pub fn new(source: R, checked: bool) -> Result<Loader<R>, Error> {
-        Loader::begin(Reader::new(source), checked).map_err(|(error, _)| error)
+        Loader::begin(Reader::new(source), checked).map_err(|failed| failed.0)
     }
 
     /// The same; with an error the reader comes back.
     pub(super) fn begin(
         mut from: Reader<R>,
         checked: bool,
-    ) -> Result<Loader<R>, (Error, Reader<R>)> {
+    ) -> Result<Loader<R>, Box<(Error, Reader<R>)>> {
         match version(&mut from) {
             Ok(version) => {
                 let (key, kind, growing) = (None, None, None);
                 let (doing, name) = ("start", Vec::new());
                 Ok(Loader { from, version, key, kind, doing, checked, growing, name })
             }
-            Err(error) => Err((error, from)),
+            Err(error) => Err(Box::new((error, from))),
         }
     }
 
