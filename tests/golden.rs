@@ -20,10 +20,9 @@ use golden_replay::script::{self, Scenario};
 const HAVE: &[&str] =
     &["foundation", "surface", "types", "between", "memory", "scripts", "persistence"];
 
-/// Scenarios that use commands of other parts than those they name: they count all commands, or
-/// call ACL, LATENCY or MIGRATE from a script. One that passes has to leave this list.
+/// Scenarios that call commands of other parts than those they name: ACL and LATENCY, from a script.
+/// One that passes has to leave this list.
 const LATER: &[&str] = &[
-    "command/info-4",
     "scripting/call-returns-2",
     "scripting/call-returns-2.resp3",
     "scripting/call-type-2",

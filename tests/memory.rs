@@ -59,7 +59,7 @@ fn command(rng: &mut Rng, n: usize) -> Vec<String> {
     let words: Vec<String> = match rng.below(8) {
         0..4 => vec!["SET".into(), format!("key:{n}"), value(rng, 6000)],
         // Not many: a page at the end that was never written to takes no physical memory.
-        4 if n % 10 == 0 => vec!["SET".into(), format!("large:{n}"), value(rng, 60_000)],
+        4 if n.is_multiple_of(10) => vec!["SET".into(), format!("large:{n}"), value(rng, 60_000)],
         5 => vec!["HSET".into(), format!("h{}", n % 100), format!("f{n}"), value(rng, 300)],
         6 => vec!["RPUSH".into(), format!("l{}", n % 50), value(rng, 300)],
         _ => vec!["ZADD".into(), format!("z{}", n % 20), n.to_string(), format!("member{n}")],

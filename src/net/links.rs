@@ -5,6 +5,9 @@
 //! with the database it has selected. One that turns out to be closed meanwhile is made anew, once,
 //! if nothing was answered yet.
 
+// It stands at the network: what it waits for and how long is real.
+#![allow(clippy::disallowed_methods)]
+
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

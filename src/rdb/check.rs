@@ -19,7 +19,8 @@ pub fn check<R: Read>(name: &str, source: R, now_ms: i64, say: &mut dyn FnMut(&s
     let mut seen = Seen::default();
     let sound = match Loader::begin(Reader::new(source), true) {
         Ok(loader) => parts(loader, &mut seen, now_ms, say),
-        Err((error, _)) => {
+        Err(failed) => {
+            let (error, _) = &*failed;
             fault(&error.reason, error.offset, "start", say);
             false
         }

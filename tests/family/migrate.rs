@@ -4,7 +4,7 @@ const TO_NOBODY: [&str; 3] = ["MIGRATE", "127.0.0.1", "1"];
 
 case!(its_words_are_looked_at_in_order, |c| {
     let mut expect = |words: &[&str], reply: &str| {
-        c.expect(&[&TO_NOBODY, words].concat(), &format!("{reply}\r\n"));
+        c.expect(&[&TO_NOBODY, words].concat(), format!("{reply}\r\n"));
     };
     let keys = "-ERR When using MIGRATE KEYS option, the key argument must be set to the empty \
                 string";
@@ -28,7 +28,7 @@ case!(who_cannot_be_reached_gets_nothing, |c| {
     c.expect(&["GET", "k"], "$1\r\nv\r\n");
     c.expect(&["MULTI"], "+OK\r\n");
     c.expect(&call, "+QUEUED\r\n");
-    c.expect(&["EXEC"], &format!("*1\r\n{refused}"));
+    c.expect(&["EXEC"], format!("*1\r\n{refused}"));
     c.expect(&["EXISTS", "k"], ":1\r\n");
     let stats = String::from_utf8(c.cmd(&["INFO", "errorstats"])).expect("text");
     assert!(stats.contains("errorstat_IOERR:count=2"), "{stats}");
