@@ -507,9 +507,10 @@ fn fit(n: usize) -> usize {
     }
 }
 
-/// An eighth more while it is small, then a block.
+/// An eighth more while it is small, then a block or two: each entry is moved about five times as a
+/// segment doubles.
 fn size_above(n: usize) -> usize {
-    let more = if n < WHOLE_BLOCKS { n / 8 } else { n / 16 };
+    let more = if n < WHOLE_BLOCKS { n / 8 } else { n / 6 };
     fit(n + more.max(1))
 }
 
