@@ -20,8 +20,8 @@ use golden_replay::script::{self, Scenario};
 const HAVE: &[&str] =
     &["foundation", "surface", "types", "between", "memory", "scripts", "persistence"];
 
-/// Scenarios that call commands of other parts than those they name: ACL and LATENCY, from a script.
-/// One that passes has to leave this list.
+/// Scenarios that call commands of other parts than those they name: ACL and LATENCY, from a
+/// script. One that passes has to leave this list.
 const LATER: &[&str] = &[
     "scripting/call-returns-2",
     "scripting/call-returns-2.resp3",
