@@ -175,6 +175,10 @@ impl Engine {
             Some(mut live) => {
                 self.running = Some((id, live.out.proto));
                 let done = self.finish_slice(&mut held, &mut live, us);
+                // It is the owner's own change, whoever else has the turn.
+                if alone {
+                    self.unit_end();
+                }
                 self.append_deferred(id, &mut live.out);
                 if let Some(client) = self.clients.get_mut(&id) {
                     client.live = Some(live);
@@ -187,7 +191,11 @@ impl Engine {
             // Nobody reads the answer any more.
             None => {
                 let mut out = Reply::new(crate::resp::reply::Proto::V2);
-                self.slice(&mut held, &mut out, us).unwrap_or(true)
+                let done = self.slice(&mut held, &mut out, us).unwrap_or(true);
+                if alone {
+                    self.unit_end();
+                }
+                done
             }
         };
         self.running = running;
@@ -198,9 +206,6 @@ impl Engine {
                 self.calls.book(cost.spec.index, 1, cost.nanos);
                 self.note_slow(cost.spec, Some(id), &Args::new(cost.call.raw()), cost.nanos);
             }
-        }
-        if alone {
-            self.unit_end();
         }
         if !done {
             self.works.push_back(held);

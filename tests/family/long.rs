@@ -366,3 +366,19 @@ fn a_name_may_be_taken_while_its_value_is_read() {
         assert_eq!(ask(&mut inner, other, &["DEL", "k"]), b":1\r\n");
     }
 }
+
+case!(noloop_holds_for_a_long_change_of_ones_own, |c| {
+    fill(c, "SADD", "s1", |n| vec![format!("one:{n}")]);
+    fill(c, "SADD", "s2", |n| vec![format!("two:{n}")]);
+    let mut other = c.client();
+    for (client, noloop) in [(&mut *c, true), (&mut other, false)] {
+        client.node(&["HELLO", "3"]);
+        let words = ["CLIENT", "TRACKING", "ON", "NOLOOP"];
+        client.expect(&words[..if noloop { 4 } else { 3 }], "+OK\r\n");
+        client.expect(&["SCARD", "all"], ":0\r\n");
+    }
+    c.expect(&["SUNIONSTORE", "all", "s1", "s2"], format!(":{}\r\n", 2 * MANY));
+    c.expect(&["PING"], "+PONG\r\n");
+    let told = other.node(&["PING"]);
+    assert!(told.text() != b"PONG", "the other one hears of it first");
+});
