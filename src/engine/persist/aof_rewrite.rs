@@ -32,8 +32,9 @@ const LOOK_EVERY_US: u64 = 100_000;
 /// So many failures in a row do not slow rewrites down.
 const FAILURES_FREE: u32 = 3;
 /// How long files stay that a rewrite made superfluous, microseconds: a copy of the directory that
-/// is being taken may have been told of them by the manifest of before.
-const HISTORY_STAYS_US: u64 = 60_000_000;
+/// is being taken may have been told of them by the manifest of before. Not long: whoever watches
+/// the disk wants to see it shrink, and a manifest is made good from what is there anyway.
+const HISTORY_STAYS_US: u64 = 5_000_000;
 /// The longest wait after failures, minutes.
 const WAIT_MAX_MINUTES: u64 = 60;
 
