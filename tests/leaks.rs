@@ -10,8 +10,6 @@
 
 mod support;
 
-use std::io::IoSlice;
-
 use redstart::alloc;
 use redstart::base::rng::Rng;
 use redstart::engine::Engine;
@@ -19,7 +17,7 @@ use redstart::engine::client::{ClientId, CloseWish, Peer};
 use redstart::engine::pubsub::Kind;
 use redstart::env::sim::Sim;
 use support::frames::{encode, show};
-use support::local::{config, table};
+use support::local::{config, table, take_all};
 
 const CLIENTS: u64 = 100_000;
 /// Clients that are there at the same time.
@@ -121,17 +119,7 @@ impl World {
 
     /// What was said to a client since the last time.
     fn heard(&mut self, id: ClientId) -> Vec<u8> {
-        let mut all = Vec::new();
-        while let Some(output) = self.engine.output(id).filter(|output| !output.is_empty()) {
-            let mut slices = [IoSlice::new(&[]); 8];
-            let count = output.slices(&mut slices);
-            let before = all.len();
-            slices[..count].iter().for_each(|slice| all.extend_from_slice(slice));
-            let taken = all.len() - before;
-            output.consume(taken);
-            self.engine.written(id, taken);
-        }
-        all
+        take_all(&mut self.engine, id)
     }
 
     /// A command of the one who stays.

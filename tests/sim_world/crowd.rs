@@ -3,7 +3,6 @@
 //! that is lost, doubled or out of its order is found.
 
 use std::collections::BTreeSet;
-use std::io::IoSlice;
 
 use redstart::base::rng::Rng;
 use redstart::engine::Engine;
@@ -13,7 +12,7 @@ use redstart::env::sim::Sim;
 
 use super::crowd_model::{Call, Model};
 use crate::support::frames::{encode, frame_end, show};
-use crate::support::local::{config, table};
+use crate::support::local::{config, table, take_all};
 
 const CLIENTS: usize = 8;
 
@@ -228,17 +227,7 @@ impl Crowd {
 
     /// Takes what a client was told.
     fn take(&mut self, id: ClientId) -> Vec<u8> {
-        let mut all = Vec::new();
-        while let Some(output) = self.engine.output(id).filter(|output| !output.is_empty()) {
-            let mut slices = [IoSlice::new(&[]); 8];
-            let count = output.slices(&mut slices);
-            let before = all.len();
-            slices[..count].iter().for_each(|slice| all.extend_from_slice(slice));
-            let taken = all.len() - before;
-            output.consume(taken);
-            self.engine.written(id, taken);
-        }
-        all
+        take_all(&mut self.engine, id)
     }
 
     /// A client reads, and compares frame by frame.

@@ -209,6 +209,21 @@ impl Inner {
     }
 }
 
+/// Takes all that an engine has said to a client, as a socket that takes everything would.
+pub fn take_all(engine: &mut Engine, id: ClientId) -> Vec<u8> {
+    let mut all = Vec::new();
+    while let Some(output) = engine.output(id).filter(|output| !output.is_empty()) {
+        let mut slices = [IoSlice::new(&[]); 8];
+        let count = output.slices(&mut slices);
+        let before = all.len();
+        slices[..count].iter().for_each(|slice| all.extend_from_slice(slice));
+        let taken = all.len() - before;
+        output.consume(taken);
+        engine.written(id, taken);
+    }
+    all
+}
+
 /// One engine and all its clients; a case and its connections share it.
 #[derive(Clone)]
 pub struct World(Rc<RefCell<Inner>>);
