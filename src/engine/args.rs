@@ -38,7 +38,7 @@ impl<'a> Args<'a> {
 
     /// The integer at place `i`.
     pub fn int(&self, i: usize) -> Result<i64, Error> {
-        parse_i64(self.get(i)).ok_or(Error::NotInteger)
+        parse_i64(self.get(i)).ok_or_else(|| Error::NotInteger)
     }
 
     /// Whether the word at place `i` is `word`, any case. `word` must be lower case.
@@ -84,7 +84,7 @@ impl<'a> Args<'a> {
 
     /// The next word as an integer.
     pub fn next_int(&mut self) -> Result<i64, Error> {
-        parse_i64(self.word()?).ok_or(Error::NotInteger)
+        parse_i64(self.word()?).ok_or_else(|| Error::NotInteger)
     }
 
     /// Steps over the next word when it is `word`, any case.

@@ -113,13 +113,12 @@ fn command(lua: &mut Lua, wish: Wish) -> bool {
         lua.push_bool(true);
         return true;
     }
-    let proto = call.reply.proto;
-    let reply = std::mem::replace(&mut call.reply, Reply::new(proto));
+    let reply = call.reply.take().expect("the engine has answered with it");
     push_answer(lua, reply)
 }
 
 /// Pushes the value of a whole answer and gives its buffer back; false for an error.
-fn push_answer(lua: &mut Lua, mut reply: Reply) -> bool {
+fn push_answer(lua: &mut Lua, mut reply: Box<Reply>) -> bool {
     let out = reply.out();
     let len = out.len();
     let whole: Vec<u8>;
@@ -134,7 +133,7 @@ fn push_answer(lua: &mut Lua, mut reply: Reply) -> bool {
     let failed = data.first() == Some(&b'-');
     out.consume(len);
     // No more than a small buffer stays: `consume` sees to it.
-    lua.shared().call.reply = reply;
+    lua.shared().call.reply = Some(reply);
     !failed
 }
 
@@ -147,24 +146,22 @@ fn fill(lua: &mut Lua) -> Result<(), &'static str> {
     if count == 0 {
         return Err("Please specify at least one argument for this redis lib call");
     }
-    let mut argv = std::mem::take(&mut lua.shared().call.argv);
-    argv.clear();
-    let mut filled = Ok(());
+    lua.shared().call.argv.clear();
     let mut bytes = 0;
     for i in 1..=count {
-        if let Some(word) = lua.bytes(i) {
+        if let (Some(word), shared) = lua.bytes_beside_shared(i) {
             bytes += word.len();
-            argv.push(word);
+            shared.call.argv.push(word);
             // One string may be there a thousand times.
-            if bytes > BIG_CALL && lua.shared().exceeds(bytes) {
-                filled = Err("not enough memory for the arguments of a call");
-                break;
+            if bytes > BIG_CALL && shared.exceeds(bytes) {
+                return Err("not enough memory for the arguments of a call");
             }
             continue;
         }
         match lua.kind(i) {
             Kind::Number => {
                 let value = lua.number(i).unwrap_or(0.0);
+                let argv = &mut lua.shared().call.argv;
                 // Beyond half of the range a double stands for no one integer.
                 const WHOLE: f64 = (i64::MAX / 2) as f64;
                 if value.abs() <= WHOLE && value == value.trunc() {
@@ -173,14 +170,10 @@ fn fill(lua: &mut Lua) -> Result<(), &'static str> {
                     argv.push(format_f64(value).as_ref());
                 }
             }
-            _ => {
-                filled = Err("Lua redis lib command arguments must be strings or integers");
-                break;
-            }
+            _ => return Err("Lua redis lib command arguments must be strings or integers"),
         }
     }
-    lua.shared().call.argv = argv;
-    filled
+    Ok(())
 }
 
 fn only_string(lua: &mut Lua) -> Option<Vec<u8>> {

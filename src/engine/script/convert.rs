@@ -11,6 +11,10 @@ use crate::resp::reply::{Reply, Slot};
 /// Pushes the value of the reply at the start of `data`, which the engine wrote, and says how many
 /// bytes it took.
 pub fn push_reply(lua: &mut Lua, data: &[u8]) -> usize {
+    if let Some((len, at)) = short_bulk(data) {
+        lua.push(&data[at..at + len]);
+        return at + len + 2;
+    }
     let end = memchr::memchr(b'\n', data).map_or(data.len(), |at| at + 1);
     let line = data.get(1..end.saturating_sub(2)).unwrap_or(b"");
     let Some(tag) = data.first() else {
@@ -45,6 +49,21 @@ pub fn push_reply(lua: &mut Lua, data: &[u8]) -> usize {
         _ => lua.push_nil(),
     }
     end
+}
+
+/// Length and place of a string of less than a thousand bytes.
+#[inline]
+fn short_bulk(data: &[u8]) -> Option<(usize, usize)> {
+    let digits = data.strip_prefix(b"$")?;
+    let mut len = 0;
+    for (at, byte) in digits.iter().enumerate().take(4) {
+        match byte {
+            b'0'..=b'9' => len = 10 * len + usize::from(byte - b'0'),
+            b'\r' if at > 0 => return Some((len, at + 3)),
+            _ => return None,
+        }
+    }
+    None
 }
 
 fn length(line: &[u8]) -> Option<usize> {
@@ -185,9 +204,13 @@ enum Open {
 /// Writes the value on top as a reply and drops it. `resp3` is what the script set; `error` hears
 /// of every error in it.
 pub fn write_reply(lua: &mut Lua, out: &mut Reply, resp3: bool, error: &mut dyn FnMut(&Failed)) {
+    if let Kind::String = lua.kind(-1) {
+        out.bulk(lua.bytes(-1).unwrap_or(b""));
+        return lua.pop(1);
+    }
+    let Some(outermost) = begin(lua, out, resp3, error) else { return };
     // On a stack of our own: the depth is the script's choice.
-    let mut open: Vec<Open> = Vec::new();
-    open.extend(begin(lua, out, resp3, error));
+    let mut open = vec![outermost];
     while let Some(innermost) = open.last_mut() {
         let more = match innermost {
             Open::List { len, .. } => {

@@ -15,6 +15,8 @@ use crate::resp::reply::Proto;
 
 /// How long a script has the server to itself before sockets are looked at again, microseconds.
 const SLICE_US: u64 = 10_000;
+/// The same once others are answered BUSY: whoever asks then waits for two of them at most.
+const BUSY_SLICE_US: u64 = 1000;
 /// The same as a number of looks at the clock, for a clock that stands still.
 const SLICE_PAUSES: u32 = 500;
 
@@ -57,7 +59,7 @@ impl Engine {
     fn slice_is_over(&mut self, run: &mut Running) -> bool {
         let now = self.env.clock.mono_us();
         if run.slice_end_us == 0 {
-            run.slice_end_us = now + SLICE_US;
+            run.slice_end_us = now + if run.busy { BUSY_SLICE_US } else { SLICE_US };
         }
         run.pauses += 1;
         let threshold_us = self.config.busy_reply_threshold.saturating_mul(1000);
@@ -81,6 +83,7 @@ impl Engine {
         let shared = machine.shared();
         let propagates = shared.repl != 0;
         let Call { wish, argv, reply, failure, known } = &mut shared.call;
+        let reply = reply.as_mut().expect("it comes back before the next call");
         reply.proto = if shared.resp3 { Proto::V3 } else { Proto::V2 };
         let mut args = Args::new(argv.raw());
         *failure = match wish {
@@ -130,7 +133,8 @@ impl Engine {
         }
         // In the middle of its changes a script is not stopped by the state of the server.
         if !run.wrote {
-            if let Some(why) = self.write_refusal().filter(|_| spec.has(flag::WRITE)) {
+            let refusal = if spec.has(flag::WRITE) { self.write_refusal() } else { None };
+            if let Some(why) = refusal {
                 return Err(self.refuse(Some(spec), &why.text()));
             }
             if run.tight && !run.allow_oom && spec.has(flag::DENYOOM) {
@@ -218,7 +222,7 @@ impl Engine {
     pub fn running_script(&self) -> Option<(Vec<u8>, &crate::resp::request::Argv, u64)> {
         let running = self.scripts.running.as_ref()?;
         let taken_us = self.env.clock.mono_us().saturating_sub(running.started_us);
-        Some((running.name.text(), &running.command, taken_us / 1000))
+        Some((running.name.text(), running.command.as_ref()?, taken_us / 1000))
     }
 
     /// EVAL is shown before its commands, unlike others, which are shown when they are done.

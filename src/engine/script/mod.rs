@@ -86,7 +86,7 @@ pub struct Usage {
 
 /// What scripts may add to the interpreters before the collector is asked to work for it, and for
 /// how much at a time it is asked then, bytes.
-const COLLECT_AFTER: usize = 64 * 1024;
+const COLLECT_AFTER: usize = 256 * 1024;
 const COLLECT_MOST: usize = 256 * 1024;
 /// Beyond this many bytes it works between requests as well.
 const LITTER: usize = 2 * 1024 * 1024;
@@ -229,7 +229,7 @@ impl Engine {
     /// The script of this name.
     pub fn cached_script(&self, name: &[u8]) -> Result<(Sha, Compiled), Error> {
         const NO_SCRIPT: Error = Error::fixed("NOSCRIPT No matching script. Please use EVAL.");
-        self.scripts.cache.find(name).ok_or(NO_SCRIPT)
+        self.scripts.cache.find(name).ok_or_else(|| NO_SCRIPT)
     }
 
     /// The script with this text, which is put into the cache unless it is there.

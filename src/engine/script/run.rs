@@ -64,8 +64,8 @@ pub struct Running {
     pub name: Name,
     /// Its first key and the hash of it, if that is known.
     pub first_key: Option<FirstKey>,
-    /// How many keys and other arguments it was given.
-    pub given: [usize; 2],
+    /// Bytes of the words it was given.
+    pub given_bytes: usize,
     /// What its commands run as.
     pub session: Session,
     /// Whom it answers.
@@ -85,7 +85,7 @@ pub struct Running {
     /// The time it is for its commands.
     pub now_ms: i64,
     /// The call, once it is suspended.
-    pub command: Argv,
+    pub command: Option<Argv>,
     /// What it has cost so far, nanoseconds, and whose call that is.
     pub cost: Option<(&'static Spec, u64)>,
     /// What follows it in its transaction.
@@ -165,7 +165,7 @@ impl Engine {
         };
         let mut run = Running {
             first_key: first_key.and_then(|hash| FirstKey::of(args.get(FIRST_WORD), hash)),
-            given,
+            given_bytes: (FIRST_WORD..args.len()).map(|i| args.get(i).len()).sum(),
             session: Session::of_script(session),
             owner: session.origin.client(),
             read_only: start.read_only || declared_reader,
@@ -175,7 +175,7 @@ impl Engine {
             busy: false,
             started_us: self.now_us,
             now_ms: self.now_ms,
-            command: Argv::new(),
+            command: None,
             cost: None,
             rest: None,
             slice_end_us: 0,
@@ -193,7 +193,7 @@ impl Engine {
                 }
             }
             None => {
-                run.command = args.to_argv();
+                run.command = Some(args.to_argv());
                 self.suspend_script(machine, run);
             }
         }
@@ -252,7 +252,7 @@ impl Engine {
             }
             lua.set_top(0);
             if let Name::Script(_) = run.name {
-                lists::keep(&mut lua, run.given);
+                lists::keep(&mut lua, run.given_bytes);
             }
             self.scripts.collect(&mut lua);
         }

@@ -8,18 +8,16 @@ use super::api;
 use super::lib;
 use super::lua::guard::{self, Access};
 use super::lua::state::State;
+use super::lua::watch;
 use super::lua::{Ended, GLOBALS, Kind, Lua, Native, REGISTRY, Raise};
 
 /// Place of the real globals in the registry. The places of this folder are its first items, which
-/// are reached fastest; values that are kept come behind them.
+/// are reached fastest; behind them come the words of EVAL (`lua::watch`) and values that are kept.
 const REAL: i32 = 1;
 /// Place of the globals of a library that is being loaded.
 const LOADING: i32 = 2;
 /// Place of the handler of errors.
 const HANDLER: i32 = 3;
-/// Places of the tables KEYS and ARGV of EVAL.
-pub const LISTS: [i32; 2] = [4, 5];
-
 /// What scripts must not see of Lua's library.
 const HIDDEN: &[&str] = &["dofile", "loadfile", "print"];
 
@@ -67,7 +65,7 @@ fn begin(state: &mut State) -> Lua {
     let mut lua = state.lua();
     lua.reserve(40);
     lua.set_top(0);
-    for place in REAL..=LISTS[1] {
+    for place in REAL..=watch::PLACES[1] {
         lua.push_bool(false);
         let kept = lua.keep();
         assert!(kept.is_at(place), "the registry is new");

@@ -2,6 +2,7 @@
 
 use super::super::spec::Spec;
 use super::functions::Registered;
+use super::lists::Lists;
 use super::random::Random;
 use crate::resp::reply::{Proto, Reply};
 use crate::resp::request::Argv;
@@ -29,8 +30,8 @@ pub struct Call {
     pub wish: Wish,
     /// The command.
     pub argv: Argv,
-    /// Its answer, unless it failed.
-    pub reply: Reply,
+    /// Its answer, unless it failed. It is out while a script is given what it says.
+    pub reply: Option<Box<Reply>>,
     /// Why it failed.
     pub failure: Option<Failure>,
     /// The command before it: mostly it is the same again.
@@ -84,9 +85,8 @@ pub struct Shared {
     pub log_level: i32,
     /// The functions that the library being loaded has registered.
     pub registered: Option<Vec<Registered>>,
-    /// How many words the tables of the last script of EVAL have room for, when the next one may
-    /// use them.
-    pub lists: Option<[usize; 2]>,
+    /// The tables that the last script of EVAL was given.
+    pub lists: Option<Lists>,
     /// A script of EVAL may have kept such a table beyond its end.
     pub lists_escape: bool,
 }
@@ -106,7 +106,7 @@ impl Shared {
             call: Call {
                 wish: Wish::Run,
                 argv: Argv::new(),
-                reply: Reply::new(Proto::V2),
+                reply: Some(Box::new(Reply::new(Proto::V2))),
                 failure: None,
                 known: None,
             },

@@ -16,6 +16,7 @@ pub mod machine;
 pub mod number;
 pub mod stack;
 pub mod state;
+pub mod watch;
 
 use super::shared::Shared;
 use mlua_sys as ffi;
@@ -221,6 +222,15 @@ impl Lua {
             let start = ffi::lua_tolstring(self.l, at, &mut len);
             Some(std::slice::from_raw_parts(start.cast(), len))
         }
+    }
+
+    /// The same, and what is shared with the engine: the one lies in the interpreter, the other
+    /// does not.
+    #[inline]
+    pub fn bytes_beside_shared(&mut self, at: i32) -> (Option<&[u8]>, &mut Shared) {
+        // SAFETY: as in `shared`; the interpreter is not entered while either is borrowed.
+        let shared = unsafe { &mut *self.shared };
+        (self.bytes(at), shared)
     }
 
     /// The bytes of a string or a number, which becomes a string where it stands.
