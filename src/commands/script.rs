@@ -86,7 +86,10 @@ const SUBCOMMANDS: &[Spec] = &[
 
 /// The number of keys in a call, which is its third word.
 pub(super) fn count_keys(args: &Args<'_>, no_number: Error) -> Result<usize, Error> {
-    let keys = args.int(2).map_err(|_| no_number)?;
+    let keys = match args.get(2) {
+        [digit @ b'0'..=b'9'] => i64::from(digit - b'0'),
+        _ => args.int(2).map_err(|_| no_number)?,
+    };
     if keys > args.len() as i64 - 3 {
         return Err(Error::fixed("ERR Number of keys can't be greater than number of args"));
     }

@@ -131,7 +131,12 @@ impl Engine {
             // What a pause held back was parsed before it.
             let parsed = match inbuf.has_request() {
                 true => Parsed::Request,
-                false => inbuf.parse(&limits),
+                false => match self.ahead.next_seen() {
+                    Some((ahead, origin)) if inbuf.accept(ahead, origin, &limits) => {
+                        Parsed::Request
+                    }
+                    _ => inbuf.parse(&limits),
+                },
             };
             match parsed {
                 Parsed::Incomplete => return false,

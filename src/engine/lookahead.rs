@@ -2,8 +2,9 @@
 //! entries into the cache, so that a pipeline's cache misses overlap. Where the key leads to a
 //! large collection, the same is done for the member that the request names.
 //!
-//! Never more than a hint. Each request is parsed in earnest at its turn; a planned hash is used
-//! only for a key that lies at the planned address, and the plan is dropped at the end of the pass.
+//! Never more than a hint. At its turn each request is parsed, or taken as it was seen if it begins
+//! at the address it was seen at; a planned hash is used only for a key that lies at the planned
+//! address, and the plan is dropped at the end of the pass.
 
 use super::Engine;
 use super::client::ClientId;
@@ -48,6 +49,14 @@ impl Plan {
             return Some(item.hint);
         }
         None
+    }
+
+    /// What was seen of the next request and the address its bytes were at.
+    #[inline]
+    pub fn next_seen(&self) -> Option<(&Ahead, usize)> {
+        let item = self.items.get(self.next)?;
+        let ahead = self.ahead.get(item.ahead)?;
+        Some((ahead, item.first - ahead.args[0].start as usize))
     }
 
     /// Whether requests are planned that have not come up.

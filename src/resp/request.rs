@@ -25,6 +25,8 @@ const LINE_MAX: usize = 64 * 1024;
 const KEEP_MAX: usize = 1024 * 1024;
 /// A span list beyond this is given back after the request.
 const KEEP_SPANS: usize = 4096;
+/// Arguments that `Ahead` shows, the command name included.
+const SEEN_ARGS: usize = 4;
 /// What a client may send before it has authenticated.
 const UNAUTH_ARGS: usize = 10;
 const UNAUTH_BULK: u64 = 16 * 1024;
@@ -49,6 +51,10 @@ pub struct Ahead {
     pub name: Span,
     /// Arguments 1, 2 and 3; one that is absent has length 0.
     pub args: [Span; 3],
+    /// Where the request begins.
+    pub begin: u32,
+    /// Where the next one would.
+    pub end: u32,
 }
 
 /// How a run of plain arguments ended.
@@ -215,6 +221,29 @@ impl InBuf {
         self.pos -= self.start;
         self.filled -= self.start;
         self.start = 0;
+    }
+
+    /// Takes the request at the front as it was seen ahead, if it is that one and shows as a whole:
+    /// the same as `parse`, which is to be asked when this is false. `origin` is the address that
+    /// the bytes of `ahead` were seen at; they have stayed there.
+    #[inline]
+    pub fn accept(&mut self, ahead: &Ahead, origin: usize, limits: &Limits) -> bool {
+        let here = self.buf.as_ptr().addr() + self.start;
+        let known = origin + ahead.begin as usize == here && ahead.argc as usize <= SEEN_ARGS;
+        let between = self.missing == 0 && !self.ready && !self.trailer && self.partial.is_none();
+        let plain = limits.authenticated
+            && limits.max_bulk_len >= BIG_ARG as u64
+            && self.len() <= limits.max_query;
+        if !(known && between && plain) {
+            return false;
+        }
+        let [first, second, third] = ahead.args;
+        let seen = [ahead.name, first, second, third];
+        let moved = |span: &Span| Span { start: span.start - ahead.begin, ..*span };
+        self.spans.extend(seen[..ahead.argc as usize].iter().map(moved));
+        self.pos = self.start + (ahead.end - ahead.begin) as usize;
+        self.ready = true;
+        true
     }
 
     /// Looks for the next request. Empty requests are passed over. A request handed out before
@@ -534,12 +563,12 @@ fn line(
 
 /// The whole request at `at` and where the next one starts.
 #[inline]
-fn look(data: &[u8], at: usize) -> Option<(Ahead, usize)> {
-    let (argc, mut at) = quick_line(data, at, b'*')?;
+fn look(data: &[u8], begin: usize) -> Option<(Ahead, usize)> {
+    let (argc, mut at) = quick_line(data, begin, b'*')?;
     if argc == 0 || argc > i32::MAX as usize {
         return None;
     }
-    let mut spans = [Span::default(); 4];
+    let mut spans = [Span::default(); SEEN_ARGS];
     for index in 0..argc {
         let (len, start) = quick_line(data, at, b'$')?;
         at = start + len + 2;
@@ -551,7 +580,8 @@ fn look(data: &[u8], at: usize) -> Option<(Ahead, usize)> {
         }
     }
     let [name, first, second, third] = spans;
-    Some((Ahead { argc: argc as u32, name, args: [first, second, third] }, at))
+    let (argc, begin, end) = (argc as u32, begin as u32, at as u32);
+    Some((Ahead { argc, name, args: [first, second, third], begin, end }, at))
 }
 
 #[cfg(test)]

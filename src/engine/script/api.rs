@@ -5,7 +5,7 @@
 
 use super::convert::{push_error, push_reply};
 use super::functions;
-use super::lua::{Kind, Lua, Native, Raise, guard, stack};
+use super::lua::{Kind, Known, Lua, Native, Raise, guard, stack};
 use super::shared::{REPL_ALL, Wish};
 use crate::base::double::format_f64;
 use crate::engine::config::REDIS_VERSION;
@@ -27,7 +27,7 @@ fn raise(lua: &mut Lua, text: &str) -> Result<i32, Raise> {
 /// Pushes the table as EVAL knows it.
 pub fn push_eval_api(lua: &mut Lua) {
     push_common(lua);
-    fields(lua, COMMANDS);
+    push_commands(lua);
     fields(
         lua,
         &[("replicate_commands", replicate_commands), ("breakpoint", breakpoint), ("debug", debug)],
@@ -37,7 +37,7 @@ pub fn push_eval_api(lua: &mut Lua) {
 /// Pushes the table as functions know it while they run.
 pub fn push_function_api(lua: &mut Lua) {
     push_common(lua);
-    fields(lua, COMMANDS);
+    push_commands(lua);
 }
 
 /// Pushes the table as a library knows it while it is loaded.
@@ -46,9 +46,15 @@ pub fn push_load_api(lua: &mut Lua) {
     fields(lua, &[("register_function", functions::register)]);
 }
 
+fn push_commands(lua: &mut Lua) {
+    lua.push_known::<Call>();
+    lua.set_field(-2, "call");
+    lua.push_known::<PCall>();
+    lua.set_field(-2, "pcall");
+    fields(lua, COMMANDS);
+}
+
 const COMMANDS: &[(&str, Native)] = &[
-    ("call", call),
-    ("pcall", pcall),
     ("error_reply", error_reply),
     ("status_reply", status_reply),
     ("sha1hex", sha1hex),
@@ -80,13 +86,23 @@ fn push_common(lua: &mut Lua) {
     lua.set_field(-2, "REDIS_VERSION_NUM");
 }
 
-fn call(lua: &mut Lua) -> Result<i32, Raise> {
-    if command(lua, Wish::Run) { Ok(1) } else { Err(Raise::Top) }
+/// `redis.call`
+struct Call;
+
+impl Known for Call {
+    fn run(lua: &mut Lua) -> Result<i32, Raise> {
+        if command(lua, Wish::Run) { Ok(1) } else { Err(Raise::Top) }
+    }
 }
 
-fn pcall(lua: &mut Lua) -> Result<i32, Raise> {
-    command(lua, Wish::Run);
-    Ok(1)
+/// `redis.pcall`
+struct PCall;
+
+impl Known for PCall {
+    fn run(lua: &mut Lua) -> Result<i32, Raise> {
+        command(lua, Wish::Run);
+        Ok(1)
+    }
 }
 
 fn acl_check_cmd(lua: &mut Lua) -> Result<i32, Raise> {

@@ -86,7 +86,7 @@ pub struct Usage {
 
 /// What scripts may add to the interpreters before the collector is asked to work for it, and for
 /// how much at a time it is asked then, bytes.
-const COLLECT_AFTER: usize = 256 * 1024;
+const COLLECT_AFTER: usize = 512 * 1024;
 const COLLECT_MOST: usize = 256 * 1024;
 /// Beyond this many bytes it works between requests as well.
 const LITTER: usize = 2 * 1024 * 1024;
