@@ -3,10 +3,10 @@
 //! Mistakes in calls are tables with a text in `err`, as Redis makes them: they carry no place,
 //! which the handler of errors adds.
 
-use super::convert::{push_error, push_reply};
+use super::convert::{c_text, push_error, push_reply};
 use super::functions;
 use super::lua::{Kind, Known, Lua, Native, Raise, guard, stack};
-use super::shared::{REPL_ALL, Wish};
+use super::shared::{REPL_ALL, Raised, Wish};
 use crate::base::double::format_f64;
 use crate::engine::config::REDIS_VERSION;
 use crate::resp::reply::Reply;
@@ -204,7 +204,7 @@ fn error_reply(lua: &mut Lua) -> Result<i32, Raise> {
         push_error(lua, b"ERR wrong number or type of arguments", false);
         return Ok(1);
     };
-    let text = text.strip_prefix(b"-").unwrap_or(&text);
+    let text = c_text(text.strip_prefix(b"-").unwrap_or(&text));
     let text: Vec<u8> = match text.contains(&b' ') {
         true => text.to_vec(),
         false => [b"ERR ", text].concat(),
@@ -312,10 +312,11 @@ fn debug(_: &mut Lua) -> Result<i32, Raise> {
 /// Makes an error presentable: a table with the text in `err`, and where it came from.
 pub fn on_error(lua: &mut Lua) -> Result<i32, Raise> {
     lua.set_top(1);
-    let mut place = lua.place(1);
-    if place.as_ref().is_some_and(|place| place.native) {
-        place = lua.place(2);
-    }
+    let place = match lua.shared().raised.take() {
+        // It has come through a function of ours, and began further in.
+        Some(raised) if raised.value == lua.identity(1) => raised.place,
+        _ => lua.place_of_error(),
+    };
     if lua.kind(1) != Kind::Table || guard::real(lua, 1) {
         lua.set_top(1);
         let text = [b"ERR ", shown(lua, 1).as_slice()].concat();
@@ -327,6 +328,17 @@ pub fn on_error(lua: &mut Lua) -> Result<i32, Raise> {
         lua.set_field(1, "source");
         lua.push_number(f64::from(place.line));
         lua.set_field(1, "line");
+    }
+    Ok(1)
+}
+
+/// Remembers where an error began that a native function of ours passes on.
+pub fn note_error(lua: &mut Lua) -> Result<i32, Raise> {
+    lua.set_top(1);
+    let value = lua.identity(1);
+    if lua.shared().raised.as_ref().is_none_or(|raised| raised.value != value) {
+        let place = lua.place_of_error();
+        lua.shared().raised = Some(Raised { value, place });
     }
     Ok(1)
 }

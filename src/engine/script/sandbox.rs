@@ -5,14 +5,14 @@
 //! guarded one: every chunk gets it as its environment. A global that does not exist is an error.
 
 use super::api;
+use super::convert::c_text;
 use super::lib;
 use super::lua::guard::{self, Access};
 use super::lua::state::State;
-use super::lua::watch;
-use super::lua::{Ended, GLOBALS, Kind, Lua, Native, REGISTRY, Raise};
+use super::lua::{Ended, GLOBALS, Kind, Lua, NOTE_ERROR, Native, REGISTRY, Raise};
 
 /// Place of the real globals in the registry. The places of this folder are its first items, which
-/// are reached fastest; behind them come the words of EVAL (`lua::watch`) and values that are kept.
+/// are reached fastest; those of `lua` and values that are kept come behind them.
 const REAL: i32 = 1;
 /// Place of the globals of a library that is being loaded.
 const LOADING: i32 = 2;
@@ -65,7 +65,7 @@ fn begin(state: &mut State) -> Lua {
     let mut lua = state.lua();
     lua.reserve(40);
     lua.set_top(0);
-    for place in REAL..=watch::PLACES[1] {
+    for place in REAL..=NOTE_ERROR {
         lua.push_bool(false);
         let kept = lua.keep();
         assert!(kept.is_at(place), "the registry is new");
@@ -150,6 +150,8 @@ fn finish(lua: &mut Lua) {
     lua.pop(2);
     lua.push_native(api::on_error, 0);
     lua.set_item(REGISTRY, HANDLER);
+    lua.push_native(api::note_error, 0);
+    lua.set_item(REGISTRY, NOTE_ERROR);
 }
 
 /// Makes reading a field that the table on top does not have an error.
@@ -170,9 +172,7 @@ fn unknown(lua: &mut Lua) -> Result<i32, Raise> {
         ));
     };
     let before: &[u8] = b"Script attempted to access nonexistent global variable '";
-    // A C string ends at the first zero byte.
-    let end = name.iter().position(|b| *b == 0).unwrap_or(name.len());
-    Err(Raise::Text([before, &name[..end], b"'"].concat().into()))
+    Err(Raise::Text([before, c_text(name), b"'"].concat().into()))
 }
 
 /// Pushes the handler of errors.
@@ -295,8 +295,7 @@ fn name_of_chunk(lua: &mut Lua, at: i32, default: &[u8]) -> Vec<u8> {
 }
 
 fn compile(lua: &mut Lua, text: &[u8], name: &[u8]) -> Result<i32, Raise> {
-    let end = name.iter().position(|b| *b == 0).unwrap_or(name.len());
-    let name = std::ffi::CString::new(&name[..end]).expect("cut at its first zero byte");
+    let name = std::ffi::CString::new(c_text(name)).expect("cut at its first zero byte");
     if lua.load(text, &name) == Ended::Well {
         return Ok(1);
     }
@@ -368,7 +367,10 @@ fn newproxy(lua: &mut Lua) -> Result<i32, Raise> {
 fn collectgarbage(lua: &mut Lua) -> Result<i32, Raise> {
     let option = match lua.kind(1) {
         Kind::None | Kind::Nil => b"collect".to_vec(),
-        _ => lua.text(1).unwrap_or(b"").to_vec(),
+        _ => match lua.text(1) {
+            Some(text) => c_text(text).to_vec(),
+            None => return Err(type_error(lua, 1, "string")),
+        },
     };
     match option.as_slice() {
         b"count" => {

@@ -3,6 +3,7 @@
 use super::super::spec::Spec;
 use super::functions::Registered;
 use super::lists::Lists;
+use super::lua::Place;
 use super::random::Random;
 use crate::resp::reply::{Proto, Reply};
 use crate::resp::request::Argv;
@@ -61,6 +62,14 @@ impl Known {
     }
 }
 
+/// An error on its way through native functions of ours.
+pub struct Raised {
+    /// Which value it is.
+    pub value: usize,
+    /// Where it began.
+    pub place: Option<Place>,
+}
+
 /// Both sides' common ground.
 pub struct Shared {
     /// Bytes the interpreters hold.
@@ -85,6 +94,8 @@ pub struct Shared {
     pub log_level: i32,
     /// The functions that the library being loaded has registered.
     pub registered: Option<Vec<Registered>>,
+    /// The error that a native function passes on.
+    pub raised: Option<Raised>,
     /// The tables that the last script of EVAL was given.
     pub lists: Option<Lists>,
     /// A script of EVAL may have kept such a table beyond its end.
@@ -115,6 +126,7 @@ impl Shared {
             random: Random::default(),
             log_level: 0,
             registered: None,
+            raised: None,
             lists: None,
             lists_escape: false,
         }
@@ -123,6 +135,7 @@ impl Shared {
     /// Before a script starts.
     pub fn start(&mut self) {
         self.stop = None;
+        self.raised = None;
         self.resp3 = false;
         self.repl = REPL_ALL;
     }

@@ -28,6 +28,9 @@ pub const REGISTRY: i32 = ffi::LUA_REGISTRYINDEX;
 /// Virtual index of the global table of the running thread.
 pub const GLOBALS: i32 = ffi::LUA_GLOBALSINDEX;
 
+/// Place in the registry of the function that notes where errors began (`Shared::raised`).
+pub const NOTE_ERROR: i32 = 6;
+
 /// The type of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -471,12 +474,16 @@ impl Lua {
     }
 
     /// Calls the function below its `arguments`. It may leave the stack for long: nothing borrowed
-    /// is held meanwhile.
+    /// is held meanwhile. Of an error it is remembered where it began.
     pub fn pcall(&mut self, arguments: i32, results: i32) -> Ended {
         let before = self.shared().native;
         self.shared().native = 0;
+        let function = self.top() - arguments;
+        self.get_item(REGISTRY, NOTE_ERROR);
+        self.insert(function);
         // SAFETY: see the head of this file; errors end here.
-        let status = unsafe { ffi::lua_pcall(self.l, arguments, results, 0) };
+        let status = unsafe { ffi::lua_pcall(self.l, arguments, results, function) };
+        self.remove(function);
         self.shared().native = before;
         ended(status)
     }
@@ -523,6 +530,24 @@ impl Lua {
                 line: record.currentline,
                 native: CStr::from_ptr(record.what) == c"C",
             })
+        }
+    }
+
+    /// In a handler of errors: where the error began, seen past the native function it began in.
+    pub fn place_of_error(&mut self) -> Option<Place> {
+        let place = self.place(1);
+        match place.as_ref().is_some_and(|place| place.native) {
+            true => self.place(2),
+            false => place,
+        }
+    }
+
+    /// A number that tells the table or the string at `at` from others that are there.
+    pub fn identity(&self, at: i32) -> usize {
+        match self.bytes(at) {
+            Some(bytes) => bytes.as_ptr().addr(),
+            // SAFETY: see the head of this file; nobody reads through it.
+            None => unsafe { ffi::lua_topointer(self.l, at) }.addr(),
         }
     }
 
