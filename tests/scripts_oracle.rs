@@ -344,6 +344,176 @@ impl Caller {
         format!("return bit.{}", call.replace('A', &small(&a)).replace('B', &small(&b)))
     }
 
+    /// A function of the library with arguments it may not expect.
+    fn call(&mut self) -> String {
+        let names = [
+            "string.byte",
+            "string.char",
+            "string.find",
+            "string.format",
+            "string.gsub",
+            "string.gmatch",
+            "string.len",
+            "string.lower",
+            "string.match",
+            "string.rep",
+            "string.reverse",
+            "string.sub",
+            "string.upper",
+            "table.concat",
+            "table.getn",
+            "table.insert",
+            "table.maxn",
+            "table.remove",
+            "table.sort",
+            "math.abs",
+            "math.ceil",
+            "math.floor",
+            "math.fmod",
+            "math.frexp",
+            "math.ldexp",
+            "math.max",
+            "math.min",
+            "math.modf",
+            "math.pow",
+            "math.sqrt",
+            "tonumber",
+            "type",
+            "select",
+            "rawequal",
+            "rawget",
+            "rawset",
+            "rawlen",
+            "next",
+            "unpack",
+            "ipairs",
+            "getmetatable",
+            "setmetatable",
+            "loadstring",
+            "pcall",
+            "cjson.encode",
+            "cjson.decode",
+            "cmsgpack.pack",
+            "cmsgpack.unpack",
+            "cmsgpack.unpack_one",
+            "cmsgpack.unpack_limit",
+            "struct.pack",
+            "struct.unpack",
+            "struct.size",
+            "bit.tobit",
+            "bit.lshift",
+            "bit.tohex",
+            "redis.sha1hex",
+            "redis.error_reply",
+            "redis.status_reply",
+            "redis.setresp",
+            "redis.set_repl",
+            "redis.acl_check_cmd",
+            "coroutine.status",
+            "coroutine.resume",
+            "coroutine.wrap",
+            "xpcall",
+            "collectgarbage",
+        ];
+        let name = self.pick(&names);
+        let odd = [
+            "nil",
+            "true",
+            "'x'",
+            "'3'",
+            "''",
+            "'%d'",
+            "'%s'",
+            "0",
+            "1",
+            "-1",
+            "2.5",
+            "10",
+            "{}",
+            "{1,2,3}",
+            "{'b','a'}",
+            "{a=1}",
+            "coroutine",
+            "string.upper",
+            "function(a) return a end",
+            "cjson.null",
+            "'i4'",
+            "'get'",
+            "'a\\0b'",
+            "setmetatable({},{__index=function() return \
+             1 end})",
+        ];
+        let odd: Vec<&str> = odd.iter().map(|text| text.trim()).collect();
+        let count = self.rng.below(4);
+        let arguments: Vec<&str> = (0..count).map(|_| self.pick(&odd)).collect();
+        let arguments = arguments.join(",");
+        match self.rng.below(3) {
+            0 => format!("return {name}({arguments})"),
+            1 => format!("local r={{pcall({name},{arguments})}} return {{#r,type(r[2]),r[2]}}")
+                .replace(",)", ")"),
+            _ => {
+                format!("\n\nlocal function f()\nreturn 1,{name}({arguments}) end\nreturn {{f()}}")
+            }
+        }
+    }
+
+    /// An error that passes through a few hands. Tables without a text are not raised: they crash
+    /// the other server.
+    fn error(&mut self) -> String {
+        let begin = self.pick(&[
+            "error('oh')",
+            "error('oh',0)",
+            "error('oh',2)",
+            "error({err='MINE oh'})",
+            "error({err=7})",
+            "error(redis.error_reply('oh'))",
+            "error(nil)",
+            "error(true)",
+            "redis.call('lpush','s','x')",
+            "redis.call('nosuch')",
+            "redis.call('get')",
+            "redis.call({})",
+            "redis.call()",
+            "return nil+1",
+            "return {}..'x'",
+            "return #nil",
+            "return nosuch",
+            "nosuch=1",
+            "redis.call=1",
+            "return {}<{}",
+            "local a=nil a.b=1",
+            "return ('x'):nosuch()",
+            "return redis.pcall('lpush','s','x')",
+            "assert(false,'oh')",
+            "assert(nil)",
+            "return cjson.decode('[')",
+            "return struct.pack('i')",
+        ]);
+        let mut text = format!("local function f0()\n {begin}\nend\n");
+        let hands = self.rng.below(4);
+        for hand in 0..hands {
+            let inner = format!("f{hand}");
+            let through = self.pick(&[
+                "return F()",
+                "F() return 1",
+                "return pcall(F)",
+                "local ok,e=pcall(F) error(type(e)=='table' and 'table' or e,0)",
+                "local ok,e=pcall(F) error(type(e)=='table' and 'table' or e)",
+                "return xpcall(F,function(e) return e end)",
+                "local ok,e=xpcall(F,function(e) return type(e) end) return e",
+                "return (string.gsub('a','a',F))",
+                "table.sort({2,1},F)",
+                "local t=setmetatable({},{__index=F}) return t.x",
+                "local ok,e=pcall(F) return {tostring(ok),type(e),e}",
+                "return select(2,pcall(F))",
+                "local t={} for k in F do t[1]=k break end return t",
+            ]);
+            let through = through.replace('F', &inner);
+            text += &format!("local function f{}()\n\n{through} end\n", hand + 1);
+        }
+        format!("{text}return f{hands}()")
+    }
+
     /// A script and its argument.
     fn next(&mut self) -> (String, Vec<u8>) {
         let resp3 = if self.one_in(4) { "redis.setresp(3) " } else { "" };
@@ -354,7 +524,9 @@ impl Caller {
                  local r={{{call}}} for i=1,#r do r[i]=show(r[i]) end return r"
             )
         };
-        let (body, argument) = match self.rng.below(12) {
+        let (body, argument) = match self.rng.below(16) {
+            12 | 13 => (self.call(), Vec::new()),
+            14 | 15 => (self.error(), Vec::new()),
             0 | 1 => (format!("return {}", self.reply(2)), Vec::new()),
             2 => (self.commands(), Vec::new()),
             3 => (format!("return cjson.encode({})", self.value(3)), Vec::new()),

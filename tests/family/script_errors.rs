@@ -72,8 +72,59 @@ case!(what_is_no_text_stays_behind_an_error, |c| {
             ("return select('#',pcall(error,{err={}}))", ":3"),
             ("return select('#',pcall(error,{err=5}))", ":2"),
             ("return select('#',pcall(error,'x'))", ":2"),
+            ("redis.setresp(3.5) return 1", ":1"),
+            ("redis.setresp(4)", "-ERR RESP version must be 2 or 3. on @user_script:1."),
             ("return select('#',pcall(error))", ":2"),
             ("local ok,e,more=pcall(error,{err={1}}) return more[1]", ":1"),
+        ],
+    );
+});
+
+case!(arguments_are_looked_at_in_order, |c| {
+    outcomes(
+        c,
+        &[
+            (
+                "table.insert(redis,{},1)",
+                "-ERR user_script:1: bad argument #2 to 'insert' (number expected, got table) \
+                 on @user_script:1.",
+            ),
+            ("table.insert(redis,1)", "-ERR Attempt to modify a readonly table on @user_script:1."),
+            (
+                "rawset(redis,nil)",
+                "-ERR user_script:1: bad argument #3 to 'rawset' (value expected) \
+                 on @user_script:1.",
+            ),
+            (
+                "setmetatable(redis,1)",
+                "-ERR user_script:1: bad argument #2 to 'setmetatable' (nil or table expected) \
+                 on @user_script:1.",
+            ),
+            (
+                "loadstring('x',{})",
+                "-ERR user_script:1: bad argument #2 to 'loadstring' (string expected, got table) \
+                 on @user_script:1.",
+            ),
+            (
+                "collectgarbage('count','x')",
+                "-ERR user_script:1: bad argument #2 to 'collectgarbage' (number expected, got \
+                 string) on @user_script:1.",
+            ),
+            (
+                "return struct.unpack('b','x',-1)",
+                "-ERR user_script:1: bad argument #2 to 'unpack' (data string too short) \
+                 on @user_script:1.",
+            ),
+            (
+                "return struct.unpack('b','x',0)",
+                "-ERR user_script:1: bad argument #3 to 'unpack' (offset must be 1 or greater) \
+                 on @user_script:1.",
+            ),
+            (
+                "cmsgpack.unpack_one()",
+                "-ERR user_script:1: bad argument #1 to 'unpack_one' (string expected, got no \
+                 value) on @user_script:1.",
+            ),
         ],
     );
 });

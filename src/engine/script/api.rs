@@ -238,11 +238,11 @@ fn setresp(lua: &mut Lua) -> Result<i32, Raise> {
     if lua.top() != 1 {
         return raise(lua, "redis.setresp() requires one argument.");
     }
-    let version = lua.number(1).unwrap_or(0.0);
-    if version != 2.0 && version != 3.0 {
+    let version = lua.number(1).unwrap_or(0.0) as i32;
+    if !(2..=3).contains(&version) {
         return raise(lua, "RESP version must be 2 or 3.");
     }
-    lua.shared().resp3 = version == 3.0;
+    lua.shared().resp3 = version == 3;
     Ok(0)
 }
 

@@ -16,7 +16,7 @@ use crate::resp::reply::Proto;
 /// How long a script has the server to itself before sockets are looked at again, microseconds.
 const SLICE_US: u64 = 10_000;
 /// The same once others are answered BUSY: whoever asks then waits for two of them at most.
-const BUSY_SLICE_US: u64 = 1000;
+const BUSY_SLICE_US: u64 = 500;
 /// The same as a number of looks at the clock, for a clock that stands still.
 const SLICE_PAUSES: u32 = 500;
 

@@ -251,7 +251,7 @@ fn load(lua: &mut Lua) -> Result<i32, Raise> {
     if lua.kind(1) != Kind::Function {
         return Err(type_error(lua, 1, "function"));
     }
-    let name = name_of_chunk(lua, 2, b"=(load)");
+    let name = name_of_chunk(lua, 2, b"=(load)")?;
     let mut text = Vec::new();
     loop {
         lua.set_top(2);
@@ -286,12 +286,18 @@ fn loadstring(lua: &mut Lua) -> Result<i32, Raise> {
     let Some(text) = lua.text(1).map(<[u8]>::to_vec) else {
         return Err(type_error(lua, 1, "string"));
     };
-    let name = name_of_chunk(lua, 2, &text);
+    let name = name_of_chunk(lua, 2, &text)?;
     compile(lua, &text, &name)
 }
 
-fn name_of_chunk(lua: &mut Lua, at: i32, default: &[u8]) -> Vec<u8> {
-    lua.text(at).unwrap_or(default).to_vec()
+fn name_of_chunk(lua: &mut Lua, at: i32, default: &[u8]) -> Result<Vec<u8>, Raise> {
+    if matches!(lua.kind(at), Kind::None | Kind::Nil) {
+        return Ok(default.to_vec());
+    }
+    match lua.text(at) {
+        Some(name) => Ok(name.to_vec()),
+        None => Err(type_error(lua, at, "string")),
+    }
 }
 
 fn compile(lua: &mut Lua, text: &[u8], name: &[u8]) -> Result<i32, Raise> {
@@ -372,6 +378,13 @@ fn collectgarbage(lua: &mut Lua) -> Result<i32, Raise> {
             None => return Err(type_error(lua, 1, "string")),
         },
     };
+    const OPTIONS: [&[u8]; 7] =
+        [b"stop", b"restart", b"collect", b"count", b"step", b"setpause", b"setstepmul"];
+    if !OPTIONS.contains(&option.as_slice()) {
+        let text = [b"invalid option '", option.as_slice(), b"'"].concat();
+        return Err(Raise::Arg(1, text.into()));
+    }
+    let size = lib::optional_integer(lua, 2, 0)?;
     match option.as_slice() {
         b"count" => {
             let bytes = lua.held_bytes();
@@ -382,16 +395,11 @@ fn collectgarbage(lua: &mut Lua) -> Result<i32, Raise> {
             lua.push_number(0.0);
         }
         b"step" => {
-            let size = lua.number(2).unwrap_or(0.0);
-            lua.collect(Some(size.clamp(0.0, 1e6) as i32));
+            lua.collect(Some(size.clamp(0, 1_000_000) as i32));
             lua.push_bool(false);
         }
-        b"stop" | b"restart" => lua.push_number(0.0),
         b"setpause" | b"setstepmul" => lua.push_number(200.0),
-        _ => {
-            let text = format!("invalid option '{}'", String::from_utf8_lossy(&option));
-            return Err(Raise::Arg(1, text.into_bytes().into()));
-        }
+        _ => lua.push_number(0.0),
     }
     Ok(1)
 }

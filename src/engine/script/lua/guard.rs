@@ -125,6 +125,11 @@ unsafe extern "C-unwind" fn writes(l: *mut ffi::lua_State) -> c_int {
     // SAFETY: as in `wrapped`.
     unsafe {
         if push_real(l, 1) {
+            // What is wrong with the other arguments is said first: a table of nobody's shows it.
+            ffi::lua_settop(l, -2);
+            ffi::lua_createtable(l, 0, 0);
+            ffi::lua_replace(l, 1);
+            wrapped(l);
             ffi::lua_pushstring_(l, READONLY_C.as_ptr());
             ffi::lua_error(l);
         }
