@@ -8,8 +8,10 @@
 // Length and seed come from the environment.
 #![allow(clippy::disallowed_methods)]
 
+mod oracle_scripts;
 mod support;
 
+use oracle_scripts::*;
 use redstart::base::rng::Rng;
 use support::frames::{encode, show};
 use support::server::{PATIENCE, Server};
@@ -26,141 +28,6 @@ fn setting(name: &str, default: u64) -> u64 {
         Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name}={text} is not a number")),
     }
 }
-
-/// Numbers that conversions are at their limits with.
-const NUMBERS: &[&str] = &[
-    "0",
-    "-0",
-    "1",
-    "-1",
-    "7",
-    "31",
-    "32",
-    "127",
-    "128",
-    "-32",
-    "-33",
-    "-128",
-    "-129",
-    "255",
-    "256",
-    "65535",
-    "65536",
-    "-32769",
-    "2^31",
-    "2^31-1",
-    "-2^31",
-    "2^32",
-    "2^32-1",
-    "2^53",
-    "2^53+1",
-    "-2^53",
-    "2^62",
-    "2^63",
-    "-2^63",
-    "2^64",
-    "1e15",
-    "1e16",
-    "1e17",
-    "1e20",
-    "1e100",
-    "1e308",
-    "1/3",
-    "0.1",
-    "-0.5",
-    "1.5",
-    "2.5",
-    "1e-5",
-    "1e-7",
-    "123456.789",
-    "3.0000000000000004",
-    "1/0",
-    "-1/0",
-];
-
-const WORDS: &[&str] = &[
-    "",
-    "a",
-    "key",
-    "ok",
-    "err",
-    "x y",
-    "1",
-    "1.50",
-    "0x10",
-    "-7",
-    "nan",
-    "null",
-    "true",
-    "a/b",
-    "q\\\"q",
-    "b\\\\b",
-    "\\r\\n",
-    "\\t\\8\\12",
-    "\\0zero",
-    "\\127\\31",
-    "\\195\\169",
-    "\\240\\159",
-    "\\255\\254",
-    "[1,2]",
-    "{}",
-    "%1",
-    "long long long long long long",
-];
-
-const PATTERNS: &[&str] = &[
-    "a",
-    ".",
-    "%a+",
-    "%d*",
-    "(%w)(%w)",
-    "^a",
-    "b$",
-    "[^%s]+",
-    "[a-c]-x",
-    "()",
-    "(.-)%s",
-    "%b()",
-    "%f[%w]",
-    "a?b",
-    ".-",
-    "(a*(.)%w(%s*))",
-    "[]]",
-    "[%-x]",
-    "%%",
-    "^",
-    "$",
-    "[a",
-    "%",
-    "(",
-    ")",
-    "%1",
-    "(a)%1",
-    "[%a_][%w_]*",
-    "x*",
-    "^(%s*)",
-    "%z",
-    "\\0",
-];
-
-const SUBJECTS: &[&str] =
-    &["", "a", "hello world", "aaa bbb", "x=1, y = 22", "(a(b)c)", "  trim  ", "a\\0b", "THE end"];
-
-const JSON: &[&str] = &[
-    r#"{"a":[1,2.5e3,true,null,"\u00e9\ud83d\ude00\n"],"b":{"c":-0.1}}"#,
-    r#"[[],{},"",0,-1,1e5,"\/\b\f\\\"",false]"#,
-    r#"{"k":1,"k":2,"1":"x"," ":[null,null]}"#,
-    "[0x1F,nan,-inf,01,1.,.5,+1]",
-    r#""text""#,
-    "12",
-];
-
-const PACKED: &[&[u8]] = &[
-    b"\x93\x01\xcd\x01\x00\x82\xa1a\xcb\x3f\xf8\0\0\0\0\0\0\xc0\xc3",
-    b"\xd9\x02xy\xdc\x00\x02\x01\xff\xca\x3f\x80\0\0\xd3\xff\xff\xff\xff\xff\xff\xff\x00",
-    b"\xcf\xff\xff\xff\xff\xff\xff\xff\xff\xd0\x80\xd1\x80\0\xd2\x80\0\0\0\xe0\x7f\x80\x90",
-    b"\xde\0\x01\xa1k\xdf\0\0\0\x01\x01\x02\xdb\0\0\0\x01z\xda\0\x01y",
-];
 
 struct Caller {
     rng: Rng,
@@ -346,106 +213,9 @@ impl Caller {
 
     /// A function of the library with arguments it may not expect.
     fn call(&mut self) -> String {
-        let names = [
-            "string.byte",
-            "string.char",
-            "string.find",
-            "string.format",
-            "string.gsub",
-            "string.gmatch",
-            "string.len",
-            "string.lower",
-            "string.match",
-            "string.rep",
-            "string.reverse",
-            "string.sub",
-            "string.upper",
-            "table.concat",
-            "table.getn",
-            "table.insert",
-            "table.maxn",
-            "table.remove",
-            "table.sort",
-            "math.abs",
-            "math.ceil",
-            "math.floor",
-            "math.fmod",
-            "math.frexp",
-            "math.ldexp",
-            "math.max",
-            "math.min",
-            "math.modf",
-            "math.pow",
-            "math.sqrt",
-            "tonumber",
-            "type",
-            "select",
-            "rawequal",
-            "rawget",
-            "rawset",
-            "rawlen",
-            "next",
-            "unpack",
-            "ipairs",
-            "getmetatable",
-            "setmetatable",
-            "loadstring",
-            "pcall",
-            "cjson.encode",
-            "cjson.decode",
-            "cmsgpack.pack",
-            "cmsgpack.unpack",
-            "cmsgpack.unpack_one",
-            "cmsgpack.unpack_limit",
-            "struct.pack",
-            "struct.unpack",
-            "struct.size",
-            "bit.tobit",
-            "bit.lshift",
-            "bit.tohex",
-            "redis.sha1hex",
-            "redis.error_reply",
-            "redis.status_reply",
-            "redis.setresp",
-            "redis.set_repl",
-            "redis.acl_check_cmd",
-            "coroutine.status",
-            "coroutine.resume",
-            "coroutine.wrap",
-            "xpcall",
-            "collectgarbage",
-        ];
-        let name = self.pick(&names);
-        let odd = [
-            "nil",
-            "true",
-            "'x'",
-            "'3'",
-            "''",
-            "'%d'",
-            "'%s'",
-            "0",
-            "1",
-            "-1",
-            "2.5",
-            "10",
-            "{}",
-            "{1,2,3}",
-            "{'b','a'}",
-            "{a=1}",
-            "coroutine",
-            "string.upper",
-            "function(a) return a end",
-            "cjson.null",
-            "'i4'",
-            "'get'",
-            "'a\\0b'",
-            "setmetatable({},{__index=function() return \
-             1 end})",
-        ];
-        let odd: Vec<&str> = odd.iter().map(|text| text.trim()).collect();
+        let name = self.pick(FUNCTIONS);
         let count = self.rng.below(4);
-        let arguments: Vec<&str> = (0..count).map(|_| self.pick(&odd)).collect();
+        let arguments: Vec<&str> = (0..count).map(|_| self.pick(ODD)).collect();
         let arguments = arguments.join(",");
         match self.rng.below(3) {
             0 => format!("return {name}({arguments})"),
@@ -460,54 +230,12 @@ impl Caller {
     /// An error that passes through a few hands. Tables without a text are not raised: they crash
     /// the other server.
     fn error(&mut self) -> String {
-        let begin = self.pick(&[
-            "error('oh')",
-            "error('oh',0)",
-            "error('oh',2)",
-            "error({err='MINE oh'})",
-            "error({err=7})",
-            "error(redis.error_reply('oh'))",
-            "error(nil)",
-            "error(true)",
-            "redis.call('lpush','s','x')",
-            "redis.call('nosuch')",
-            "redis.call('get')",
-            "redis.call({})",
-            "redis.call()",
-            "return nil+1",
-            "return {}..'x'",
-            "return #nil",
-            "return nosuch",
-            "nosuch=1",
-            "redis.call=1",
-            "return {}<{}",
-            "local a=nil a.b=1",
-            "return ('x'):nosuch()",
-            "return redis.pcall('lpush','s','x')",
-            "assert(false,'oh')",
-            "assert(nil)",
-            "return cjson.decode('[')",
-            "return struct.pack('i')",
-        ]);
+        let begin = self.pick(BEGINNINGS);
         let mut text = format!("local function f0()\n {begin}\nend\n");
         let hands = self.rng.below(4);
         for hand in 0..hands {
             let inner = format!("f{hand}");
-            let through = self.pick(&[
-                "return F()",
-                "F() return 1",
-                "return pcall(F)",
-                "local ok,e=pcall(F) error(type(e)=='table' and 'table' or e,0)",
-                "local ok,e=pcall(F) error(type(e)=='table' and 'table' or e)",
-                "return xpcall(F,function(e) return e end)",
-                "local ok,e=xpcall(F,function(e) return type(e) end) return e",
-                "return (string.gsub('a','a',F))",
-                "table.sort({2,1},F)",
-                "local t=setmetatable({},{__index=F}) return t.x",
-                "local ok,e=pcall(F) return {tostring(ok),type(e),e}",
-                "return select(2,pcall(F))",
-                "local t={} for k in F do t[1]=k break end return t",
-            ]);
+            let through = self.pick(HANDS);
             let through = through.replace('F', &inner);
             text += &format!("local function f{}()\n\n{through} end\n", hand + 1);
         }

@@ -98,8 +98,8 @@ pub(super) fn count_keys(args: &Args<'_>, no_number: Error) -> Result<usize, Err
 
 fn eval(cx: &mut EngineCx<'_>, args: &mut Args<'_>, read_only: bool) -> CmdResult {
     let keys = count_keys(args, Error::NotInteger)?;
-    let (sha, compiled) = cx.engine.script_of(args.get(1))?;
-    let name = Name::Script(sha);
+    let compiled = cx.engine.script_of(args.get(1))?;
+    let name = Name::Script(compiled.function);
     let start = Start { name, function: compiled.function, flags: compiled.flags, read_only, keys };
     cx.engine.run_script(cx.session, cx.out, args, start)
 }
@@ -110,8 +110,8 @@ fn evalsha(cx: &mut EngineCx<'_>, args: &mut Args<'_>, read_only: bool) -> CmdRe
         cx.engine.cached_script(args.get(1))?;
     }
     let keys = count_keys(args, Error::NotInteger)?;
-    let (sha, compiled) = cx.engine.cached_script(args.get(1))?;
-    let name = Name::Script(sha);
+    let compiled = cx.engine.cached_script(args.get(1))?;
+    let name = Name::Script(compiled.function);
     let start = Start { name, function: compiled.function, flags: compiled.flags, read_only, keys };
     cx.engine.run_script(cx.session, cx.out, args, start)
 }

@@ -5,6 +5,7 @@ use super::functions::Registered;
 use super::lists::Lists;
 use super::lua::Place;
 use super::random::Random;
+use crate::keyspace::keys::Hint;
 use crate::resp::reply::{Proto, Reply};
 use crate::resp::request::Argv;
 
@@ -62,6 +63,35 @@ impl Known {
     }
 }
 
+/// A short key whose hash was computed before the script ran. It is written where it stays: to move
+/// it right after would stall.
+pub struct FirstKey {
+    bytes: [u8; 40],
+    /// Beyond the room when there is none.
+    len: usize,
+    hash: u64,
+}
+
+impl FirstKey {
+    const NONE: FirstKey = FirstKey { bytes: [0; 40], len: usize::MAX, hash: 0 };
+
+    /// Remembers a key whose hash is known, unless it is long.
+    #[inline]
+    pub fn set(&mut self, key: &[u8], hash: Option<u64>) {
+        self.len = usize::MAX;
+        if let (Some(hash), Some(room)) = (hash, self.bytes.get_mut(..key.len())) {
+            room.copy_from_slice(key);
+            (self.len, self.hash) = (key.len(), hash);
+        }
+    }
+
+    /// The hash for the word of a command, if it is this key.
+    #[inline]
+    pub fn hint_for(&self, word: &[u8]) -> Option<Hint> {
+        (self.bytes.get(..self.len)? == word).then(|| Hint::of(word, self.hash))
+    }
+}
+
 /// An error on its way through native functions of ours.
 pub struct Raised {
     /// Which value it is.
@@ -84,6 +114,8 @@ pub struct Shared {
     pub stop: Option<&'static str>,
     /// The command at hand.
     pub call: Call,
+    /// The first key of the script, if its hash is known.
+    pub first_key: FirstKey,
     /// The protocol that answers come to the script in: RESP3 after `setresp(3)`.
     pub resp3: bool,
     /// What `set_repl` said: whom the script's changes are told to.
@@ -121,6 +153,7 @@ impl Shared {
                 failure: None,
                 known: None,
             },
+            first_key: FirstKey::NONE,
             resp3: false,
             repl: REPL_ALL,
             random: Random::default(),

@@ -28,11 +28,11 @@ impl Bench {
         let mut argv = Argv::from_slices(&[b"EVAL", script, b"0"]);
         arguments.iter().for_each(|argument| argv.push(argument));
         let mut out = Reply::new(Proto::V2);
-        let (sha, compiled) = match self.engine.load_script(script) {
-            Ok(loaded) => loaded,
+        let compiled = match self.engine.load_script(script) {
+            Ok((_, compiled)) => compiled,
             Err(error) => return error.text().into_owned().into_bytes(),
         };
-        let name = Name::Script(sha);
+        let name = Name::Script(compiled.function);
         let (function, flags) = (compiled.function, compiled.flags);
         let start = Start { name, function, flags, read_only: false, keys: 0 };
         let session = Session::new(Origin::AofLoad, true);
@@ -141,9 +141,9 @@ fn numbers_are_those_of_redis() {
 fn a_machine_may_go_in_the_middle_of_a_script() {
     let mut bench = Bench::new();
     let mut argv = Argv::from_slices(&[b"EVAL", b"while true do end", b"0"]);
-    let (sha, compiled) = bench.engine.load_script(argv.get(1)).expect("it compiles");
+    let (_, compiled) = bench.engine.load_script(argv.get(1)).expect("it compiles");
     let start = Start {
-        name: Name::Script(sha),
+        name: Name::Script(compiled.function),
         function: compiled.function,
         flags: compiled.flags,
         read_only: false,

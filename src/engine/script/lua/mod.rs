@@ -130,6 +130,11 @@ pub enum Ended {
 pub struct Kept(c_int);
 
 impl Kept {
+    /// A small number that no other kept value of the interpreter has meanwhile.
+    pub fn number(self) -> usize {
+        self.0.max(0) as usize
+    }
+
     /// Whether it is this item of the registry.
     pub fn is_at(self, place: i32) -> bool {
         self.0 == place
