@@ -238,8 +238,10 @@ impl Engine {
     /// The script of this name.
     #[inline]
     pub fn cached_script(&self, name: &[u8]) -> Result<Compiled, Error> {
-        const NO_SCRIPT: Error = Error::fixed("NOSCRIPT No matching script. Please use EVAL.");
-        self.scripts.cache.find(name).ok_or_else(|| NO_SCRIPT)
+        let Some(compiled) = self.scripts.cache.find(name) else {
+            return Err(Error::fixed("NOSCRIPT No matching script. Please use EVAL."));
+        };
+        Ok(compiled)
     }
 
     /// The script with this text, which is put into the cache unless it is there.
