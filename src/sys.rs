@@ -3,8 +3,8 @@
 #![allow(unsafe_code)]
 //! The system calls that std does not wrap, each behind a safe function.
 //!
-//! Invariant: no raw pointer and no libc type leaves this file and those below it; those that `main`
-//! is given come in.
+//! Invariant: no raw pointer and no libc type leaves this file and those below it; those that
+//! `main` is given come in.
 //!
 //! | file               | holds                                                  |
 //! |--------------------|--------------------------------------------------------|

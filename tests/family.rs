@@ -33,6 +33,7 @@ mod family {
     mod sandbox;
     mod scan;
     mod script;
+    mod script_errors;
     mod set;
     mod slowlog;
     mod snapshot;

@@ -8,8 +8,10 @@
 // Length and seed come from the environment.
 #![allow(clippy::disallowed_methods)]
 
+mod oracle_scripts;
 mod support;
 
+use oracle_scripts::*;
 use redstart::base::rng::Rng;
 use support::frames::{encode, show};
 use support::server::{PATIENCE, Server};
@@ -26,141 +28,6 @@ fn setting(name: &str, default: u64) -> u64 {
         Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name}={text} is not a number")),
     }
 }
-
-/// Numbers that conversions are at their limits with.
-const NUMBERS: &[&str] = &[
-    "0",
-    "-0",
-    "1",
-    "-1",
-    "7",
-    "31",
-    "32",
-    "127",
-    "128",
-    "-32",
-    "-33",
-    "-128",
-    "-129",
-    "255",
-    "256",
-    "65535",
-    "65536",
-    "-32769",
-    "2^31",
-    "2^31-1",
-    "-2^31",
-    "2^32",
-    "2^32-1",
-    "2^53",
-    "2^53+1",
-    "-2^53",
-    "2^62",
-    "2^63",
-    "-2^63",
-    "2^64",
-    "1e15",
-    "1e16",
-    "1e17",
-    "1e20",
-    "1e100",
-    "1e308",
-    "1/3",
-    "0.1",
-    "-0.5",
-    "1.5",
-    "2.5",
-    "1e-5",
-    "1e-7",
-    "123456.789",
-    "3.0000000000000004",
-    "1/0",
-    "-1/0",
-];
-
-const WORDS: &[&str] = &[
-    "",
-    "a",
-    "key",
-    "ok",
-    "err",
-    "x y",
-    "1",
-    "1.50",
-    "0x10",
-    "-7",
-    "nan",
-    "null",
-    "true",
-    "a/b",
-    "q\\\"q",
-    "b\\\\b",
-    "\\r\\n",
-    "\\t\\8\\12",
-    "\\0zero",
-    "\\127\\31",
-    "\\195\\169",
-    "\\240\\159",
-    "\\255\\254",
-    "[1,2]",
-    "{}",
-    "%1",
-    "long long long long long long",
-];
-
-const PATTERNS: &[&str] = &[
-    "a",
-    ".",
-    "%a+",
-    "%d*",
-    "(%w)(%w)",
-    "^a",
-    "b$",
-    "[^%s]+",
-    "[a-c]-x",
-    "()",
-    "(.-)%s",
-    "%b()",
-    "%f[%w]",
-    "a?b",
-    ".-",
-    "(a*(.)%w(%s*))",
-    "[]]",
-    "[%-x]",
-    "%%",
-    "^",
-    "$",
-    "[a",
-    "%",
-    "(",
-    ")",
-    "%1",
-    "(a)%1",
-    "[%a_][%w_]*",
-    "x*",
-    "^(%s*)",
-    "%z",
-    "\\0",
-];
-
-const SUBJECTS: &[&str] =
-    &["", "a", "hello world", "aaa bbb", "x=1, y = 22", "(a(b)c)", "  trim  ", "a\\0b", "THE end"];
-
-const JSON: &[&str] = &[
-    r#"{"a":[1,2.5e3,true,null,"\u00e9\ud83d\ude00\n"],"b":{"c":-0.1}}"#,
-    r#"[[],{},"",0,-1,1e5,"\/\b\f\\\"",false]"#,
-    r#"{"k":1,"k":2,"1":"x"," ":[null,null]}"#,
-    "[0x1F,nan,-inf,01,1.,.5,+1]",
-    r#""text""#,
-    "12",
-];
-
-const PACKED: &[&[u8]] = &[
-    b"\x93\x01\xcd\x01\x00\x82\xa1a\xcb\x3f\xf8\0\0\0\0\0\0\xc0\xc3",
-    b"\xd9\x02xy\xdc\x00\x02\x01\xff\xca\x3f\x80\0\0\xd3\xff\xff\xff\xff\xff\xff\xff\x00",
-    b"\xcf\xff\xff\xff\xff\xff\xff\xff\xff\xd0\x80\xd1\x80\0\xd2\x80\0\0\0\xe0\x7f\x80\x90",
-    b"\xde\0\x01\xa1k\xdf\0\0\0\x01\x01\x02\xdb\0\0\0\x01z\xda\0\x01y",
-];
 
 struct Caller {
     rng: Rng,
@@ -344,6 +211,37 @@ impl Caller {
         format!("return bit.{}", call.replace('A', &small(&a)).replace('B', &small(&b)))
     }
 
+    /// A function of the library with arguments it may not expect.
+    fn call(&mut self) -> String {
+        let name = self.pick(FUNCTIONS);
+        let count = self.rng.below(4);
+        let arguments: Vec<&str> = (0..count).map(|_| self.pick(ODD)).collect();
+        let arguments = arguments.join(",");
+        match self.rng.below(3) {
+            0 => format!("return {name}({arguments})"),
+            1 => format!("local r={{pcall({name},{arguments})}} return {{#r,type(r[2]),r[2]}}")
+                .replace(",)", ")"),
+            _ => {
+                format!("\n\nlocal function f()\nreturn 1,{name}({arguments}) end\nreturn {{f()}}")
+            }
+        }
+    }
+
+    /// An error that passes through a few hands. Tables without a text are not raised: they crash
+    /// the other server.
+    fn error(&mut self) -> String {
+        let begin = self.pick(BEGINNINGS);
+        let mut text = format!("local function f0()\n {begin}\nend\n");
+        let hands = self.rng.below(4);
+        for hand in 0..hands {
+            let inner = format!("f{hand}");
+            let through = self.pick(HANDS);
+            let through = through.replace('F', &inner);
+            text += &format!("local function f{}()\n\n{through} end\n", hand + 1);
+        }
+        format!("{text}return f{hands}()")
+    }
+
     /// A script and its argument.
     fn next(&mut self) -> (String, Vec<u8>) {
         let resp3 = if self.one_in(4) { "redis.setresp(3) " } else { "" };
@@ -354,7 +252,9 @@ impl Caller {
                  local r={{{call}}} for i=1,#r do r[i]=show(r[i]) end return r"
             )
         };
-        let (body, argument) = match self.rng.below(12) {
+        let (body, argument) = match self.rng.below(16) {
+            12 | 13 => (self.call(), Vec::new()),
+            14 | 15 => (self.error(), Vec::new()),
             0 | 1 => (format!("return {}", self.reply(2)), Vec::new()),
             2 => (self.commands(), Vec::new()),
             3 => (format!("return cjson.encode({})", self.value(3)), Vec::new()),

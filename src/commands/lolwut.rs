@@ -31,7 +31,7 @@ fn lolwut(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
     text.push_str("Hills at night. Redis ver. ");
     text.push_str(REDIS_VERSION);
     text.push('\n');
-    cx.out.verbatim("txt", text.as_bytes());
+    cx.out.verbatim(*b"txt", text.as_bytes());
     Ok(Outcome::Unchanged)
 }
 

@@ -129,7 +129,7 @@ fn allocator(pairs: &mut Pairs<'_>, f: &Figures) {
 
 fn doctor(cx: &mut EngineCx<'_>, _: &mut Args<'_>) -> CmdResult {
     let report = diagnosis(&figures(cx.engine));
-    cx.out.verbatim("txt", report.as_bytes());
+    cx.out.verbatim(*b"txt", report.as_bytes());
     Ok(Outcome::Unchanged)
 }
 
@@ -187,7 +187,7 @@ fn purge(cx: &mut EngineCx<'_>, _: &mut Args<'_>) -> CmdResult {
 
 fn malloc_stats(cx: &mut EngineCx<'_>, _: &mut Args<'_>) -> CmdResult {
     let text = cx.engine.env.memory.report();
-    cx.out.verbatim("txt", text.as_bytes());
+    cx.out.verbatim(*b"txt", text.as_bytes());
     Ok(Outcome::Unchanged)
 }
 

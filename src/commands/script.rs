@@ -86,7 +86,10 @@ const SUBCOMMANDS: &[Spec] = &[
 
 /// The number of keys in a call, which is its third word.
 pub(super) fn count_keys(args: &Args<'_>, no_number: Error) -> Result<usize, Error> {
-    let keys = args.int(2).map_err(|_| no_number)?;
+    let keys = match args.get(2) {
+        [digit @ b'0'..=b'9'] => i64::from(digit - b'0'),
+        _ => args.int(2).map_err(|_| no_number)?,
+    };
     if keys > args.len() as i64 - 3 {
         return Err(Error::fixed("ERR Number of keys can't be greater than number of args"));
     }
@@ -95,8 +98,8 @@ pub(super) fn count_keys(args: &Args<'_>, no_number: Error) -> Result<usize, Err
 
 fn eval(cx: &mut EngineCx<'_>, args: &mut Args<'_>, read_only: bool) -> CmdResult {
     let keys = count_keys(args, Error::NotInteger)?;
-    let (sha, compiled) = cx.engine.script_of(args.get(1))?;
-    let name = Name::Script(sha);
+    let compiled = cx.engine.script_of(args.get(1))?;
+    let name = Name::Script(compiled.function);
     let start = Start { name, function: compiled.function, flags: compiled.flags, read_only, keys };
     cx.engine.run_script(cx.session, cx.out, args, start)
 }
@@ -107,8 +110,8 @@ fn evalsha(cx: &mut EngineCx<'_>, args: &mut Args<'_>, read_only: bool) -> CmdRe
         cx.engine.cached_script(args.get(1))?;
     }
     let keys = count_keys(args, Error::NotInteger)?;
-    let (sha, compiled) = cx.engine.cached_script(args.get(1))?;
-    let name = Name::Script(sha);
+    let compiled = cx.engine.cached_script(args.get(1))?;
+    let name = Name::Script(compiled.function);
     let start = Start { name, function: compiled.function, flags: compiled.flags, read_only, keys };
     cx.engine.run_script(cx.session, cx.out, args, start)
 }

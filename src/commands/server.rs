@@ -48,7 +48,7 @@ fn info_command(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
     let wanted: Vec<String> =
         args.iter().skip(1).map(|w| String::from_utf8_lossy(w).to_lowercase()).collect();
     let text = info::render(cx.engine, &wanted);
-    cx.out.verbatim("txt", text.as_bytes());
+    cx.out.verbatim(*b"txt", text.as_bytes());
     Ok(Outcome::Unchanged)
 }
 

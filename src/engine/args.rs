@@ -38,7 +38,9 @@ impl<'a> Args<'a> {
 
     /// The integer at place `i`.
     pub fn int(&self, i: usize) -> Result<i64, Error> {
-        parse_i64(self.get(i)).ok_or(Error::NotInteger)
+        // Written out, so that no error is made and dropped where there is none.
+        let Some(value) = parse_i64(self.get(i)) else { return Err(Error::NotInteger) };
+        Ok(value)
     }
 
     /// Whether the word at place `i` is `word`, any case. `word` must be lower case.
@@ -84,7 +86,8 @@ impl<'a> Args<'a> {
 
     /// The next word as an integer.
     pub fn next_int(&mut self) -> Result<i64, Error> {
-        parse_i64(self.word()?).ok_or(Error::NotInteger)
+        let Some(value) = parse_i64(self.word()?) else { return Err(Error::NotInteger) };
+        Ok(value)
     }
 
     /// Steps over the next word when it is `word`, any case.

@@ -4,7 +4,7 @@
 //!
 //! Nothing is read between a plan and its end: what was seen at an address is there still when the
 //! request that begins at this address has its turn. So the hash of its key is known by then, and
-//! most requests need no second parsing; what is found elsewhere is treated as if there was no plan.
+//! most requests need no second parsing; what is found elsewhere is treated as if unplanned.
 
 use super::Engine;
 use super::client::ClientId;

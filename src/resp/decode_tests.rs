@@ -95,8 +95,8 @@ fn reads_what_the_writer_writes() {
         reply.null_array();
         reply.double(0.1);
         reply.bool(true);
-        reply.big_number("12345678901234567890");
-        reply.verbatim("txt", b"some text");
+        reply.big_number(b"12345678901234567890");
+        reply.verbatim(*b"txt", b"some text");
         reply.map(1);
         reply.bulk(b"key");
         reply.bulk(&[b'v'; 100]);

@@ -264,22 +264,21 @@ impl Reply {
     }
 
     /// An integer of any length, in decimal digits.
-    pub fn big_number(&mut self, digits: &str) {
-        if self.v3() { self.line(b'(', digits.as_bytes()) } else { self.bulk(digits.as_bytes()) }
+    pub fn big_number(&mut self, digits: &[u8]) {
+        if self.v3() { self.line(b'(', digits) } else { self.bulk(digits) }
     }
 
     /// A text with a three-letter kind, `txt` or `mkd`.
-    pub fn verbatim(&mut self, ext: &str, text: &[u8]) {
+    pub fn verbatim(&mut self, ext: [u8; 3], text: &[u8]) {
         if !self.v3() {
             return self.bulk(text);
         }
-        debug_assert!(ext.len() == 3, "the kind of a verbatim text has three letters");
         if self.dropping || !self.fits(text.len()) {
             return;
         }
         let tail = self.out.room(text.len() + HEADER_MAX + 6);
         put_header(tail, b'=', text.len() + 4);
-        tail.extend_from_slice(ext.as_bytes());
+        tail.extend_from_slice(&ext);
         tail.push(b':');
         tail.extend_from_slice(text);
         tail.extend_from_slice(b"\r\n");

@@ -44,8 +44,8 @@ fn forms() {
     check(|r| r.double(f64::INFINITY), "$3\r\ninf\r\n", ",inf\r\n");
     check(|r| r.bool(true), ":1\r\n", "#t\r\n");
     check(|r| r.bool(false), ":0\r\n", "#f\r\n");
-    check(|r| r.big_number("123"), "$3\r\n123\r\n", "(123\r\n");
-    check(|r| r.verbatim("txt", b"abc"), "$3\r\nabc\r\n", "=7\r\ntxt:abc\r\n");
+    check(|r| r.big_number(b"123"), "$3\r\n123\r\n", "(123\r\n");
+    check(|r| r.verbatim(*b"txt", b"abc"), "$3\r\nabc\r\n", "=7\r\ntxt:abc\r\n");
     both(|r| r.raw(b"anything"), "anything");
 }
 

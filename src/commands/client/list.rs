@@ -43,7 +43,7 @@ pub(super) fn kind_of(client: &Client) -> Kind {
 pub(super) fn info(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
     let id = caller(cx)?.id;
     let text = lines(cx, args, &[id]);
-    cx.out.verbatim("txt", text.as_bytes());
+    cx.out.verbatim(*b"txt", text.as_bytes());
     Ok(Outcome::Unchanged)
 }
 
@@ -64,7 +64,7 @@ pub(super) fn list(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
         return Err(Error::Syntax);
     };
     let text = lines(cx, args, &ids);
-    cx.out.verbatim("txt", text.as_bytes());
+    cx.out.verbatim(*b"txt", text.as_bytes());
     Ok(Outcome::Unchanged)
 }
 

@@ -101,7 +101,7 @@ pub(super) fn htstats(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
         table_text(&db.dict.shape()),
         db.deadlines.len()
     );
-    cx.out.verbatim("txt", text.as_bytes());
+    cx.out.verbatim(*b"txt", text.as_bytes());
     Ok(Outcome::Unchanged)
 }
 
@@ -113,7 +113,7 @@ pub(super) fn htstats_key(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResu
         return Err(NO_TABLE);
     }
     let text = format!("Hash table 0 stats (main hash table):\n bytes: {}\n", entry.bytes());
-    cx.out.verbatim("txt", text.as_bytes());
+    cx.out.verbatim(*b"txt", text.as_bytes());
     Ok(Outcome::Unchanged)
 }
 

@@ -41,8 +41,8 @@ pub(super) fn protocol(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult 
             // Attributes belong to a reply, so one must follow.
             out.bulk(b"Some real reply following the attribute");
         }
-        b"bignum" => out.big_number("1234567999999999999999999999999999999"),
-        b"verbatim" => out.verbatim("txt", b"This is a verbatim\nstring"),
+        b"bignum" => out.big_number(b"1234567999999999999999999999999999999"),
+        b"verbatim" => out.verbatim(*b"txt", b"This is a verbatim\nstring"),
         b"true" => out.bool(true),
         b"false" => out.bool(false),
         _ => {

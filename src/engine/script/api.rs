@@ -3,10 +3,10 @@
 //! Mistakes in calls are tables with a text in `err`, as Redis makes them: they carry no place,
 //! which the handler of errors adds.
 
-use super::convert::{push_error, push_reply};
+use super::convert::{c_text, push_error, push_reply};
 use super::functions;
-use super::lua::{Kind, Lua, Native, Raise, guard, stack};
-use super::shared::{REPL_ALL, Wish};
+use super::lua::{Kind, Known, Lua, Native, Raise, guard, stack};
+use super::shared::{REPL_ALL, Raised, Wish};
 use crate::base::double::format_f64;
 use crate::engine::config::REDIS_VERSION;
 use crate::resp::reply::Reply;
@@ -27,7 +27,7 @@ fn raise(lua: &mut Lua, text: &str) -> Result<i32, Raise> {
 /// Pushes the table as EVAL knows it.
 pub fn push_eval_api(lua: &mut Lua) {
     push_common(lua);
-    fields(lua, COMMANDS);
+    push_commands(lua);
     fields(
         lua,
         &[("replicate_commands", replicate_commands), ("breakpoint", breakpoint), ("debug", debug)],
@@ -37,7 +37,7 @@ pub fn push_eval_api(lua: &mut Lua) {
 /// Pushes the table as functions know it while they run.
 pub fn push_function_api(lua: &mut Lua) {
     push_common(lua);
-    fields(lua, COMMANDS);
+    push_commands(lua);
 }
 
 /// Pushes the table as a library knows it while it is loaded.
@@ -46,9 +46,15 @@ pub fn push_load_api(lua: &mut Lua) {
     fields(lua, &[("register_function", functions::register)]);
 }
 
+fn push_commands(lua: &mut Lua) {
+    lua.push_known::<Call>();
+    lua.set_field(-2, "call");
+    lua.push_known::<PCall>();
+    lua.set_field(-2, "pcall");
+    fields(lua, COMMANDS);
+}
+
 const COMMANDS: &[(&str, Native)] = &[
-    ("call", call),
-    ("pcall", pcall),
     ("error_reply", error_reply),
     ("status_reply", status_reply),
     ("sha1hex", sha1hex),
@@ -80,13 +86,23 @@ fn push_common(lua: &mut Lua) {
     lua.set_field(-2, "REDIS_VERSION_NUM");
 }
 
-fn call(lua: &mut Lua) -> Result<i32, Raise> {
-    if command(lua, Wish::Run) { Ok(1) } else { Err(Raise::Top) }
+/// `redis.call`
+struct Call;
+
+impl Known for Call {
+    fn run(lua: &mut Lua) -> Result<i32, Raise> {
+        if command(lua, Wish::Run) { Ok(1) } else { Err(Raise::Top) }
+    }
 }
 
-fn pcall(lua: &mut Lua) -> Result<i32, Raise> {
-    command(lua, Wish::Run);
-    Ok(1)
+/// `redis.pcall`
+struct PCall;
+
+impl Known for PCall {
+    fn run(lua: &mut Lua) -> Result<i32, Raise> {
+        command(lua, Wish::Run);
+        Ok(1)
+    }
 }
 
 fn acl_check_cmd(lua: &mut Lua) -> Result<i32, Raise> {
@@ -113,13 +129,12 @@ fn command(lua: &mut Lua, wish: Wish) -> bool {
         lua.push_bool(true);
         return true;
     }
-    let proto = call.reply.proto;
-    let reply = std::mem::replace(&mut call.reply, Reply::new(proto));
+    let reply = call.reply.take().expect("the engine has answered with it");
     push_answer(lua, reply)
 }
 
 /// Pushes the value of a whole answer and gives its buffer back; false for an error.
-fn push_answer(lua: &mut Lua, mut reply: Reply) -> bool {
+fn push_answer(lua: &mut Lua, mut reply: Box<Reply>) -> bool {
     let out = reply.out();
     let len = out.len();
     let whole: Vec<u8>;
@@ -134,7 +149,7 @@ fn push_answer(lua: &mut Lua, mut reply: Reply) -> bool {
     let failed = data.first() == Some(&b'-');
     out.consume(len);
     // No more than a small buffer stays: `consume` sees to it.
-    lua.shared().call.reply = reply;
+    lua.shared().call.reply = Some(reply);
     !failed
 }
 
@@ -147,24 +162,22 @@ fn fill(lua: &mut Lua) -> Result<(), &'static str> {
     if count == 0 {
         return Err("Please specify at least one argument for this redis lib call");
     }
-    let mut argv = std::mem::take(&mut lua.shared().call.argv);
-    argv.clear();
-    let mut filled = Ok(());
+    lua.shared().call.argv.clear();
     let mut bytes = 0;
     for i in 1..=count {
-        if let Some(word) = lua.bytes(i) {
+        if let (Some(word), shared) = lua.bytes_beside_shared(i) {
             bytes += word.len();
-            argv.push(word);
+            shared.call.argv.push(word);
             // One string may be there a thousand times.
-            if bytes > BIG_CALL && lua.shared().exceeds(bytes) {
-                filled = Err("not enough memory for the arguments of a call");
-                break;
+            if bytes > BIG_CALL && shared.exceeds(bytes) {
+                return Err("not enough memory for the arguments of a call");
             }
             continue;
         }
         match lua.kind(i) {
             Kind::Number => {
                 let value = lua.number(i).unwrap_or(0.0);
+                let argv = &mut lua.shared().call.argv;
                 // Beyond half of the range a double stands for no one integer.
                 const WHOLE: f64 = (i64::MAX / 2) as f64;
                 if value.abs() <= WHOLE && value == value.trunc() {
@@ -173,14 +186,10 @@ fn fill(lua: &mut Lua) -> Result<(), &'static str> {
                     argv.push(format_f64(value).as_ref());
                 }
             }
-            _ => {
-                filled = Err("Lua redis lib command arguments must be strings or integers");
-                break;
-            }
+            _ => return Err("Lua redis lib command arguments must be strings or integers"),
         }
     }
-    lua.shared().call.argv = argv;
-    filled
+    Ok(())
 }
 
 fn only_string(lua: &mut Lua) -> Option<Vec<u8>> {
@@ -195,7 +204,7 @@ fn error_reply(lua: &mut Lua) -> Result<i32, Raise> {
         push_error(lua, b"ERR wrong number or type of arguments", false);
         return Ok(1);
     };
-    let text = text.strip_prefix(b"-").unwrap_or(&text);
+    let text = c_text(text.strip_prefix(b"-").unwrap_or(&text));
     let text: Vec<u8> = match text.contains(&b' ') {
         true => text.to_vec(),
         false => [b"ERR ", text].concat(),
@@ -229,11 +238,11 @@ fn setresp(lua: &mut Lua) -> Result<i32, Raise> {
     if lua.top() != 1 {
         return raise(lua, "redis.setresp() requires one argument.");
     }
-    let version = lua.number(1).unwrap_or(0.0);
-    if version != 2.0 && version != 3.0 {
+    let version = lua.number(1).unwrap_or(0.0) as i32;
+    if !(2..=3).contains(&version) {
         return raise(lua, "RESP version must be 2 or 3.");
     }
-    lua.shared().resp3 = version == 3.0;
+    lua.shared().resp3 = version == 3;
     Ok(0)
 }
 
@@ -303,10 +312,11 @@ fn debug(_: &mut Lua) -> Result<i32, Raise> {
 /// Makes an error presentable: a table with the text in `err`, and where it came from.
 pub fn on_error(lua: &mut Lua) -> Result<i32, Raise> {
     lua.set_top(1);
-    let mut place = lua.place(1);
-    if place.as_ref().is_some_and(|place| place.native) {
-        place = lua.place(2);
-    }
+    let place = match lua.shared().raised.take() {
+        // It has come through a function of ours, and began further in.
+        Some(raised) if raised.value == lua.identity(1) => raised.place,
+        _ => lua.place_of_error(),
+    };
     if lua.kind(1) != Kind::Table || guard::real(lua, 1) {
         lua.set_top(1);
         let text = [b"ERR ", shown(lua, 1).as_slice()].concat();
@@ -318,6 +328,17 @@ pub fn on_error(lua: &mut Lua) -> Result<i32, Raise> {
         lua.set_field(1, "source");
         lua.push_number(f64::from(place.line));
         lua.set_field(1, "line");
+    }
+    Ok(1)
+}
+
+/// Remembers where an error began that a native function of ours passes on.
+pub fn note_error(lua: &mut Lua) -> Result<i32, Raise> {
+    lua.set_top(1);
+    let value = lua.identity(1);
+    if lua.shared().raised.as_ref().is_none_or(|raised| raised.value != value) {
+        let place = lua.place_of_error();
+        lua.shared().raised = Some(Raised { value, place });
     }
     Ok(1)
 }

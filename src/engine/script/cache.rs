@@ -42,7 +42,6 @@ fn spread(word: u64) -> u64 {
 /// A script that was called by its text a short while ago.
 struct Recent {
     text: Box<[u8]>,
-    name: Sha,
     compiled: Compiled,
 }
 
@@ -54,6 +53,8 @@ const RECENT_BYTES: usize = 4096;
 #[derive(Default)]
 pub struct Cache {
     scripts: HashMap<Sha, Compiled, BuildHasherDefault<ShaHasher>>,
+    /// Their names, by the numbers of their functions.
+    names: Vec<Sha>,
     /// Bytes of their texts.
     text_bytes: usize,
     /// Some of those called by their texts, so that no digest is needed; each at the place its
@@ -68,37 +69,42 @@ impl Cache {
         self.scripts.get(sha).copied()
     }
 
-    /// The script that a client calls so, and its name: 40 digits, any case.
+    /// The script that a client calls so: 40 digits, any case.
     #[inline]
-    pub fn find(&self, name: &[u8]) -> Option<(Sha, Compiled)> {
-        let mut name: Sha = *name.first_chunk().filter(|_| name.len() == 40)?;
-        let mut found = self.get(&name);
-        if found.is_none() && name.iter().any(u8::is_ascii_uppercase) {
-            name.make_ascii_lowercase();
-            found = self.get(&name);
-        }
-        Some((name, found?))
+    pub fn find(&self, name: &[u8]) -> Option<Compiled> {
+        let name: &Sha = name.first_chunk().filter(|_| name.len() == 40)?;
+        self.get(name).or_else(|| self.get(&name.to_ascii_lowercase().try_into().ok()?))
+    }
+
+    /// The name of the script with this function.
+    pub fn name_of(&self, function: Kept) -> Sha {
+        self.names.get(function.number()).copied().unwrap_or([b'0'; 40])
     }
 
     /// The script with this text, if it was called by it lately.
     #[inline]
-    pub fn find_text(&self, text: &[u8]) -> Option<(Sha, Compiled)> {
+    pub fn find_text(&self, text: &[u8]) -> Option<Compiled> {
         let recent = self.recent.get(place_of(text))?.as_ref()?;
-        (*recent.text == *text).then_some((recent.name, recent.compiled))
+        (*recent.text == *text).then_some(recent.compiled)
     }
 
     /// Remembers the text that a script was just called by.
-    pub fn remember_text(&mut self, text: &[u8], name: Sha, compiled: Compiled) {
+    pub fn remember_text(&mut self, text: &[u8], compiled: Compiled) {
         if text.len() > RECENT_BYTES {
             return;
         }
         self.recent.resize_with(RECENT, || None);
-        self.recent[place_of(text)] = Some(Recent { text: text.into(), name, compiled });
+        self.recent[place_of(text)] = Some(Recent { text: text.into(), compiled });
     }
 
     /// Adds a script whose text has so many bytes.
     pub fn insert(&mut self, sha: Sha, compiled: Compiled, text_bytes: usize) {
         self.scripts.insert(sha, compiled);
+        let number = compiled.function.number();
+        if self.names.len() <= number {
+            self.names.resize(number + 1, [b'0'; 40]);
+        }
+        self.names[number] = sha;
         self.text_bytes += text_bytes;
     }
 
@@ -119,7 +125,9 @@ impl Cache {
 
     /// Bytes beside the interpreter: texts and entries.
     pub fn bytes(&self) -> usize {
-        self.text_bytes + self.scripts.capacity() * size_of::<(Sha, Compiled)>()
+        self.text_bytes
+            + self.scripts.capacity() * size_of::<(Sha, Compiled)>()
+            + self.names.capacity() * size_of::<Sha>()
     }
 }
 
@@ -156,8 +164,9 @@ mod tests {
         let name = hex(&[0xAB; 20]);
         cache.insert(name, script(1), 5);
         assert_eq!(name, [*b"ab"; 20].concat().as_slice());
-        assert_eq!(cache.find(&name), Some((name, script(1))));
-        assert_eq!(cache.find(&name.to_ascii_uppercase()), Some((name, script(1))));
+        assert_eq!(cache.find(&name), Some(script(1)));
+        assert_eq!(cache.find(&name.to_ascii_uppercase()), Some(script(1)));
+        assert_eq!(cache.name_of(script(1).function), name);
         assert_eq!(cache.find(&[&name[..], b"0"].concat()), None);
         assert_eq!(cache.find(&name[..39]), None);
         assert_eq!(cache.find(&[b'g'; 40]), None);
@@ -170,18 +179,18 @@ mod tests {
         let texts: Vec<Vec<u8>> =
             (0..400).map(|n| format!("return 1 -- {n} the same end").into_bytes()).collect();
         for (n, text) in (0..).zip(&texts) {
-            cache.remember_text(text, [n as u8; 40], script(n));
-            assert_eq!(cache.find_text(text), Some(([n as u8; 40], script(n))));
+            cache.remember_text(text, script(n));
+            assert_eq!(cache.find_text(text), Some(script(n)));
         }
         for (n, text) in (0..).zip(&texts) {
-            assert!(cache.find_text(text).is_none_or(|(_, found)| found == script(n)));
+            assert!(cache.find_text(text).is_none_or(|found| found == script(n)));
         }
         let long = vec![b'-'; RECENT_BYTES + 1];
-        cache.remember_text(&long, [0; 40], script(0));
+        cache.remember_text(&long, script(0));
         assert_eq!(cache.find_text(&long), None);
         assert_eq!(cache.find_text(b""), None);
-        cache.remember_text(b"", [0; 40], script(7));
-        assert_eq!(cache.find_text(b""), Some(([0; 40], script(7))));
+        cache.remember_text(b"", script(7));
+        assert_eq!(cache.find_text(b""), Some(script(7)));
         assert!(cache.take().find_text(b"").is_some() && cache.find_text(b"").is_none());
     }
 }

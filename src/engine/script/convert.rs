@@ -11,6 +11,10 @@ use crate::resp::reply::{Reply, Slot};
 /// Pushes the value of the reply at the start of `data`, which the engine wrote, and says how many
 /// bytes it took.
 pub fn push_reply(lua: &mut Lua, data: &[u8]) -> usize {
+    if let Some((len, at)) = short_bulk(data) {
+        lua.push(&data[at..at + len]);
+        return at + len + 2;
+    }
     let end = memchr::memchr(b'\n', data).map_or(data.len(), |at| at + 1);
     let line = data.get(1..end.saturating_sub(2)).unwrap_or(b"");
     let Some(tag) = data.first() else {
@@ -45,6 +49,26 @@ pub fn push_reply(lua: &mut Lua, data: &[u8]) -> usize {
         _ => lua.push_nil(),
     }
     end
+}
+
+/// Length and place of a string of less than a thousand bytes.
+#[inline]
+fn short_bulk(data: &[u8]) -> Option<(usize, usize)> {
+    let digits = data.strip_prefix(b"$")?;
+    let mut len = 0;
+    for (at, byte) in digits.iter().enumerate().take(4) {
+        match byte {
+            b'0'..=b'9' => len = 10 * len + usize::from(byte - b'0'),
+            b'\r' if at > 0 => return Some((len, at + 3)),
+            _ => return None,
+        }
+    }
+    None
+}
+
+/// A text as Redis hands it on in a string of C: up to its first zero byte.
+pub fn c_text(text: &[u8]) -> &[u8] {
+    memchr::memchr(0, text).map_or(text, |end| &text[..end])
 }
 
 fn length(line: &[u8]) -> Option<usize> {
@@ -148,7 +172,7 @@ pub struct Failed {
 pub fn failed(lua: &mut Lua) -> Failed {
     lua.reserve(4);
     if let Some(text) = lua.text(-1) {
-        return Failed { text: [b"ERR ", text].concat(), place: None, counted: false };
+        return Failed { text: [b"ERR ", c_text(text)].concat(), place: None, counted: false };
     }
     let mut failed = Failed { text: b"ERR unknown error".to_vec(), place: None, counted: false };
     if lua.kind(-1) != Kind::Table {
@@ -169,7 +193,7 @@ pub fn failed(lua: &mut Lua) -> Failed {
 /// A field of the table on top that is a string or a number.
 fn string_field(lua: &mut Lua, name: &str) -> Option<Vec<u8>> {
     lua.get_field(-1, name);
-    let text = lua.text(-1).map(<[u8]>::to_vec);
+    let text = lua.text(-1).map(|text| c_text(text).to_vec());
     lua.pop(1);
     text
 }
@@ -185,9 +209,13 @@ enum Open {
 /// Writes the value on top as a reply and drops it. `resp3` is what the script set; `error` hears
 /// of every error in it.
 pub fn write_reply(lua: &mut Lua, out: &mut Reply, resp3: bool, error: &mut dyn FnMut(&Failed)) {
+    if let Kind::String = lua.kind(-1) {
+        out.bulk(lua.bytes(-1).unwrap_or(b""));
+        return lua.pop(1);
+    }
+    let Some(outermost) = begin(lua, out, resp3, error) else { return };
     // On a stack of our own: the depth is the script's choice.
-    let mut open: Vec<Open> = Vec::new();
-    open.extend(begin(lua, out, resp3, error));
+    let mut open = vec![outermost];
     while let Some(innermost) = open.last_mut() {
         let more = match innermost {
             Open::List { len, .. } => {
@@ -282,18 +310,16 @@ fn begin_table(lua: &mut Lua, out: &mut Reply, error: &mut dyn FnMut(&Failed)) -
         error(&failed);
     } else if field_is(lua, "ok", Kind::String) {
         let text = lua.bytes(-1).unwrap_or(b"");
-        out.simple(text);
+        out.simple(c_text(text));
         lua.pop(1);
     } else if field_is(lua, "double", Kind::Number) {
         out.double(lua.number(-1).unwrap_or(0.0));
         lua.pop(1);
     } else if field_is(lua, "map", Kind::Table) {
-        lua.replace(-2);
-        lua.push_nil();
+        enter_field(lua);
         return Some(Open::Map { slot: out.open_map(), len: 0, value: false });
     } else if field_is(lua, "set", Kind::Table) {
-        lua.replace(-2);
-        lua.push_nil();
+        enter_field(lua);
         return Some(Open::Set { slot: out.open_set(), len: 0 });
     } else if field_is(lua, "big_number", Kind::String) {
         write_big_number(lua, out);
@@ -316,11 +342,20 @@ fn field_is(lua: &mut Lua, name: &str, kind: Kind) -> bool {
     false
 }
 
+/// Goes from a table to the table in its field, which is on top, and begins to walk that.
+fn enter_field(lua: &mut Lua) {
+    lua.replace(-2);
+    if super::lua::guard::real(lua, -1) {
+        lua.replace(-2);
+    }
+    lua.push_nil();
+}
+
 fn write_big_number(lua: &mut Lua, out: &mut Reply) {
     let digits = lua.bytes(-1).unwrap_or(b"");
     let digits: Vec<u8> =
         digits.iter().map(|b| if matches!(b, b'\r' | b'\n') { b' ' } else { *b }).collect();
-    out.big_number(&String::from_utf8_lossy(&digits));
+    out.big_number(&digits);
 }
 
 /// Writes the text that the table on top describes; if it does not, drops the table.
@@ -332,13 +367,11 @@ fn write_verbatim(lua: &mut Lua, out: &mut Reply) -> bool {
         lua.set_top(table - 1);
         return false;
     }
-    let format = lua.bytes(-2).unwrap_or(b"");
+    let format = c_text(lua.bytes(-2).unwrap_or(b""));
     let mut ext = [b' '; 3];
     for (to, from) in ext.iter_mut().zip(format) {
         *to = *from;
     }
-    let ext = String::from_utf8_lossy(&ext).into_owned();
-    let ext = if ext.len() == 3 { ext.as_str() } else { "txt" };
     out.verbatim(ext, lua.bytes(-1).unwrap_or(b""));
     lua.pop(2);
     true

@@ -66,7 +66,7 @@ impl Engine {
         let Some(which) = which else { return false };
         let declared = match spec.name {
             "eval" | "eval_ro" => of_script(which).ok().map(|(flags, _)| flags),
-            "evalsha" | "evalsha_ro" => self.cached_script(which).ok().map(|(_, s)| s.flags),
+            "evalsha" | "evalsha_ro" => self.cached_script(which).ok().map(|s| s.flags),
             "fcall" | "fcall_ro" => self.scripts.functions().find(which).map(|f| f.flags),
             _ => None,
         };

@@ -9,12 +9,14 @@ use super::lua::Ended;
 use super::lua::machine::Machine;
 use super::lua::stack::Left;
 use super::run::{Name, Running};
-use super::shared::{Call, Failure, Known, Wish};
+use super::shared::{Call, Failure, FirstKey, Known, Shared, Wish};
 use crate::base::error::Error;
 use crate::resp::reply::Proto;
 
 /// How long a script has the server to itself before sockets are looked at again, microseconds.
 const SLICE_US: u64 = 10_000;
+/// The same once others are answered BUSY: whoever asks then waits for two of them at most.
+const BUSY_SLICE_US: u64 = 500;
 /// The same as a number of looks at the clock, for a clock that stands still.
 const SLICE_PAUSES: u32 = 500;
 
@@ -57,7 +59,7 @@ impl Engine {
     fn slice_is_over(&mut self, run: &mut Running) -> bool {
         let now = self.env.clock.mono_us();
         if run.slice_end_us == 0 {
-            run.slice_end_us = now + SLICE_US;
+            run.slice_end_us = now + if run.busy { BUSY_SLICE_US } else { SLICE_US };
         }
         run.pauses += 1;
         let threshold_us = self.config.busy_reply_threshold.saturating_mul(1000);
@@ -69,7 +71,7 @@ impl Engine {
                  killing the script using the {} command. Script name is: {}.",
                 taken_us / 1000,
                 if matches!(run.name, Name::Script(_)) { "SCRIPT KILL" } else { "FUNCTION KILL" },
-                String::from_utf8_lossy(&run.name.text()),
+                String::from_utf8_lossy(&self.scripts.name_text(&run.name)),
             );
             return true;
         }
@@ -79,16 +81,18 @@ impl Engine {
     /// Does what the script asks for.
     fn nested(&mut self, machine: &mut Machine, run: &mut Running) {
         let shared = machine.shared();
-        let propagates = shared.repl != 0;
-        let Call { wish, argv, reply, failure, known } = &mut shared.call;
-        reply.proto = if shared.resp3 { Proto::V3 } else { Proto::V2 };
+        let (propagates, resp3) = (shared.repl != 0, shared.resp3);
+        let Shared { call, first_key, .. } = shared;
+        let Call { wish, argv, reply, failure, known } = call;
+        let reply = reply.as_mut().expect("it comes back before the next call");
+        reply.proto = if resp3 { Proto::V3 } else { Proto::V2 };
         let mut args = Args::new(argv.raw());
         *failure = match wish {
             Wish::MayRun => self.may_run(&args).err(),
             Wish::Run => {
                 let interest = self.keyspace.effects.interest.propagate;
                 self.keyspace.effects.interest.propagate &= propagates;
-                let ran = self.nested_command(run, known, reply, &mut args).err();
+                let ran = self.nested_command(run, (known, first_key), reply, &mut args).err();
                 self.keyspace.effects.interest.propagate = interest;
                 ran
             }
@@ -113,7 +117,7 @@ impl Engine {
     fn nested_command(
         &mut self,
         run: &mut Running,
-        known: &mut Option<Known>,
+        (known, first_key): (&mut Option<Known>, &FirstKey),
         reply: &mut crate::resp::reply::Reply,
         args: &mut Args<'_>,
     ) -> Result<(), Failure> {
@@ -130,7 +134,8 @@ impl Engine {
         }
         // In the middle of its changes a script is not stopped by the state of the server.
         if !run.wrote {
-            if let Some(why) = self.write_refusal().filter(|_| spec.has(flag::WRITE)) {
+            let refusal = if spec.has(flag::WRITE) { self.write_refusal() } else { None };
+            if let Some(why) = refusal {
                 return Err(self.refuse(Some(spec), &why.text()));
             }
             if run.tight && !run.allow_oom && spec.has(flag::DENYOOM) {
@@ -138,8 +143,7 @@ impl Engine {
             }
         }
         run.wrote |= spec.has(flag::WRITE);
-        let hint = run.first_key.as_ref().filter(|_| args.len() > 1);
-        let hint = hint.and_then(|first| first.hint_for(args.get(1)));
+        let hint = if args.len() > 1 { first_key.hint_for(args.get(1)) } else { None };
         self.keyspace.hints().expect_first(hint);
         let called = self.timed_call(spec, &mut run.session, reply, args);
         // The next command finds other words in the same place.
@@ -218,7 +222,8 @@ impl Engine {
     pub fn running_script(&self) -> Option<(Vec<u8>, &crate::resp::request::Argv, u64)> {
         let running = self.scripts.running.as_ref()?;
         let taken_us = self.env.clock.mono_us().saturating_sub(running.started_us);
-        Some((running.name.text(), &running.command, taken_us / 1000))
+        let name = self.scripts.name_text(&running.name);
+        Some((name, running.command.as_ref()?, taken_us / 1000))
     }
 
     /// EVAL is shown before its commands, unlike others, which are shown when they are done.

@@ -30,6 +30,7 @@ use cache::{Cache, Compiled, Sha, hex};
 use functions::Functions;
 use lua::machine::{Machine, Retired, Which};
 use lua::{Ended, Lua};
+use run::Name;
 use sha1::{Digest, Sha1};
 use shared::Shared;
 
@@ -86,7 +87,7 @@ pub struct Usage {
 
 /// What scripts may add to the interpreters before the collector is asked to work for it, and for
 /// how much at a time it is asked then, bytes.
-const COLLECT_AFTER: usize = 64 * 1024;
+const COLLECT_AFTER: usize = 512 * 1024;
 const COLLECT_MOST: usize = 256 * 1024;
 /// Beyond this many bytes it works between requests as well.
 const LITTER: usize = 2 * 1024 * 1024;
@@ -102,6 +103,14 @@ impl Scripts {
     pub fn busy(&self) -> Option<Error> {
         let running = self.running.as_ref().filter(|running| running.busy)?;
         Some(running.busy_error())
+    }
+
+    /// What a script is called in messages.
+    pub fn name_text(&self, name: &Name) -> Vec<u8> {
+        match name {
+            Name::Script(function) => self.cache.name_of(*function).to_vec(),
+            Name::Function(name) => name.to_vec(),
+        }
     }
 
     /// The libraries.
@@ -227,20 +236,23 @@ impl Engine {
     }
 
     /// The script of this name.
-    pub fn cached_script(&self, name: &[u8]) -> Result<(Sha, Compiled), Error> {
-        const NO_SCRIPT: Error = Error::fixed("NOSCRIPT No matching script. Please use EVAL.");
-        self.scripts.cache.find(name).ok_or(NO_SCRIPT)
+    #[inline]
+    pub fn cached_script(&self, name: &[u8]) -> Result<Compiled, Error> {
+        let Some(compiled) = self.scripts.cache.find(name) else {
+            return Err(Error::fixed("NOSCRIPT No matching script. Please use EVAL."));
+        };
+        Ok(compiled)
     }
 
     /// The script with this text, which is put into the cache unless it is there.
     #[inline]
-    pub fn script_of(&mut self, text: &[u8]) -> Result<(Sha, Compiled), Error> {
+    pub fn script_of(&mut self, text: &[u8]) -> Result<Compiled, Error> {
         if let Some(found) = self.scripts.cache.find_text(text) {
             return Ok(found);
         }
-        let (sha, compiled) = self.load_script(text)?;
-        self.scripts.cache.remember_text(text, sha, compiled);
-        Ok((sha, compiled))
+        let (_, compiled) = self.load_script(text)?;
+        self.scripts.cache.remember_text(text, compiled);
+        Ok(compiled)
     }
 
     /// Forgets all scripts of EVAL and the interpreter that held them, which is freed elsewhere.

@@ -6,14 +6,12 @@ use super::super::client::{ClientId, Live};
 use super::super::cx::{CmdResult, Outcome, Propagate};
 use super::super::session::{Origin, Session, Txn};
 use super::super::spec::Spec;
-use super::cache::Sha;
 use super::convert;
 use super::flags;
 use super::lua::machine::{Machine, Which};
 use super::lua::{Ended, Kept, Lua};
 use super::{lists, sandbox};
 use crate::base::error::Error;
-use crate::keyspace::keys::Hint;
 use crate::resp::reply::{Proto, Reply};
 use crate::resp::request::Argv;
 use bytes::Bytes;
@@ -21,21 +19,13 @@ use bytes::Bytes;
 /// What a script is called.
 #[derive(Clone)]
 pub enum Name {
-    /// A script of EVAL.
-    Script(Sha),
+    /// A script of EVAL, by its function: the cache knows its digest.
+    Script(Kept),
     /// A function of a library.
     Function(Bytes),
 }
 
 impl Name {
-    /// As messages have it.
-    pub fn text(&self) -> Vec<u8> {
-        match self {
-            Name::Script(sha) => sha.to_vec(),
-            Name::Function(name) => name.to_vec(),
-        }
-    }
-
     fn which(&self) -> Which {
         match self {
             Name::Script(_) => Which::Eval,
@@ -62,10 +52,8 @@ pub struct Start {
 pub struct Running {
     /// Its name.
     pub name: Name,
-    /// Its first key and the hash of it, if that is known.
-    pub first_key: Option<FirstKey>,
-    /// How many keys and other arguments it was given.
-    pub given: [usize; 2],
+    /// Bytes of the words it was given.
+    pub given_bytes: usize,
     /// What its commands run as.
     pub session: Session,
     /// Whom it answers.
@@ -85,7 +73,7 @@ pub struct Running {
     /// The time it is for its commands.
     pub now_ms: i64,
     /// The call, once it is suspended.
-    pub command: Argv,
+    pub command: Option<Argv>,
     /// What it has cost so far, nanoseconds, and whose call that is.
     pub cost: Option<(&'static Spec, u64)>,
     /// What follows it in its transaction.
@@ -94,28 +82,6 @@ pub struct Running {
     pub slice_end_us: u64,
     /// Looks around in this slice.
     pub pauses: u32,
-}
-
-/// A short key whose hash was computed before the script ran.
-pub struct FirstKey {
-    bytes: [u8; 40],
-    len: usize,
-    hash: u64,
-}
-
-impl FirstKey {
-    /// Remembers a key, unless it is long.
-    fn of(key: &[u8], hash: u64) -> Option<FirstKey> {
-        let mut first = FirstKey { bytes: [0; 40], len: key.len(), hash };
-        first.bytes.get_mut(..key.len())?.copy_from_slice(key);
-        Some(first)
-    }
-
-    /// The hash for the word of a command, if it is this key.
-    #[inline]
-    pub fn hint_for(&self, word: &[u8]) -> Option<Hint> {
-        (self.bytes[..self.len] == *word).then(|| Hint::of(word, self.hash))
-    }
 }
 
 impl Running {
@@ -159,13 +125,10 @@ impl Engine {
         let may_suspend = matches!(session.origin, Origin::Client(_));
         let declared_reader =
             start.flags & (flags::UNDECLARED | flags::NO_WRITES) == flags::NO_WRITES;
-        let first_key = match start.keys {
-            0 => None,
-            _ => self.keyspace.hints().first_of(args.get(FIRST_WORD)),
-        };
+        let first_key = if start.keys > 0 { args.get(FIRST_WORD) } else { b"" };
+        machine.shared().first_key.set(first_key, self.keyspace.hints().first_of(first_key));
         let mut run = Running {
-            first_key: first_key.and_then(|hash| FirstKey::of(args.get(FIRST_WORD), hash)),
-            given,
+            given_bytes: (FIRST_WORD..args.len()).map(|i| args.get(i).len()).sum(),
             session: Session::of_script(session),
             owner: session.origin.client(),
             read_only: start.read_only || declared_reader,
@@ -175,7 +138,7 @@ impl Engine {
             busy: false,
             started_us: self.now_us,
             now_ms: self.now_ms,
-            command: Argv::new(),
+            command: None,
             cost: None,
             rest: None,
             slice_end_us: 0,
@@ -193,7 +156,7 @@ impl Engine {
                 }
             }
             None => {
-                run.command = args.to_argv();
+                run.command = Some(args.to_argv());
                 self.suspend_script(machine, run);
             }
         }
@@ -244,15 +207,18 @@ impl Engine {
                 }
                 Ended::Failed => self.answer_failure(&mut lua, run, out),
                 Ended::OutOfMemory => {
-                    let before =
-                        [b"ERR Error running script ", run.name.text().as_slice()].concat();
+                    let before = [
+                        b"ERR Error running script ",
+                        self.scripts.name_text(&run.name).as_slice(),
+                    ]
+                    .concat();
                     let text = [&before, b", ".as_slice(), lua.text(-1).unwrap_or(b"")].concat();
                     self.write_error(&Error::Quoting(text), out);
                 }
             }
             lua.set_top(0);
             if let Name::Script(_) = run.name {
-                lists::keep(&mut lua, run.given);
+                lists::keep(&mut lua, run.given_bytes);
             }
             self.scripts.collect(&mut lua);
         }
@@ -265,7 +231,7 @@ impl Engine {
         let failed = convert::failed(lua);
         let mut text = failed.text;
         if let Some((source, line)) = failed.place {
-            let name = run.name.text();
+            let name = self.scripts.name_text(&run.name);
             let place: [&[u8]; 7] = [b" script: ", &name, b", on ", &source, b":", &line, b"."];
             text.extend_from_slice(&place.concat());
         }

@@ -5,21 +5,19 @@
 //! guarded one: every chunk gets it as its environment. A global that does not exist is an error.
 
 use super::api;
+use super::convert::c_text;
 use super::lib;
 use super::lua::guard::{self, Access};
 use super::lua::state::State;
-use super::lua::{Ended, GLOBALS, Kind, Lua, Native, REGISTRY, Raise};
+use super::lua::{Ended, GLOBALS, Kind, Lua, NOTE_ERROR, Native, REGISTRY, Raise};
 
 /// Place of the real globals in the registry. The places of this folder are its first items, which
-/// are reached fastest; values that are kept come behind them.
+/// are reached fastest; those of `lua` and values that are kept come behind them.
 const REAL: i32 = 1;
 /// Place of the globals of a library that is being loaded.
 const LOADING: i32 = 2;
 /// Place of the handler of errors.
 const HANDLER: i32 = 3;
-/// Places of the tables KEYS and ARGV of EVAL.
-pub const LISTS: [i32; 2] = [4, 5];
-
 /// What scripts must not see of Lua's library.
 const HIDDEN: &[&str] = &["dofile", "loadfile", "print"];
 
@@ -67,7 +65,7 @@ fn begin(state: &mut State) -> Lua {
     let mut lua = state.lua();
     lua.reserve(40);
     lua.set_top(0);
-    for place in REAL..=LISTS[1] {
+    for place in REAL..=NOTE_ERROR {
         lua.push_bool(false);
         let kept = lua.keep();
         assert!(kept.is_at(place), "the registry is new");
@@ -152,6 +150,8 @@ fn finish(lua: &mut Lua) {
     lua.pop(2);
     lua.push_native(api::on_error, 0);
     lua.set_item(REGISTRY, HANDLER);
+    lua.push_native(api::note_error, 0);
+    lua.set_item(REGISTRY, NOTE_ERROR);
 }
 
 /// Makes reading a field that the table on top does not have an error.
@@ -172,9 +172,7 @@ fn unknown(lua: &mut Lua) -> Result<i32, Raise> {
         ));
     };
     let before: &[u8] = b"Script attempted to access nonexistent global variable '";
-    // A C string ends at the first zero byte.
-    let end = name.iter().position(|b| *b == 0).unwrap_or(name.len());
-    Err(Raise::Text([before, &name[..end], b"'"].concat().into()))
+    Err(Raise::Text([before, c_text(name), b"'"].concat().into()))
 }
 
 /// Pushes the handler of errors.
@@ -253,7 +251,7 @@ fn load(lua: &mut Lua) -> Result<i32, Raise> {
     if lua.kind(1) != Kind::Function {
         return Err(type_error(lua, 1, "function"));
     }
-    let name = name_of_chunk(lua, 2, b"=(load)");
+    let name = name_of_chunk(lua, 2, b"=(load)")?;
     let mut text = Vec::new();
     loop {
         lua.set_top(2);
@@ -288,17 +286,22 @@ fn loadstring(lua: &mut Lua) -> Result<i32, Raise> {
     let Some(text) = lua.text(1).map(<[u8]>::to_vec) else {
         return Err(type_error(lua, 1, "string"));
     };
-    let name = name_of_chunk(lua, 2, &text);
+    let name = name_of_chunk(lua, 2, &text)?;
     compile(lua, &text, &name)
 }
 
-fn name_of_chunk(lua: &mut Lua, at: i32, default: &[u8]) -> Vec<u8> {
-    lua.text(at).unwrap_or(default).to_vec()
+fn name_of_chunk(lua: &mut Lua, at: i32, default: &[u8]) -> Result<Vec<u8>, Raise> {
+    if matches!(lua.kind(at), Kind::None | Kind::Nil) {
+        return Ok(default.to_vec());
+    }
+    match lua.text(at) {
+        Some(name) => Ok(name.to_vec()),
+        None => Err(type_error(lua, at, "string")),
+    }
 }
 
 fn compile(lua: &mut Lua, text: &[u8], name: &[u8]) -> Result<i32, Raise> {
-    let end = name.iter().position(|b| *b == 0).unwrap_or(name.len());
-    let name = std::ffi::CString::new(&name[..end]).expect("cut at its first zero byte");
+    let name = std::ffi::CString::new(c_text(name)).expect("cut at its first zero byte");
     if lua.load(text, &name) == Ended::Well {
         return Ok(1);
     }
@@ -370,8 +373,18 @@ fn newproxy(lua: &mut Lua) -> Result<i32, Raise> {
 fn collectgarbage(lua: &mut Lua) -> Result<i32, Raise> {
     let option = match lua.kind(1) {
         Kind::None | Kind::Nil => b"collect".to_vec(),
-        _ => lua.text(1).unwrap_or(b"").to_vec(),
+        _ => match lua.text(1) {
+            Some(text) => c_text(text).to_vec(),
+            None => return Err(type_error(lua, 1, "string")),
+        },
     };
+    const OPTIONS: [&[u8]; 7] =
+        [b"stop", b"restart", b"collect", b"count", b"step", b"setpause", b"setstepmul"];
+    if !OPTIONS.contains(&option.as_slice()) {
+        let text = [b"invalid option '", option.as_slice(), b"'"].concat();
+        return Err(Raise::Arg(1, text.into()));
+    }
+    let size = lib::optional_integer(lua, 2, 0)?;
     match option.as_slice() {
         b"count" => {
             let bytes = lua.held_bytes();
@@ -382,16 +395,11 @@ fn collectgarbage(lua: &mut Lua) -> Result<i32, Raise> {
             lua.push_number(0.0);
         }
         b"step" => {
-            let size = lua.number(2).unwrap_or(0.0);
-            lua.collect(Some(size.clamp(0.0, 1e6) as i32));
+            lua.collect(Some(size.clamp(0, 1_000_000) as i32));
             lua.push_bool(false);
         }
-        b"stop" | b"restart" => lua.push_number(0.0),
         b"setpause" | b"setstepmul" => lua.push_number(200.0),
-        _ => {
-            let text = format!("invalid option '{}'", String::from_utf8_lossy(&option));
-            return Err(Raise::Arg(1, text.into_bytes().into()));
-        }
+        _ => lua.push_number(0.0),
     }
     Ok(1)
 }

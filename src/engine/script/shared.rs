@@ -2,7 +2,10 @@
 
 use super::super::spec::Spec;
 use super::functions::Registered;
+use super::lists::Lists;
+use super::lua::Place;
 use super::random::Random;
+use crate::keyspace::keys::Hint;
 use crate::resp::reply::{Proto, Reply};
 use crate::resp::request::Argv;
 
@@ -29,8 +32,8 @@ pub struct Call {
     pub wish: Wish,
     /// The command.
     pub argv: Argv,
-    /// Its answer, unless it failed.
-    pub reply: Reply,
+    /// Its answer, unless it failed. It is out while a script is given what it says.
+    pub reply: Option<Box<Reply>>,
     /// Why it failed.
     pub failure: Option<Failure>,
     /// The command before it: mostly it is the same again.
@@ -60,6 +63,43 @@ impl Known {
     }
 }
 
+/// A short key whose hash was computed before the script ran. It is written where it stays: to move
+/// it right after would stall.
+pub struct FirstKey {
+    bytes: [u8; 40],
+    /// Beyond the room when there is none.
+    len: usize,
+    hash: u64,
+}
+
+impl FirstKey {
+    const NONE: FirstKey = FirstKey { bytes: [0; 40], len: usize::MAX, hash: 0 };
+
+    /// Remembers a key whose hash is known, unless it is long.
+    #[inline]
+    pub fn set(&mut self, key: &[u8], hash: Option<u64>) {
+        self.len = usize::MAX;
+        if let (Some(hash), Some(room)) = (hash, self.bytes.get_mut(..key.len())) {
+            room.copy_from_slice(key);
+            (self.len, self.hash) = (key.len(), hash);
+        }
+    }
+
+    /// The hash for the word of a command, if it is this key.
+    #[inline]
+    pub fn hint_for(&self, word: &[u8]) -> Option<Hint> {
+        (self.bytes.get(..self.len)? == word).then(|| Hint::of(word, self.hash))
+    }
+}
+
+/// An error on its way through native functions of ours.
+pub struct Raised {
+    /// Which value it is.
+    pub value: usize,
+    /// Where it began.
+    pub place: Option<Place>,
+}
+
 /// Both sides' common ground.
 pub struct Shared {
     /// Bytes the interpreters hold.
@@ -74,6 +114,8 @@ pub struct Shared {
     pub stop: Option<&'static str>,
     /// The command at hand.
     pub call: Call,
+    /// The first key of the script, if its hash is known.
+    pub first_key: FirstKey,
     /// The protocol that answers come to the script in: RESP3 after `setresp(3)`.
     pub resp3: bool,
     /// What `set_repl` said: whom the script's changes are told to.
@@ -84,9 +126,10 @@ pub struct Shared {
     pub log_level: i32,
     /// The functions that the library being loaded has registered.
     pub registered: Option<Vec<Registered>>,
-    /// How many words the tables of the last script of EVAL have room for, when the next one may
-    /// use them.
-    pub lists: Option<[usize; 2]>,
+    /// The error that a native function passes on.
+    pub raised: Option<Raised>,
+    /// The tables that the last script of EVAL was given.
+    pub lists: Option<Lists>,
     /// A script of EVAL may have kept such a table beyond its end.
     pub lists_escape: bool,
 }
@@ -106,15 +149,17 @@ impl Shared {
             call: Call {
                 wish: Wish::Run,
                 argv: Argv::new(),
-                reply: Reply::new(Proto::V2),
+                reply: Some(Box::new(Reply::new(Proto::V2))),
                 failure: None,
                 known: None,
             },
+            first_key: FirstKey::NONE,
             resp3: false,
             repl: REPL_ALL,
             random: Random::default(),
             log_level: 0,
             registered: None,
+            raised: None,
             lists: None,
             lists_escape: false,
         }
@@ -123,6 +168,7 @@ impl Shared {
     /// Before a script starts.
     pub fn start(&mut self) {
         self.stop = None;
+        self.raised = None;
         self.resp3 = false;
         self.repl = REPL_ALL;
     }

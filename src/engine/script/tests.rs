@@ -5,11 +5,14 @@ use super::super::client::ClientId;
 use super::super::config::Config;
 use super::super::session::{Origin, Session};
 use super::super::{Engine, tests_table};
+use super::Usage;
+use super::library::Policy;
 use super::run::{Name, Start};
 use crate::base::rng::Rng;
 use crate::env::sim::Sim;
 use crate::resp::reply::{Proto, Reply};
 use crate::resp::request::Argv;
+use bytes::Bytes;
 
 struct Bench {
     engine: Engine,
@@ -25,11 +28,11 @@ impl Bench {
         let mut argv = Argv::from_slices(&[b"EVAL", script, b"0"]);
         arguments.iter().for_each(|argument| argv.push(argument));
         let mut out = Reply::new(Proto::V2);
-        let (sha, compiled) = match self.engine.load_script(script) {
-            Ok(loaded) => loaded,
+        let compiled = match self.engine.load_script(script) {
+            Ok((_, compiled)) => compiled,
             Err(error) => return error.text().into_owned().into_bytes(),
         };
-        let name = Name::Script(sha);
+        let name = Name::Script(compiled.function);
         let (function, flags) = (compiled.function, compiled.flags);
         let start = Start { name, function, flags, read_only: false, keys: 0 };
         let session = Session::new(Origin::AofLoad, true);
@@ -138,9 +141,9 @@ fn numbers_are_those_of_redis() {
 fn a_machine_may_go_in_the_middle_of_a_script() {
     let mut bench = Bench::new();
     let mut argv = Argv::from_slices(&[b"EVAL", b"while true do end", b"0"]);
-    let (sha, compiled) = bench.engine.load_script(argv.get(1)).expect("it compiles");
+    let (_, compiled) = bench.engine.load_script(argv.get(1)).expect("it compiles");
     let start = Start {
-        name: Name::Script(sha),
+        name: Name::Script(compiled.function),
         function: compiled.function,
         flags: compiled.flags,
         read_only: false,
@@ -153,4 +156,31 @@ fn a_machine_may_go_in_the_middle_of_a_script() {
     bench.engine.run_ready();
     assert!(bench.engine.scripts().suspended());
     drop(bench);
+}
+
+#[test]
+fn interpreters_are_made_when_the_first_script_comes() {
+    let mut bench = Bench::new();
+    let engine = &mut bench.engine;
+    assert!(engine.cached_script(&[b'a'; 40]).is_err());
+    assert!(engine.scripts.functions().find(b"f").is_none());
+    assert!(engine.kill_script(false).is_err() && engine.running_script().is_none());
+    assert!(engine.restore_libraries(b"damaged", Policy::Append).is_err());
+    assert!(engine.load_library(Bytes::from_static(b"#!lua"), false).is_err());
+    assert!(engine.load_script(b"#!python\nreturn 1").is_err());
+    let payload = engine.dump_libraries();
+    engine.restore_libraries(&payload, Policy::Flush).expect("it holds nothing");
+    assert!(!engine.delete_library(b"l") && !engine.scripts.tidy_up());
+    engine.flush_scripts(true);
+    engine.flush_libraries(true);
+    engine.run_ready();
+    assert!(engine.scripts.machine.is_none());
+    assert_eq!(engine.scripts.usage(), Usage::default());
+    assert_eq!(bench.text("return 1"), ":1\r\n");
+    let usage = bench.engine.scripts.usage();
+    assert!(usage.eval_vm_bytes > 0 && usage.eval_scripts == 1);
+    assert_eq!((usage.function_vm_bytes, usage.function_bytes), (0, 0));
+    let library = b"#!lua name=l\nredis.register_function('f', function() return 1 end)";
+    bench.engine.load_library(Bytes::from_static(library), false).expect("it is a library");
+    assert!(bench.engine.scripts.usage().function_vm_bytes > 0);
 }

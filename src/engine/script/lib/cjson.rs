@@ -2,6 +2,7 @@
 //!
 //! A library's settings live in a table that its functions keep; the next number is the index.
 
+use super::super::convert::c_text;
 use super::super::lua::number::general;
 use super::super::lua::{Kind, Lua, Native, Raise};
 use super::cjson_decode::decode;
@@ -114,8 +115,8 @@ fn switch(lua: &mut Lua, which: i32, names: &[&str]) -> Result<(), Raise> {
                 return Err(super::type_error(lua, 1, "string"));
             };
             let Some(value) = names.iter().position(|n| n.as_bytes() == name) else {
-                let text = format!("invalid option '{}'", String::from_utf8_lossy(&name));
-                return Err(Raise::Arg(1, text.into_bytes().into()));
+                let text = [b"invalid option '", c_text(&name), b"'"].concat();
+                return Err(Raise::Arg(1, text.into()));
             };
             set(lua, which, value as i64);
         }

@@ -161,7 +161,7 @@ fn unpack(lua: &mut Lua) -> Result<i32, Raise> {
 
 fn unpack_one(lua: &mut Lua) -> Result<i32, Raise> {
     let offset = optional_integer(lua, 2, 0)?;
-    lua.set_top(1);
+    lua.set_top(lua.top().min(1));
     unpack_some(lua, 1, offset)
 }
 

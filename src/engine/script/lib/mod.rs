@@ -28,7 +28,11 @@ pub(super) fn check_integer(lua: &mut Lua, n: i32) -> Result<i64, Raise> {
 }
 
 /// Argument `n` as an integer, or this when it is missing.
-pub(super) fn optional_integer(lua: &mut Lua, n: i32, default: i64) -> Result<i64, Raise> {
+pub(in crate::engine::script) fn optional_integer(
+    lua: &mut Lua,
+    n: i32,
+    default: i64,
+) -> Result<i64, Raise> {
     match lua.kind(n) {
         Kind::None | Kind::Nil => Ok(default),
         _ => check_integer(lua, n),

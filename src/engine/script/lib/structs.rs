@@ -178,10 +178,11 @@ fn unpack(lua: &mut Lua) -> Result<i32, Raise> {
     check_string(lua, 2)?;
     let data = lua.bytes(2).unwrap_or(b"").to_vec();
     let start = optional_integer(lua, 3, 1)?;
-    if start <= 0 {
+    if start == 0 {
         return Err(Raise::arg(3, "offset must be 1 or greater"));
     }
-    let mut at = (start - 1) as usize;
+    // A place before the data is taken for one far behind it, as in C.
+    let mut at = (start as usize).wrapping_sub(1);
     let mut results = 0;
     let too_short = || Raise::arg(2, "data string too short");
     while let Some(mut item) = format.next()? {

@@ -125,6 +125,11 @@ unsafe extern "C-unwind" fn writes(l: *mut ffi::lua_State) -> c_int {
     // SAFETY: as in `wrapped`.
     unsafe {
         if push_real(l, 1) {
+            // What is wrong with the other arguments is said first: a table of nobody's shows it.
+            ffi::lua_settop(l, -2);
+            ffi::lua_createtable(l, 0, 0);
+            ffi::lua_replace(l, 1);
+            wrapped(l);
             ffi::lua_pushstring_(l, READONLY_C.as_ptr());
             ffi::lua_error(l);
         }
@@ -162,15 +167,15 @@ unsafe extern "C-unwind" fn pcall(l: *mut ffi::lua_State) -> c_int {
         if ffi::lua_type(l, -1) == ffi::LUA_TTABLE {
             ffi::lua_pushstring_(l, c"err".as_ptr());
             ffi::lua_rawget_(l, -2);
+            // What is no text stays behind the table, as one more result.
             if ffi::lua_isstring(l, -1) != 0 {
                 ffi::lua_remove(l, -2);
-            } else {
-                ffi::lua_settop(l, -2);
             }
         }
+        (*state::shared_of(l)).raised = None;
         ffi::lua_pushboolean(l, 0);
-        ffi::lua_insert(l, -2);
-        2
+        ffi::lua_insert(l, 1);
+        ffi::lua_gettop(l)
     }
 }
 
@@ -184,6 +189,7 @@ unsafe extern "C-unwind" fn xpcall(l: *mut ffi::lua_State) -> c_int {
         ffi::lua_pushcclosure(l, handler, 1);
         ffi::lua_insert(l, 1);
         let status = ffi::lua_pcall(l, 0, ffi::LUA_MULTRET, 1);
+        (*state::shared_of(l)).raised = None;
         ffi::lua_checkstack(l, 1);
         ffi::lua_pushboolean(l, c_int::from(status == 0));
         ffi::lua_replace(l, 1);

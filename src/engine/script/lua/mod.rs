@@ -16,6 +16,7 @@ pub mod machine;
 pub mod number;
 pub mod stack;
 pub mod state;
+pub mod watch;
 
 use super::shared::Shared;
 use mlua_sys as ffi;
@@ -26,6 +27,9 @@ use std::ffi::{CStr, c_int, c_void};
 pub const REGISTRY: i32 = ffi::LUA_REGISTRYINDEX;
 /// Virtual index of the global table of the running thread.
 pub const GLOBALS: i32 = ffi::LUA_GLOBALSINDEX;
+
+/// Place in the registry of the function that notes where errors began (`Shared::raised`).
+pub const NOTE_ERROR: i32 = 6;
 
 /// The type of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,6 +108,12 @@ impl Raise {
 /// many results it left on top.
 pub type Native = fn(&mut Lua) -> Result<i32, Raise>;
 
+/// A native function as a type, which Lua enters a little faster.
+pub trait Known {
+    /// As a `Native`.
+    fn run(lua: &mut Lua) -> Result<i32, Raise>;
+}
+
 /// How code under `pcall` ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
@@ -120,6 +130,11 @@ pub enum Ended {
 pub struct Kept(c_int);
 
 impl Kept {
+    /// A small number that no other kept value of the interpreter has meanwhile.
+    pub fn number(self) -> usize {
+        self.0.max(0) as usize
+    }
+
     /// Whether it is this item of the registry.
     pub fn is_at(self, place: i32) -> bool {
         self.0 == place
@@ -221,6 +236,15 @@ impl Lua {
             let start = ffi::lua_tolstring(self.l, at, &mut len);
             Some(std::slice::from_raw_parts(start.cast(), len))
         }
+    }
+
+    /// The same, and what is shared with the engine: the one lies in the interpreter, the other
+    /// does not.
+    #[inline]
+    pub fn bytes_beside_shared(&mut self, at: i32) -> (Option<&[u8]>, &mut Shared) {
+        // SAFETY: as in `shared`; the interpreter is not entered while either is borrowed.
+        let shared = unsafe { &mut *self.shared };
+        (self.bytes(at), shared)
     }
 
     /// The bytes of a string or a number, which becomes a string where it stands.
@@ -425,6 +449,12 @@ impl Lua {
         unsafe { ffi::lua_pushcclosure(self.l, state::enter, kept + 1) }
     }
 
+    /// Pushes a native function that is a type.
+    pub fn push_known<K: Known>(&mut self) {
+        // SAFETY: see the head of this file; it finds its arguments and needs no upvalue.
+        unsafe { ffi::lua_pushcclosure(self.l, state::enter_known::<K>, 0) }
+    }
+
     /// Index of a native function's kept value number `n`, from 1.
     pub fn upvalue(n: i32) -> i32 {
         ffi::lua_upvalueindex(n + 1)
@@ -449,12 +479,16 @@ impl Lua {
     }
 
     /// Calls the function below its `arguments`. It may leave the stack for long: nothing borrowed
-    /// is held meanwhile.
+    /// is held meanwhile. Of an error it is remembered where it began.
     pub fn pcall(&mut self, arguments: i32, results: i32) -> Ended {
         let before = self.shared().native;
         self.shared().native = 0;
+        let function = self.top() - arguments;
+        self.get_item(REGISTRY, NOTE_ERROR);
+        self.insert(function);
         // SAFETY: see the head of this file; errors end here.
-        let status = unsafe { ffi::lua_pcall(self.l, arguments, results, 0) };
+        let status = unsafe { ffi::lua_pcall(self.l, arguments, results, function) };
+        self.remove(function);
         self.shared().native = before;
         ended(status)
     }
@@ -501,6 +535,24 @@ impl Lua {
                 line: record.currentline,
                 native: CStr::from_ptr(record.what) == c"C",
             })
+        }
+    }
+
+    /// In a handler of errors: where the error began, seen past the native function it began in.
+    pub fn place_of_error(&mut self) -> Option<Place> {
+        let place = self.place(1);
+        match place.as_ref().is_some_and(|place| place.native) {
+            true => self.place(2),
+            false => place,
+        }
+    }
+
+    /// A number that tells the table or the string at `at` from others that are there.
+    pub fn identity(&self, at: i32) -> usize {
+        match self.bytes(at) {
+            Some(bytes) => bytes.as_ptr().addr(),
+            // SAFETY: see the head of this file; nobody reads through it.
+            None => unsafe { ffi::lua_topointer(self.l, at) }.addr(),
         }
     }
 

@@ -15,6 +15,10 @@ use std::ptr::NonNull;
 /// Instructions between two looks at the budget.
 const HOOK_EVERY: c_int = 10_000;
 
+/// A round of the collector begins when so many times as much is there as the last one left, in
+/// hundredths. What lives between scripts is little, and most of a round is to look at it.
+const PAUSE_PERCENT: c_int = 400;
+
 /// An interpreter. It never runs code by itself; see `stack`.
 pub struct State {
     l: NonNull<ffi::lua_State>,
@@ -32,6 +36,7 @@ impl State {
         unsafe {
             ffi::lua_atpanic(l.as_ptr(), unprotected);
             ffi::lua_sethook(l.as_ptr(), Some(hook), ffi::LUA_MASKCOUNT, HOOK_EVERY);
+            ffi::lua_gc(l.as_ptr(), ffi::LUA_GCSETPAUSE, PAUSE_PERCENT);
         }
         State { l, shared }
     }
@@ -175,12 +180,30 @@ const TOP: c_int = -1;
 const PLACED: c_int = -2;
 const ARGUMENT: c_int = -1000;
 
-/// Where Lua enters every native function.
+/// Where Lua enters native functions.
 pub(super) unsafe extern "C-unwind" fn enter(l: *mut ffi::lua_State) -> c_int {
-    // SAFETY: Lua calls this for closures that `push_native` made. `run` has dropped everything
-    // when it returns, so that an error may leave this frame.
+    // SAFETY: Lua calls this for closures that `push_native` made: their first upvalue is the
+    // address of a native function. `run` has dropped everything when it returns, so that an error
+    // may leave this frame.
     unsafe {
-        let code = run(l);
+        let native: Native = std::mem::transmute(ffi::lua_touserdata(l, ffi::lua_upvalueindex(1)));
+        come_back(l, run(l, native))
+    }
+}
+
+/// Where Lua enters a native function that is known without looking.
+pub(super) unsafe extern "C-unwind" fn enter_known<K: super::Known>(
+    l: *mut ffi::lua_State,
+) -> c_int {
+    // SAFETY: as in `enter`.
+    unsafe { come_back(l, run(l, K::run)) }
+}
+
+/// Returns to Lua with results, or with the error that `run` left on top.
+#[inline(always)]
+unsafe fn come_back(l: *mut ffi::lua_State, code: c_int) -> c_int {
+    // SAFETY: the callers own nothing.
+    unsafe {
         if code >= 0 {
             return code;
         }
@@ -198,10 +221,11 @@ pub(super) unsafe extern "C-unwind" fn enter(l: *mut ffi::lua_State) -> c_int {
 }
 
 /// Runs a native function and turns its error into a value on top and a code.
-unsafe fn run(l: *mut ffi::lua_State) -> c_int {
-    // SAFETY: the first upvalue of every native function is its address (`push_native`).
-    let native: Native =
-        unsafe { std::mem::transmute(ffi::lua_touserdata(l, ffi::lua_upvalueindex(1))) };
+#[inline(always)]
+unsafe fn run(
+    l: *mut ffi::lua_State,
+    native: impl FnOnce(&mut Lua) -> Result<i32, Raise>,
+) -> c_int {
     // SAFETY: Lua calls native functions with a thread of a living state.
     let mut lua = unsafe { Lua::of(l) };
     lua.shared().native += 1;
