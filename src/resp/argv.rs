@@ -176,7 +176,7 @@ fn encode_number(mark: u8, n: usize, out: &mut Vec<u8>) {
 }
 
 /// Where the line ends that `encode_number` would write, if it stands at `at`.
-#[inline]
+#[inline(always)]
 fn behind_number(bytes: &[u8], at: usize, mark: u8, n: usize) -> Option<usize> {
     let digit = |n: usize| b'0' + n as u8;
     let rest = bytes.get(at..)?;
@@ -186,12 +186,15 @@ fn behind_number(bytes: &[u8], at: usize, mark: u8, n: usize) -> Option<usize> {
             let line = [mark, digit(n / 10), digit(n % 10), b'\r', b'\n'];
             (*rest.first_chunk()? == line).then_some(at + 5)
         }
-        _ => {
-            let mut text = itoa::Buffer::new();
-            let rest = rest.strip_prefix(&[mark])?.strip_prefix(text.format(n).as_bytes())?;
-            Some(bytes.len() - rest.strip_prefix(b"\r\n")?.len())
-        }
+        _ => behind_long_number(bytes, at, mark, n),
     }
+}
+
+#[inline(never)]
+fn behind_long_number(bytes: &[u8], at: usize, mark: u8, n: usize) -> Option<usize> {
+    let mut text = itoa::Buffer::new();
+    let rest = bytes[at..].strip_prefix(&[mark])?.strip_prefix(text.format(n).as_bytes())?;
+    Some(bytes.len() - rest.strip_prefix(b"\r\n")?.len())
 }
 
 /// Arguments that outlive their read buffer: queued by MULTI, parked by a blocking command.
