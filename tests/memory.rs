@@ -67,7 +67,7 @@ fn large_servers_purge_from_a_thread_of_its_own() {
     let server = Server::start::<&str>(&["--enable-debug-command", "yes"]);
     let mut link = connect(&server);
     let began = Instant::now();
-    let mut until = |link: &mut TcpLink, wanted: usize| {
+    let until = |link: &mut TcpLink, wanted: usize| {
         while threads(server.id(), NAME) != wanted {
             assert!(began.elapsed() < PATIENCE, "{} threads", threads(server.id(), NAME));
             ask(link, &["PING"]);

@@ -4,10 +4,11 @@
 //! table from a random place in hash order, which is a fair sample because hashes are random, and
 //! cheap because neighbours share cache lines. The entries themselves lie anywhere in memory; so
 //! the places are drawn two evictions ahead, and what is there is fetched into the cache while the
-//! commands in between run; so are the candidates that are likely to go next. The best candidates seen so far stay in a pool between calls, ordered
-//! by how well they could be spared; so the sample grows with every call. Of those that could be
-//! spared equally well the largest goes: fewer keys are lost for the same room. A candidate is
-//! judged anew when its turn comes: one that was used meanwhile is not taken.
+//! commands in between run; so are the candidates that are likely to go next. The best candidates
+//! seen so far stay in a pool between calls, ordered by how well they could be spared; so the
+//! sample grows with every call. Of those that could be spared equally well the largest goes:
+//! fewer keys are lost for the same room. A candidate is judged anew when its turn comes: one that
+//! was used meanwhile is not taken.
 //!
 //! | policy             | candidates are found                                               |
 //! |--------------------|--------------------------------------------------------------------|
