@@ -198,6 +198,25 @@ pub fn control_text(name: &[u8], new: Option<&[u8]>) -> io::Result<Option<String
     Ok(Some(text.to_string_lossy().into_owned()))
 }
 
+/// Sets a switch of the allocator.
+fn control_switch(name: &CStr, mut new: bool) -> io::Result<()> {
+    // SAFETY: the name is terminated; the value has the size that is told.
+    let code = unsafe {
+        let (nothing, new_at) = (ptr::null_mut(), ptr::from_mut(&mut new).cast());
+        tikv_jemalloc_sys::mallctl(name.as_ptr(), nothing, ptr::null_mut(), new_at, 1)
+    };
+    outcome(code)
+}
+
+/// Lets a thread of the allocator's own give unused pages back, or whoever frees them, in passing.
+pub fn purge_aside(aside: bool) -> io::Result<()> {
+    if aside {
+        // Once it runs, the number is fixed; then it is one already.
+        let _ = control_number(b"max_background_threads", Some(1));
+    }
+    control_switch(c"background_thread", aside)
+}
+
 /// Gives unused pages back to the system.
 pub fn purge() -> io::Result<()> {
     // The number stands for all arenas.
@@ -264,6 +283,22 @@ mod tests {
                 };
                 assert_eq!(class_of(size, align), real as isize, "size {size} align {align}");
             }
+        }
+    }
+
+    #[test]
+    fn purging_goes_to_a_thread_and_back() {
+        for aside in [true, false, true] {
+            purge_aside(aside).expect("it is built in");
+            let mut on = false;
+            let mut len = 1;
+            // SAFETY: the name is terminated; the value has the size that is told.
+            let code = unsafe {
+                let (on, nothing) = (ptr::from_mut(&mut on).cast(), ptr::null_mut());
+                tikv_jemalloc_sys::mallctl(c"background_thread".as_ptr(), on, &mut len, nothing, 0)
+            };
+            outcome(code).expect("it can be read");
+            assert_eq!(on, aside);
         }
     }
 

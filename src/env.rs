@@ -191,6 +191,9 @@ pub trait Memory: Send {
     fn spare_pages(&self) -> Box<dyn Garbage> {
         Box::new(NoPages)
     }
+    /// Whether unused pages are given back by a thread of the allocator's own, rather than by
+    /// whoever frees something, in passing.
+    fn purge_aside(&mut self, _aside: bool) {}
     /// The allocator's own statistics.
     fn report(&self) -> String {
         String::new()

@@ -321,15 +321,32 @@ fn damage(bytes: &mut Vec<u8>, rng: &mut redstart::base::rng::Rng) {
     }
 }
 
+/// Some commands in a row from anywhere in a log. Where there are few, a damaged byte is seldom in
+/// the middle of a value.
+fn stretch<'a>(log: &'a [u8], rng: &mut redstart::base::rng::Rng) -> &'a [u8] {
+    const BYTES: usize = 12_000;
+    let from_command = |from: usize| {
+        let next = log[from..].windows(3).position(|bytes| bytes == b"\r\n*");
+        next.map_or(log.len(), |next| from + next + 2)
+    };
+    let from = match rng.below(4) {
+        0 => 0,
+        _ => from_command(rng.below((log.len() - BYTES) as u64) as usize),
+    };
+    &log[from..from_command((from + BYTES).min(log.len()))]
+}
+
 #[test]
 fn damaged_logs_are_refused_cut_or_harmless() {
     let mut rng = redstart::base::rng::Rng::seeded(mutation_seed(9));
-    // Where commands are short, a damaged byte is seldom in the middle of a value.
-    let short = &PAIRS[3].2[..12_000];
     let (mut refused, mut loaded) = (0, 0);
-    for (name, whole, rounds) in [("commands", short, 150), ("snapshot first", OLD[1].1, 25)] {
+    let commands = [PAIRS[3].2, PAIRS[4].2, OLD[0].1];
+    for (name, snapshot, rounds) in [("commands", None, 150), ("snapshot", Some(OLD[1].1), 25)] {
         for round in 0..mutations(2, rounds) {
-            let mut bytes = whole.to_vec();
+            let mut bytes = match snapshot {
+                Some(whole) => whole.to_vec(),
+                None => stretch(commands[round % commands.len()], &mut rng).to_vec(),
+            };
             damage(&mut bytes, &mut rng);
             let outcome = std::panic::catch_unwind(|| {
                 let mut session = Session::new(&["--appendonly", "yes"]);

@@ -166,6 +166,34 @@ fn it_makes_no_difference_in_how_many_slices() {
 }
 
 #[test]
+fn a_slice_ends_by_the_clock() {
+    const LOOK_US: u64 = 100;
+    // The clock is looked at every 32 keys: one slice while nobody asks, one while INFO does.
+    let most_keys = 32 * (1500 / LOOK_US + 500 / LOOK_US + 2);
+    for (log, key_bytes) in [(false, 25), (true, 50)] {
+        let sim = left_behind(log);
+        let options = ["--appendonly", if log { "yes" } else { "no" }];
+        let mut session = Session::in_world(&options, &sim);
+        session.engine().begin_loading().expect("the begin is sound");
+        sim.set_haste_us(LOOK_US);
+        let mut before = 0;
+        let mut passes = 0;
+        loop {
+            session.inner.pass();
+            passes += 1;
+            let Some(bytes) = field(&mut session, "loading_loaded_bytes") else { break };
+            let bytes = bytes.parse::<u64>().expect("a number");
+            let slice = bytes - before;
+            assert!(slice > 0 && slice <= most_keys * key_bytes, "{before} and then {bytes}");
+            before = bytes;
+        }
+        assert!(passes > 2, "{passes} passes");
+        sim.set_haste_us(0);
+        assert_eq!(session.ask(&["DBSIZE"]), 2001);
+    }
+}
+
+#[test]
 fn a_delay_after_each_key_makes_it_last() {
     let sim = left_behind(false);
     let mut session = begun(&sim, false, &["--key-load-delay", "100000"]);

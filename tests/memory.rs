@@ -54,6 +54,34 @@ fn kernel_figure(pid: u32, name: &str) -> usize {
     number.parse::<usize>().expect("a number") * 1024
 }
 
+/// Threads of a process by this name.
+fn threads(pid: u32, name: &str) -> usize {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).expect("the process runs");
+    let names = tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("comm")).ok());
+    names.filter(|comm| comm.trim() == name).count()
+}
+
+#[test]
+fn large_servers_purge_from_a_thread_of_its_own() {
+    const NAME: &str = "jemalloc_bg_thd";
+    let server = Server::start::<&str>(&["--enable-debug-command", "yes"]);
+    let mut link = connect(&server);
+    let began = Instant::now();
+    let until = |link: &mut TcpLink, wanted: usize| {
+        while threads(server.id(), NAME) != wanted {
+            assert!(began.elapsed() < PATIENCE, "{} threads", threads(server.id(), NAME));
+            ask(link, &["PING"]);
+        }
+    };
+    assert_eq!(threads(server.id(), NAME), 0, "there is nothing to purge yet");
+    ask(&mut link, &["DEBUG", "POPULATE", "400000", "key", "100"]);
+    until(&mut link, 1);
+    ask(&mut link, &["CONFIG", "SET", "jemalloc-bg-thread", "no"]);
+    until(&mut link, 0);
+    ask(&mut link, &["CONFIG", "SET", "jemalloc-bg-thread", "yes"]);
+    until(&mut link, 1);
+}
+
 fn command(rng: &mut Rng, n: usize) -> Vec<String> {
     let value = |rng: &mut Rng, longest: u64| "v".repeat(rng.below(longest) as usize);
     let words: Vec<String> = match rng.below(8) {

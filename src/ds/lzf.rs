@@ -22,38 +22,58 @@ const HASH_BITS: (u32, u32) = (6, 14);
 /// No input byte makes more output bytes than this: three make 264.
 const EXPANSION_MAX: usize = 88;
 
+/// Inputs below this take their table from the stack, bytes.
+const SMALL: usize = 1 << 8;
+
 /// Compresses `input` into at most `limit` bytes; `None` when it does not fit.
 pub fn compress(input: &[u8], limit: usize) -> Option<Vec<u8>> {
-    // Where three bytes with this hash were seen last, plus one. Positions behind 4 GB are not
-    // remembered, which only costs compression.
-    let bits = (input.len().max(1).ilog2() + 1).clamp(HASH_BITS.0, HASH_BITS.1);
-    let mut seen = vec![0u32; 1 << bits];
     let mut out = Vec::with_capacity(limit.min(input.len()));
+    compress_into(input, limit, &mut out).then_some(out)
+}
+
+/// The same in the place of what `out` holds; false, and whatever it holds, if it does not fit.
+pub fn compress_into(input: &[u8], limit: usize, out: &mut Vec<u8>) -> bool {
+    let bits = (input.len().max(1).ilog2() + 1).clamp(HASH_BITS.0, HASH_BITS.1);
+    out.clear();
+    if input.len() < SMALL {
+        squeeze(input, limit, &mut [0u8; SMALL][..1 << bits], out)
+    } else {
+        squeeze(input, limit, &mut vec![0u32; 1 << bits], out)
+    }
+}
+
+/// Compresses with this table of where three bytes of each hash were seen last, plus one; its size
+/// is a power of two. A place it cannot hold is not remembered, which only costs compression.
+fn squeeze<P>(input: &[u8], limit: usize, seen: &mut [P], out: &mut Vec<u8>) -> bool
+where
+    P: Copy + Default + TryFrom<usize> + Into<u64>,
+{
+    let bits = seen.len().ilog2();
+    let place = |at: usize| P::try_from(at + 1).unwrap_or_default();
     let (mut at, mut plain_from) = (0, 0);
     while at + REPEAT_MIN <= input.len() {
         let slot = &mut seen[hash(&input[at..at + REPEAT_MIN], bits)];
-        let candidate = (*slot as usize).checked_sub(1);
-        *slot = u32::try_from(at + 1).unwrap_or(0);
-        let Some((from, len)) = candidate.and_then(|from| repetition(input, from, at)) else {
+        let last: u64 = std::mem::replace(slot, place(at)).into();
+        let found = (last as usize).checked_sub(1).and_then(|from| repetition(input, from, at));
+        let Some((from, len)) = found else {
             at += 1;
             continue;
         };
-        put_plain(&mut out, &input[plain_from..at]);
-        put_repeat(&mut out, at - from - 1, len);
+        put_plain(out, &input[plain_from..at]);
+        put_repeat(out, at - from - 1, len);
         if out.len() > limit {
-            return None;
+            return false;
         }
         // Of the bytes skipped only the last start is remembered: enough for runs of one byte
         // and for texts whose next repetition goes on where this one ended.
         at += len;
         plain_from = at;
         if at - 1 + REPEAT_MIN <= input.len() {
-            let last = hash(&input[at - 1..at - 1 + REPEAT_MIN], bits);
-            seen[last] = u32::try_from(at).unwrap_or(0);
+            seen[hash(&input[at - 1..at - 1 + REPEAT_MIN], bits)] = place(at - 1);
         }
     }
-    put_plain(&mut out, &input[plain_from..]);
-    (out.len() <= limit).then_some(out)
+    put_plain(out, &input[plain_from..]);
+    out.len() <= limit
 }
 
 /// The bytes that `input` was made of; `None` unless they are whole and exactly `len`.
@@ -191,6 +211,10 @@ mod tests {
         assert!(compress(&noise, noise.len() - 8).is_none());
         round_trip(&noise);
         round_trip(b"");
+        for len in SMALL - 3..SMALL + 3 {
+            round_trip(&noise[..len]);
+            round_trip(&text.as_bytes()[..len]);
+        }
     }
 
     #[test]

@@ -36,6 +36,12 @@ impl<'a> Args<'a> {
         self.raw.get(i)
     }
 
+    /// The call in the form of a request, if it lies in that form already.
+    #[inline]
+    pub fn as_sent(&self) -> Option<&[u8]> {
+        self.raw.as_sent()
+    }
+
     /// The integer at place `i`.
     pub fn int(&self, i: usize) -> Result<i64, Error> {
         // Written out, so that no error is made and dropped where there is none.

@@ -140,6 +140,7 @@ impl Engine {
         self.cycle.samples.take(self.now_us, readings);
         self.gauges.refresh(self.env.memory.as_ref());
         self.keep_clear_of_the_container();
+        self.purge_aside();
     }
 }
 

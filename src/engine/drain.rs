@@ -60,15 +60,29 @@ impl Engine {
     fn drain(&mut self) {
         let mut log = self.keyspace.effects.take();
         let stream = self.keyspace.effects.take_stream();
-        let mut rest = &stream[..];
+        if self.aof.is_logging() && self.config.aof_timestamp_enabled {
+            self.aof.note_time(self.now_ms);
+        }
+        match log[..] {
+            // As a rule one command changed something, and nobody listens.
+            [Effect::Propagate { db, .. }] => {
+                self.select_stream(db);
+                self.write_stream(&stream);
+            }
+            _ => self.drain_all(&mut log, &stream),
+        }
+        self.keyspace.effects.reuse(log, stream);
+        if let Some(client) = self.running.and_then(|(id, _)| self.clients.get_mut(&id)) {
+            client.log_mark = self.aof.end();
+        }
+    }
+
+    fn drain_all(&mut self, log: &mut Vec<Effect>, mut stream: &[u8]) {
         // What expired before the unit's first command stays in front of its MULTI; what expires
         // between its commands keeps its place, since the order of changes to a key must hold.
         let own = |e: &&Effect| matches!(e, Effect::Propagate { alone: false, .. });
         let wrap = log.iter().filter(own).count() > 1;
         let mut first = true;
-        if self.aof.is_logging() && self.config.aof_timestamp_enabled {
-            self.aof.note_time(self.now_ms);
-        }
         for effect in log.drain(..) {
             match effect {
                 Effect::Propagate { db, len, alone } => {
@@ -76,8 +90,8 @@ impl Engine {
                     if wrap && !alone && std::mem::take(&mut first) {
                         self.write_stream(MULTI);
                     }
-                    let (command, behind) = rest.split_at(len);
-                    rest = behind;
+                    let (command, behind) = stream.split_at(len);
+                    stream = behind;
                     self.write_stream(command);
                 }
                 effect => self.tell_of(effect),
@@ -85,10 +99,6 @@ impl Engine {
         }
         if wrap {
             self.write_stream(EXEC);
-        }
-        self.keyspace.effects.reuse(log, stream);
-        if let Some(client) = self.running.and_then(|(id, _)| self.clients.get_mut(&id)) {
-            client.log_mark = self.aof.end();
         }
     }
 

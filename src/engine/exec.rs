@@ -343,7 +343,8 @@ impl Engine {
         match result? {
             Outcome::Unchanged | Outcome::Changed(Propagate::Nothing) => {}
             Outcome::Changed(Propagate::Verbatim) => {
-                self.keyspace.effects.propagate_words(session.db, args.iter());
+                let effects = &mut self.keyspace.effects;
+                effects.propagate_call(session.db, || args.as_sent(), args.iter());
             }
             Outcome::Changed(Propagate::As(argv)) => {
                 self.keyspace.effects.propagate(session.db, || argv);

@@ -29,6 +29,9 @@ const GARBAGE_MAX: usize = 64 << 20;
 const GARBAGE_PART: usize = 16;
 /// The largest single piece the loop frees itself, bytes.
 const OWN_PIECE_MAX: usize = 1 << 20;
+/// Bytes in use from which on the allocator purges from a thread of its own: there is little to
+/// purge below, and a start is to cost nothing.
+const PURGE_ASIDE_FROM: usize = 32 << 20;
 /// Longest wait for garbage before a write is refused, microseconds.
 const WAIT_US: u64 = 1000;
 
@@ -49,6 +52,8 @@ pub struct MemoryLimit {
     spent_us: u64,
     /// Since when more is used than may be, monotonic microseconds.
     pub(super) exceeded_since_us: Option<u64>,
+    /// The allocator purges from a thread of its own.
+    purges_aside: bool,
     /// Bytes all clients together may take; 0 is no limit.
     pub(super) clients_max: usize,
     /// Bytes they take, counted while there is that limit.
@@ -161,6 +166,17 @@ impl Engine {
         let spare = pages.resident.saturating_sub(pages.active);
         if self.gauges.rss > limit - reserve / 4 * 3 && spare > reserve / 16 {
             self.env.jobs.submit(Job::Free(self.env.memory.spare_pages()));
+        }
+    }
+
+    /// Has the allocator give pages back from a thread of its own, if that is wanted: hundreds of
+    /// calls to the kernel in a row are no matter there.
+    pub(super) fn purge_aside(&mut self) {
+        let large = self.memory.purges_aside || self.used_memory() >= PURGE_ASIDE_FROM;
+        let wanted = self.config.jemalloc_bg_thread && large;
+        if wanted != self.memory.purges_aside {
+            self.memory.purges_aside = wanted;
+            self.env.memory.purge_aside(wanted);
         }
     }
 

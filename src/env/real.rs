@@ -209,6 +209,12 @@ impl Memory for ProcessMemory {
         Box::new(SparePages)
     }
 
+    fn purge_aside(&mut self, aside: bool) {
+        if let Err(error) = alloc::purge_aside(aside) {
+            tracing::warn!("The allocator does not purge from a thread of its own: {error}");
+        }
+    }
+
     fn report(&self) -> String {
         alloc::statistics()
     }

@@ -184,15 +184,23 @@ impl Effects {
         }
     }
 
-    /// The same for a command that somebody else keeps.
+    /// The same for a command that somebody else keeps: as a request, or at least its words.
     #[inline]
-    pub fn propagate_words<'w>(
+    pub fn propagate_call<'w>(
         &mut self,
         db: usize,
+        request: impl FnOnce() -> Option<&'w [u8]>,
         words: impl ExactSizeIterator<Item = &'w [u8]>,
     ) {
-        if self.interest.propagate {
-            self.append(db, words, false);
+        if !self.interest.propagate {
+            return;
+        }
+        match request() {
+            Some(request) => {
+                self.stream.extend_from_slice(request);
+                self.log.push(Effect::Propagate { db, len: request.len(), alone: false });
+            }
+            None => self.append(db, words, false),
         }
     }
 

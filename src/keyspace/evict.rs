@@ -4,10 +4,11 @@
 //! table from a random place in hash order, which is a fair sample because hashes are random, and
 //! cheap because neighbours share cache lines. The entries themselves lie anywhere in memory; so
 //! the places are drawn two evictions ahead, and what is there is fetched into the cache while the
-//! commands in between run. The best candidates seen so far stay in a pool between calls, ordered
-//! by how well they could be spared; so the sample grows with every call. Of those that could be
-//! spared equally well the largest goes: fewer keys are lost for the same room. A candidate is
-//! judged anew when its turn comes: one that was used meanwhile is not taken.
+//! commands in between run; so are the candidates that are likely to go next. The best candidates
+//! seen so far stay in a pool between calls, ordered by how well they could be spared; so the
+//! sample grows with every call. Of those that could be spared equally well the largest goes:
+//! fewer keys are lost for the same room. A candidate is judged anew when its turn comes: one that
+//! was used meanwhile is not taken.
 //!
 //! | policy             | candidates are found                                               |
 //! |--------------------|--------------------------------------------------------------------|
@@ -24,6 +25,7 @@ use super::entry::Entry;
 use super::lease::Leases;
 use super::{ExpiryPolicy, Keyspace};
 use crate::base::rng::Rng;
+use crate::ds::dict::Fetch;
 use crate::resp::request::Argv;
 
 /// Candidates that are remembered.
@@ -33,6 +35,8 @@ const BUCKETS_MAX: usize = 64;
 /// Samples drawn before they are looked at: one whose buckets are on their way into the cache, one
 /// whose entries are.
 const AHEAD: usize = 2;
+/// Room for a name that is kept for the next one, bytes.
+const NAME_KEPT: usize = 1024;
 /// Bits of a score that hold the size of the entry.
 const SIZE_BITS: u32 = 24;
 /// Keys with a deadline are looked for in the table when at least one in so many has one.
@@ -68,6 +72,7 @@ pub struct Choice {
 struct Candidate {
     score: u64,
     table: u64,
+    hash: u64,
     key: Vec<u8>,
 }
 
@@ -77,6 +82,8 @@ pub struct Eviction {
     choice: Choice,
     /// Ordered by score; the last one goes first.
     pool: Vec<Candidate>,
+    /// Room for the name of a candidate.
+    spare: Vec<u8>,
     /// Positions that will be sampled, the next one first.
     ahead: [u64; AHEAD],
     /// Where the deadline index was looked at last.
@@ -95,23 +102,31 @@ impl Eviction {
         }
     }
 
-    fn offer(&mut self, score: u64, table: u64, key: &[u8]) {
+    fn offer(&mut self, score: u64, db: &Db, key: &[u8]) {
         let full = self.pool.len() == POOL_MAX;
         if full && self.pool[0].score >= score {
             return;
         }
-        if self.pool.iter().any(|known| known.table == table && known.key == key) {
+        let (table, hash) = (db.table, db.dict.hash(key));
+        if self.pool.iter().any(|one| one.hash == hash && one.table == table && one.key == key) {
             return;
         }
         let mut place = self.pool.partition_point(|known| known.score < score);
-        let mut name = Vec::new();
+        let mut name = std::mem::take(&mut self.spare);
         if full {
             name = self.pool.remove(0).key;
-            name.clear();
             place -= 1;
         }
+        name.clear();
         name.extend_from_slice(key);
-        self.pool.insert(place, Candidate { score, table, key: name });
+        self.pool.insert(place, Candidate { score, table, hash, key: name });
+    }
+
+    /// A name that is not needed any more: its room is used again.
+    fn keep_room(&mut self, name: Vec<u8>) {
+        if name.capacity() <= NAME_KEPT {
+            self.spare = name;
+        }
     }
 }
 
@@ -186,6 +201,7 @@ impl Keyspace {
         self.counters.evicted += 1;
         self.effects.propagate_alone(db, || Argv::from_slices(&[b"DEL", &key]));
         self.effects.touched_n(db, &key, Event::new(class::EVICTED, "evicted"), 0);
+        self.eviction.keep_room(key);
         true
     }
 
@@ -269,7 +285,7 @@ impl Keyspace {
             sample(db, (volatile, samples, place), &mut leaf, rng, &mut |entry| {
                 let free = !is_leased(leases, db, entry.key());
                 if free {
-                    eviction.offer(score(measure, access, entry, now), db.table, entry.key());
+                    eviction.offer(score(measure, access, entry, now), db, entry.key());
                 }
                 free
             });
@@ -282,8 +298,7 @@ impl Keyspace {
         let Choice { measure, volatile, .. } = self.eviction.choice;
         while let Some(best) = self.eviction.pool.pop() {
             let Some(n) = self.dbs.iter().position(|db| db.table == best.table) else { continue };
-            let db = &self.dbs[n];
-            let hash = db.dict.hash(&best.key);
+            let (db, hash) = (&self.dbs[n], best.hash);
             let Some(entry) = db.peek(hash, &best.key) else { continue };
             let fits = !volatile || entry.deadline().is_some();
             if !fits || is_leased(&self.leases, db, &best.key) {
@@ -293,12 +308,22 @@ impl Keyspace {
             let next = self.eviction.pool.last().map_or(0, |next| next.score);
             if is < best.score && is < next {
                 // It was used since: others can be spared better.
-                self.eviction.offer(is, best.table, &best.key);
+                self.eviction.offer(is, db, &best.key);
                 continue;
             }
+            self.fetch_next();
             return Some((n, hash, best.key));
         }
         None
+    }
+
+    /// Asks for the entry that most likely goes next, and for the bucket of the one after it.
+    fn fetch_next(&self) {
+        for (next, what) in self.eviction.pool.iter().rev().zip([Fetch::Entry, Fetch::Bucket]) {
+            if let Some(db) = self.dbs.iter().find(|db| db.table == next.table) {
+                db.dict.fetch(next.hash, what);
+            }
+        }
     }
 }
 

@@ -104,6 +104,7 @@ impl Walk {
             self.found = batch;
             self.cursor = next;
             self.finished = next == 0;
+            fetch_ahead(dict, from, next);
             let full = image.as_deref_mut().is_some_and(|i| self.image_of.is_some() && i.is_full());
             let met = image.as_ref().is_some_and(|i| !i.found.is_empty());
             if !self.finished && (met || full || !more()) {
@@ -112,6 +113,18 @@ impl Walk {
         }
         true
     }
+}
+
+/// Asks for the entries of the bucket after the next one, and for buckets behind it: entries lie
+/// anywhere in memory, and waiting for each would take longer than all the rest. The width of the
+/// bucket that was just visited tells where the others are.
+#[inline]
+fn fetch_ahead(dict: &Dict<Entry>, from: u64, next: u64) {
+    /// Buckets between the one that is visited next and the one that is asked for.
+    const BUCKETS: u64 = 4;
+    let width = next.wrapping_sub(from);
+    dict.prefetch_sample(next.wrapping_add(width.wrapping_mul(BUCKETS)));
+    dict.prefetch_sampled(next.wrapping_add(width));
 }
 
 /// Whether epoch `a` is not later than `b`, within half the range.

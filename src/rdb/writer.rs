@@ -47,6 +47,8 @@ pub struct Writer<W> {
     out: W,
     options: Options,
     piece: Vec<u8>,
+    /// Room for a string that is being compressed.
+    squeezed: Vec<u8>,
     /// Bytes handed on.
     passed: u64,
     /// None where nobody asks for the checksum.
@@ -56,7 +58,8 @@ pub struct Writer<W> {
 impl<W: Write> Writer<W> {
     /// One that hands its bytes on to `out`.
     pub fn new(out: W, options: Options) -> Writer<W> {
-        Writer { out, options, piece: Vec::new(), passed: 0, crc: Some(0) }
+        let (piece, squeezed) = (Vec::new(), Vec::new());
+        Writer { out, options, piece, squeezed, passed: 0, crc: Some(0) }
     }
 
     /// One that does not sum up what it writes.
@@ -124,12 +127,22 @@ impl<W: Write> Writer<W> {
             }
         }
         if self.options.compress && text.len() >= COMPRESS_MIN {
-            if let Some(lzf) = lzf::compress(text, text.len() - SAVING_MIN) {
-                return self.compressed(&lzf, text.len());
+            let mut lzf = std::mem::take(&mut self.squeezed);
+            let pays = lzf::compress_into(text, text.len() - SAVING_MIN, &mut lzf);
+            let written = if pays { self.compressed(&lzf, text.len()) } else { Ok(()) };
+            self.keep_room(lzf);
+            if pays {
+                return written;
             }
         }
         self.length(text.len() as u64)?;
         self.raw(text)
+    }
+
+    fn keep_room(&mut self, room: Vec<u8>) {
+        if room.capacity() <= PIECE {
+            self.squeezed = room;
+        }
     }
 
     fn integer(&mut self, n: i32) -> io::Result<()> {

@@ -91,6 +91,24 @@ impl RawArgs<'_> {
         self.spans.iter().map(|&span| resolve(self.bytes, self.big, span))
     }
 
+    /// The request as it came, if that is what `encode` would write: most clients send no other
+    /// form.
+    pub fn as_sent(&self) -> Option<&[u8]> {
+        let mut at = behind_number(self.bytes, 0, b'*', self.spans.len())?;
+        for span in self.spans {
+            at = behind_number(self.bytes, at, b'$', span.len as usize)?;
+            if span.start as usize != at {
+                return None;
+            }
+            at += span.len as usize;
+            if *self.bytes.get(at..)?.first_chunk()? != *b"\r\n" {
+                return None;
+            }
+            at += 2;
+        }
+        self.bytes.get(..at)
+    }
+
     /// The stretch of `bytes` that holds all small arguments, if that is no waste: in a request
     /// they stand in a row with a few bytes of protocol between them.
     fn stretch(&self) -> Option<(u32, &[u8])> {
@@ -155,6 +173,28 @@ fn encode_number(mark: u8, n: usize, out: &mut Vec<u8>) {
             out.extend_from_slice(b"\r\n");
         }
     }
+}
+
+/// Where the line ends that `encode_number` would write, if it stands at `at`.
+#[inline(always)]
+fn behind_number(bytes: &[u8], at: usize, mark: u8, n: usize) -> Option<usize> {
+    let digit = |n: usize| b'0' + n as u8;
+    let rest = bytes.get(at..)?;
+    match n {
+        0..10 => (*rest.first_chunk()? == [mark, digit(n), b'\r', b'\n']).then_some(at + 4),
+        10..100 => {
+            let line = [mark, digit(n / 10), digit(n % 10), b'\r', b'\n'];
+            (*rest.first_chunk()? == line).then_some(at + 5)
+        }
+        _ => behind_long_number(bytes, at, mark, n),
+    }
+}
+
+#[inline(never)]
+fn behind_long_number(bytes: &[u8], at: usize, mark: u8, n: usize) -> Option<usize> {
+    let mut text = itoa::Buffer::new();
+    let rest = bytes[at..].strip_prefix(&[mark])?.strip_prefix(text.format(n).as_bytes())?;
+    Some(bytes.len() - rest.strip_prefix(b"\r\n")?.len())
 }
 
 /// Arguments that outlive their read buffer: queued by MULTI, parked by a blocking command.
@@ -333,6 +373,39 @@ mod tests {
         for (at, (_, words)) in requests.iter().enumerate() {
             let part = argv.part(ends[at]..ends[at + 1]);
             assert!(part.iter().eq(words.iter().copied()), "request {at}");
+        }
+    }
+
+    #[test]
+    fn what_was_sent_is_what_would_be_written() {
+        let long = [b"*2\r\n$3\r\nGET\r\n$123\r\n", &[b'k'; 123][..], b"\r\n"].concat();
+        let many = [&b"*12\r\n"[..], &b"$1\r\nx\r\n".repeat(12)].concat();
+        let big = [b"*2\r\n$3\r\nGET\r\n$32768\r\n", &[b'b'; BIG_ARG][..], b"\r\n"].concat();
+        let requests: [(&[u8], bool); 9] = [
+            (b"*2\r\n$3\r\nGET\r\n$3\r\nkey\r\n", true),
+            (b"*2\r\n$3\r\nGET\r\n$12\r\nkey\0key\r\nkey\r\n", true),
+            (b"*1\r\n$0\r\n\r\n", true),
+            (&long, true),
+            (&many, true),
+            (&big, false),
+            (b"GET key\r\n", false),
+            (b"*2\r\n$3\r\nGET\r\n$3\r\nkey\n\n", false),
+            (b"*2\r\n$3\r\nGET..$3\r\nkey\r\n", false),
+        ];
+        let mut inbuf = InBuf::new();
+        for (bytes, same) in requests {
+            inbuf.feed(b"*0\r\n\r\n");
+            inbuf.feed(bytes);
+            inbuf.feed(b"*1\r\n");
+            let limits = Limits { max_bulk_len: 1 << 20, ..Limits::default() };
+            assert_eq!(inbuf.parse(&limits), Parsed::Request);
+            let raw = inbuf.raw_args();
+            let mut written = Vec::new();
+            encode(raw.iter(), &mut written);
+            assert_eq!(raw.as_sent(), same.then_some(&written[..]), "{}", bytes.escape_ascii());
+            let mut kept = Argv::from(raw);
+            assert_eq!(kept.raw().as_sent(), None, "what is kept has lost its head");
+            inbuf = InBuf::new();
         }
     }
 

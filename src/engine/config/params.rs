@@ -224,7 +224,7 @@ declare! {
         int(1, LONG), MUT, NO_DEFRAG;
     /// Let the allocator purge from a thread of its own.
     "jemalloc-bg-thread", jemalloc_bg_thread: bool = "yes",
-        BOOL, MUT, NoEffect("the allocator keeps its own settings");
+        BOOL, MUT, Works;
 
     // Observation.
     /// Microseconds from which a command is logged as slow; negative logs none.

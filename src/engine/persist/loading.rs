@@ -15,7 +15,7 @@ use std::path::PathBuf;
 
 /// How long a slice may take, microseconds: long enough that looking at the clients in between
 /// costs little, short enough that they hardly wait.
-const SLICE_US: u64 = 3000;
+const SLICE_US: u64 = 1500;
 /// The same for one that answers wait for.
 const SHORT_US: u64 = 500;
 /// Keys, commands and lots of elements of a slice at most, which ends it where time stands still.
