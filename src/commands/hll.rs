@@ -97,8 +97,8 @@ fn pfadd(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
 fn raise_all(bytes: &mut Vec<u8>, args: &Args<'_>, max: usize) -> Result<u64, Corrupt> {
     let before = (args.len() > 3 && !hll::is_dense(bytes)).then(|| bytes.clone());
     let mut raised = 0;
-    for element in args.iter().skip(2) {
-        let (index, value) = hll::place_of(element);
+    for i in 2..args.len() {
+        let (index, value) = hll::place_of(args.get(i));
         match hll::raise(bytes, index, value, max) {
             Ok(changed) => raised += u64::from(changed),
             Err(Corrupt) => {
@@ -118,8 +118,8 @@ fn raise_all(bytes: &mut Vec<u8>, args: &Args<'_>, max: usize) -> Result<u64, Co
 /// The same for a dense one, which neither grows nor is corrupt.
 fn raise_all_dense(bytes: &mut [u8], args: &Args<'_>) -> u64 {
     let mut raised = 0;
-    for element in args.iter().skip(2) {
-        let (index, value) = hll::place_of(element);
+    for i in 2..args.len() {
+        let (index, value) = hll::place_of(args.get(i));
         raised += u64::from(hll::raise_dense(bytes, index, value));
     }
     if raised > 0 {

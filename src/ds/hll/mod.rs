@@ -45,6 +45,7 @@ pub struct Corrupt;
 pub type Registers = [u8; REGISTERS];
 
 /// The register a text belongs to, and what it would set it to.
+#[inline]
 pub fn place_of(text: &[u8]) -> (usize, u8) {
     let hash = hash::murmur64a(text);
     let run = (hash >> INDEX_BITS | 1 << RUN_BITS).trailing_zeros() + 1;
