@@ -232,7 +232,7 @@ fn set_deadline(
     let condition = Condition::parse(args)?;
     let at = wording.any(args.int(2)?, cx.now, command)?;
     let key = args.get(1);
-    let current = cx.keys.entry_quiet(key).map(|entry| entry.deadline());
+    let current = cx.keys.deadline_of(key);
     if !current.is_some_and(|was| condition.allows(was, at)) {
         cx.out.int(0);
         return Ok(Outcome::Unchanged);

@@ -1,4 +1,6 @@
 //! Name to `Spec`, in a small open-addressed table over case-folded names, built once.
+//!
+//! Every request looks here, so names are compared as two words rather than letter by letter.
 
 use super::spec::Spec;
 
@@ -6,24 +8,78 @@ const SLOTS: usize = 1024;
 
 /// The command table.
 pub struct Table {
-    slots: Vec<Option<(&'static str, &'static Spec)>>,
+    slots: Vec<Option<(Name, &'static Spec)>>,
     specs: Vec<&'static Spec>,
     count: usize,
 }
 
-/// Case-folded name to slot: the first and last eight bytes and the length.
+/// A name in lower case: its first and its last eight bytes, which are all of most names.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Word {
+    head: u64,
+    tail: u64,
+    len: usize,
+}
+
+/// A name as it stands in the table.
+#[derive(Clone, Copy)]
+struct Name {
+    word: Word,
+    text: &'static str,
+}
+
+impl Name {
+    fn new(text: &'static str) -> Name {
+        Name { word: Word::of(text.as_bytes()), text }
+    }
+}
+
+impl Word {
+    #[inline]
+    fn of(name: &[u8]) -> Word {
+        let len = name.len();
+        let (head, tail) = match (name.first_chunk(), name.last_chunk()) {
+            (Some(head), Some(tail)) => (u64::from_le_bytes(*head), u64::from_le_bytes(*tail)),
+            _ => (short(name), 0),
+        };
+        Word { head: lower(head), tail: lower(tail), len }
+    }
+
+    /// Whether the two words are the whole name.
+    #[inline]
+    fn is_whole(self) -> bool {
+        self.len <= 16
+    }
+
+    #[inline]
+    fn slot(self) -> usize {
+        let h = self.head ^ self.tail.rotate_left(23) ^ (self.len as u64) << 57;
+        (h.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 54) as usize
+    }
+}
+
+/// Fewer than eight bytes as a number; names of the same length get the same number only when they
+/// are the same.
 #[inline]
-fn slot(name: &[u8]) -> usize {
-    let mut head = [0u8; 8];
-    let n = name.len().min(8);
-    head[..n].copy_from_slice(&name[..n]);
-    let mut tail = [0u8; 8];
-    tail[..n].copy_from_slice(&name[name.len() - n..]);
-    const FOLD: u64 = 0x2020_2020_2020_2020;
-    let h = (u64::from_le_bytes(head) | FOLD)
-        ^ (u64::from_le_bytes(tail) | FOLD).rotate_left(23)
-        ^ (name.len() as u64) << 57;
-    (h.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 54) as usize
+fn short(name: &[u8]) -> u64 {
+    match (name.first_chunk(), name.last_chunk()) {
+        (Some(head), Some(tail)) => {
+            u64::from(u32::from_le_bytes(*head)) | u64::from(u32::from_le_bytes(*tail)) << 32
+        }
+        _ => name.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte)),
+    }
+}
+
+/// Eight bytes with the letters A to Z as small ones, all at once: in each byte the high bit of
+/// `from_a` tells that it is at least an A, that of `past_z` that it is beyond a Z.
+#[inline]
+fn lower(bytes: u64) -> u64 {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let seven = bytes & (EACH * 0x7f);
+    let from_a = seven + EACH * (0x80 - b'A' as u64);
+    let past_z = seven + EACH * (0x7f - b'Z' as u64);
+    let capital = from_a & !past_z & !bytes & (EACH * 0x80);
+    bytes | capital >> 2
 }
 
 impl Table {
@@ -53,7 +109,8 @@ impl Table {
     }
 
     fn put(&mut self, name: &'static str, spec: &'static Spec) {
-        let mut at = slot(name.as_bytes());
+        let name = Name::new(name);
+        let mut at = name.word.slot();
         while self.slots[at].is_some() {
             at = (at + 1) % SLOTS;
         }
@@ -67,8 +124,8 @@ impl Table {
         let named: Vec<_> = self.slots.iter().flatten().copied().collect();
         self.slots.fill(None);
         for (name, spec) in named {
-            if !name.as_bytes().eq_ignore_ascii_case(from) {
-                self.put(name, spec);
+            if !name.text.as_bytes().eq_ignore_ascii_case(from) {
+                self.put(name.text, spec);
             }
         }
         if to.is_empty() {
@@ -81,9 +138,11 @@ impl Table {
     /// The command of this name, any case.
     #[inline]
     pub fn find(&self, name: &[u8]) -> Option<&'static Spec> {
-        let mut at = slot(name);
-        while let Some((name_here, spec)) = self.slots[at] {
-            if name_here.as_bytes().eq_ignore_ascii_case(name) {
+        let word = Word::of(name);
+        let mut at = word.slot();
+        while let Some((here, spec)) = &self.slots[at] {
+            let same = here.word == word;
+            if same && (word.is_whole() || here.text.as_bytes().eq_ignore_ascii_case(name)) {
                 return Some(spec);
             }
             at = (at + 1) % SLOTS;
@@ -125,4 +184,36 @@ fn check(spec: &Spec) {
         spec.name
     );
     spec.subcommands.iter().for_each(check);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_equal_when_names_are_in_any_case() {
+        let mut rng = crate::base::rng::Rng::seeded(7);
+        let letters = b"aAzZ@[`{mM9-_.\x80\xc1\xe1\x00\x10 0Pp";
+        let mut equal = 0;
+        for _ in 0..200_000 {
+            let len = rng.below(18) as usize;
+            let pick =
+                |rng: &mut crate::base::rng::Rng| letters[rng.below(letters.len() as u64) as usize];
+            let one: Vec<u8> = (0..len).map(|_| pick(&mut rng)).collect();
+            let mut other = one.clone();
+            for byte in &mut other {
+                match rng.below(8) {
+                    0..4 => *byte = byte.to_ascii_uppercase(),
+                    4..7 => *byte = byte.to_ascii_lowercase(),
+                    _ => *byte = if rng.below(8) == 0 { pick(&mut rng) } else { *byte },
+                }
+            }
+            let same = one.eq_ignore_ascii_case(&other);
+            let words = Word::of(&one) == Word::of(&other);
+            // Beyond sixteen bytes those in between do not count.
+            assert!(words == same || (len > 16 && words), "{one:?} {other:?}");
+            equal += usize::from(same);
+        }
+        assert!((10_000..190_000).contains(&equal), "both answers come up: {equal}");
+    }
 }

@@ -6,7 +6,7 @@
 use super::entry::{Entry, View};
 use crate::base::hash::Seed;
 use crate::ds::deadlines::Deadlines;
-use crate::ds::dict::{Dict, Ref};
+use crate::ds::dict::{Dict, Place, Ref};
 use crate::env::Garbage;
 
 /// One database.
@@ -86,14 +86,20 @@ impl Db {
     /// Changes an entry through `f`, which may replace it; books bytes and deadline. False when
     /// the key is absent.
     pub fn change(&mut self, hash: u64, key: &[u8], f: impl FnOnce(Entry) -> Entry) -> bool {
-        let Some(mut slot) = self.dict.find_mut(hash, key) else { return false };
+        let Some((place, _)) = self.dict.find_place(hash, key) else { return false };
+        self.change_at(place, hash, f);
+        true
+    }
+
+    /// `change` of the entry that was just found here.
+    pub fn change_at(&mut self, place: Place, hash: u64, f: impl FnOnce(Entry) -> Entry) {
+        let mut slot = self.dict.at_mut(place, hash);
         let (bytes, was) = (slot.bytes(), slot.deadline());
         slot.replace_with(f);
         let (after, is) = (slot.bytes(), slot.deadline());
         drop(slot);
         self.bytes = self.bytes + after - bytes;
         self.reindex(hash, was, is);
-        true
     }
 
     fn reindex(&mut self, hash: u64, was: Option<i64>, is: Option<i64>) {

@@ -335,6 +335,16 @@ impl Entry {
         Some(unsafe { &mut *self.value_at().cast::<*mut Value>().read_unaligned() })
     }
 
+    /// Where the boxed value is, for whoever has the keyspace for himself: as long as the entry is
+    /// not touched, it is the only way to it.
+    pub fn boxed_at(&self) -> Option<NonNull<Value>> {
+        if self.flags() & KIND != BOXED {
+            return None;
+        }
+        // SAFETY: an entry of this kind has the pointer of a box there.
+        NonNull::new(unsafe { self.value_at().cast::<*mut Value>().read_unaligned() })
+    }
+
     /// The bytes of a short string, for changing them in place; its encoding is `raw` from then on.
     pub fn short_mut(&mut self) -> Option<&mut [u8]> {
         let kind = self.flags() & KIND;

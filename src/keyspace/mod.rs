@@ -206,11 +206,30 @@ impl Keyspace {
 
     /// Puts an entry into a database, over whatever has its key.
     fn place(&mut self, db: usize, hash: u64, entry: entry::Entry) {
+        self.before_overwrite(db, hash, &entry);
+        self.settle(db, hash, entry, Db::put);
+    }
+
+    /// `place` of an entry whose key is known to be absent.
+    fn place_new(&mut self, db: usize, hash: u64, entry: entry::Entry) {
+        self.settle(db, hash, entry, |target, hash, entry| {
+            target.insert(hash, entry);
+            None
+        });
+    }
+
+    #[inline]
+    fn settle(
+        &mut self,
+        db: usize,
+        hash: u64,
+        entry: entry::Entry,
+        put: impl FnOnce(&mut Db, u64, entry::Entry) -> Option<entry::Entry>,
+    ) {
         let announce = self.effects.interest.notify & class::NEW != 0;
         let awaited = !self.waiting.is_empty();
         let name = if announce || awaited { entry.key().to_vec() } else { Vec::new() };
-        self.before_overwrite(db, hash, &entry);
-        match self.dbs[db].put(hash, entry) {
+        match put(&mut self.dbs[db], hash, entry) {
             Some(old) => self.discard(db, old),
             None if announce => self.effects.announce(db, &name, Event::new(class::NEW, "new")),
             None => {}

@@ -13,6 +13,7 @@ const UNSAFE: &[&str] = &[
     "src/ds/pair.rs",
     "src/ds/ranked/member.rs",
     "src/keyspace/entry",
+    "src/keyspace/keys/edit",
     "src/engine/script/lua/",
     "benches/ds.rs",
 ];

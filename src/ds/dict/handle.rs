@@ -6,13 +6,14 @@
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
+use std::ptr::NonNull;
 
 use super::segment::{BITS_AT, Bucket, Hits, tag_of};
 use super::{Dict, Thin, entry, to_slot};
 
-/// Where a slot is.
-#[derive(Clone, Copy)]
-pub(super) struct Place {
+/// Where a slot is, until the table changes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Place {
     pub(super) segment: usize,
     pub(super) bucket: usize,
     pub(super) index: usize,
@@ -56,6 +57,8 @@ pub struct SlotMut<'a, E: Thin> {
     place: Place,
     hash: u64,
     state: State,
+    /// The bucket at `place`, which stays where it is as long as `dict` is lent.
+    bucket: NonNull<Bucket>,
     entry: ManuallyDrop<E>,
 }
 
@@ -67,7 +70,8 @@ impl<'a, E: Thin> SlotMut<'a, E> {
         hash: u64,
         entry: ManuallyDrop<E>,
     ) -> Self {
-        SlotMut { dict, place, hash, state: State::Stored, entry }
+        let bucket = NonNull::from(dict.segments[place.segment].bucket_mut(place.bucket));
+        SlotMut { dict, place, hash, state: State::Stored, bucket, entry }
     }
 
     /// Replaces the entry by what `f` makes of it, under the same key. Should `f` panic, the entry
@@ -106,7 +110,9 @@ impl<'a, E: Thin> SlotMut<'a, E> {
 
     #[inline(always)]
     fn bucket(&mut self) -> &mut Bucket {
-        self.dict.segments[self.place.segment].bucket_mut(self.place.bucket)
+        // SAFETY: the table is lent to this handle, which changes nothing but this slot until it
+        // ends; so the bucket is where it was, and nobody else has a reference to it.
+        unsafe { self.bucket.as_mut() }
     }
 
     #[inline(always)]

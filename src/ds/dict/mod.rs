@@ -5,7 +5,7 @@
 //!                  directory -> segment  | home bucket          | which slots to look at
 //! ```
 //!
-//! The top bits of a hash lead through the directory to a segment of at most 130 buckets. In the
+//! The top bits of a hash lead through the directory to a segment of at most 128 buckets. In the
 //! segment the next 16 bits, scaled to the number of buckets, give the home bucket; so order by
 //! hash is the same whatever the sizes, and a cursor that is a place in hash order keeps its
 //! promise across any growth and shrink: a scan sees everything that stays, and nothing twice.
@@ -36,8 +36,8 @@ use crate::base::rng::Rng;
 pub use fetch::Fetch;
 pub(super) use fetch::prefetch;
 use fetch::prefetch_slot;
-pub use handle::{Iter, Ref, SlotMut};
-use handle::{Place, WriteBack};
+use handle::WriteBack;
+pub use handle::{Iter, Place, Ref, SlotMut};
 pub use meet::{Trace, Traced};
 use segment::{BITS_AT, Hits, RANGE, SLOTS, SPLIT_BUCKETS, Segment, matching, splat, tag_of};
 
@@ -177,6 +177,35 @@ impl<E: Thin> Dict<E> {
     pub fn find(&self, hash: u64, key: &[u8]) -> Option<Ref<'_, E>> {
         let (_, entry) = self.locate(hash, key)?;
         Some(Ref::new(entry))
+    }
+
+    /// The entry with this key, and where it is: whoever looks at an entry first and changes it
+    /// later has one search to do.
+    #[inline]
+    pub fn find_place(&self, hash: u64, key: &[u8]) -> Option<(Place, Ref<'_, E>)> {
+        let (place, entry) = self.locate(hash, key)?;
+        Some((place, Ref::new(entry)))
+    }
+
+    /// The entry that was found here; the table did not change since.
+    #[inline(always)]
+    pub fn at(&self, place: Place) -> Ref<'_, E> {
+        Ref::new(self.held(place))
+    }
+
+    /// The entry with this hash that was found here, to change or remove; the table did not change
+    /// since.
+    #[inline(always)]
+    pub fn at_mut(&mut self, place: Place, hash: u64) -> SlotMut<'_, E> {
+        let entry = self.held(place);
+        SlotMut::new(self, place, hash, entry)
+    }
+
+    #[inline(always)]
+    fn held(&self, place: Place) -> ManuallyDrop<E> {
+        let bucket = self.segments[place.segment].bucket(place.bucket);
+        assert!(bucket.tag(place.index) != 0, "nothing was found here");
+        entry(bucket.slot(place.index))
     }
 
     /// The entry with this key, to change or remove.

@@ -11,8 +11,8 @@
 //! bits and the number of buckets alone, so that resizing never reads a key.
 //!
 //! ```text
-//! up to 10 buckets   segment -> buckets
-//! more               segment -> list -> block of 10 buckets, block of 10 buckets, ...
+//! up to 8 buckets    segment -> buckets
+//! more               segment -> list -> block of 8 buckets, block of 8 buckets, ...
 //! ```
 //!
 //! A segment grows by blocks and keeps those it has: what all segments of a table gave back as they
@@ -27,12 +27,13 @@ use std::ptr::NonNull;
 
 /// Slots in a bucket.
 pub(super) const SLOTS: usize = 7;
-/// Buckets in a block. Blocks of this size fill the allocator's slabs with next to nothing lost.
-const BLOCK: usize = 10;
+/// Buckets in a block: a power of two, since every search divides by it. The allocator has a class
+/// for each number of buckets up to this one.
+const BLOCK: usize = 8;
 /// Segments from here on have whole blocks only.
 const WHOLE_BLOCKS: usize = 5 * BLOCK;
 /// Buckets at which a segment splits rather than grows.
-pub(super) const SPLIT_BUCKETS: usize = 13 * BLOCK;
+pub(super) const SPLIT_BUCKETS: usize = 16 * BLOCK;
 /// Where the 16 hash bits start in a slot.
 pub(super) const BITS_AT: u32 = 48;
 /// Values that the 16 stored bits can take.
@@ -497,14 +498,9 @@ fn limit(n: usize) -> usize {
     if n == 1 { SLOTS } else { n * SLOTS * 15 / 16 }
 }
 
-/// The smallest size a segment may have that is not below `n`: a last block that is not whole has a
-/// size for which the allocator has a class.
+/// The smallest size a segment may have that is not below `n`.
 fn fit(n: usize) -> usize {
-    if n >= WHOLE_BLOCKS {
-        n.next_multiple_of(BLOCK)
-    } else {
-        n + usize::from(n % BLOCK == BLOCK - 1)
-    }
+    if n >= WHOLE_BLOCKS { n.next_multiple_of(BLOCK) } else { n }
 }
 
 /// An eighth more while it is small, then a block or two: each entry is moved about five times as a
@@ -517,7 +513,7 @@ fn size_above(n: usize) -> usize {
 /// The size to shrink to from one that is not the smallest: about an eighth less.
 fn size_below(n: usize) -> usize {
     let n = n - (n / 8).max(1);
-    if n >= WHOLE_BLOCKS { n / BLOCK * BLOCK } else { n - usize::from(n % BLOCK == BLOCK - 1) }
+    if n >= WHOLE_BLOCKS { n / BLOCK * BLOCK } else { n }
 }
 
 /// The smallest size that may hold so many entries.

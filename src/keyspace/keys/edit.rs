@@ -1,40 +1,44 @@
-//! Collections through the door: taken out of their entry, changed, put back when the guard ends.
+//! Collections through the door: lent by their key, changed, booked when the guard ends.
 //!
-//! A small packed collection lives inside its entry; for an edit its bytes are copied into a
-//! scratch buffer that is used again, so an edit allocates only when it grows the collection.
+//! A large collection is changed in its box. A small packed one lives inside its entry; for an edit
+//! its bytes are copied into a scratch buffer that is used again, so an edit allocates only when it
+//! grows the collection.
+#![allow(unsafe_code)]
 
-use super::Keys;
+use super::{Keys, Seen};
 use crate::base::error::Error;
+use crate::ds::dict::Place;
 use crate::keyspace::Keyspace;
 use crate::keyspace::entry::{Entry, New, PACKED_MAX, View, view_of};
-use crate::value::Collection;
+use crate::value::{Collection, Value};
 use std::ops::{Deref, DerefMut};
+use std::ptr::NonNull;
 
 /// Scratch buffers beyond this size are not kept, bytes.
 const SCRATCH_MAX: usize = 64 * 1024;
 
-/// A collection taken out of its key. When the guard ends it goes back: the key is created,
-/// changed, or removed when the collection became empty; bytes are booked and whoever waits for
-/// the key is told.
+/// A collection lent by its key. When the guard ends, the key is created, changed, or removed when
+/// the collection became empty; bytes are booked and whoever waits for the key is told.
 pub struct Edit<'a, T: Collection> {
     space: &'a mut Keyspace,
     db: usize,
     hash: u64,
     key: &'a [u8],
     now: i64,
-    home: Home,
-    value: T,
+    held: Held<T>,
 }
 
-/// Where the collection was.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Home {
-    /// There was none.
-    New,
-    /// Inside the entry.
-    Entry,
-    /// In a box of this many bytes.
-    Boxed(usize),
+/// The collection, and where it belongs.
+enum Held<T> {
+    /// A new one; `over` if something that does not count has its name, and gives way.
+    New { value: T, over: bool },
+    /// A copy of what is packed inside the entry here.
+    Packed { value: T, place: Place },
+    /// The one in a boxed value, which took so many bytes.
+    ///
+    /// Invariant: both pointers are good, and the only way to the value, for as long as the guard
+    /// has the keyspace and does not ask it for the entry. `value` comes from `whole`.
+    Boxed { value: NonNull<T>, whole: NonNull<Value>, bytes: usize },
 }
 
 impl Keys<'_> {
@@ -43,8 +47,8 @@ impl Keys<'_> {
         &'s mut self,
         key: &'s [u8],
     ) -> Result<Option<Edit<'s, T>>, Error> {
-        let edit = self.check_out(key)?;
-        Ok((edit.home != Home::New).then_some(edit))
+        let edit = self.check_out::<T>(key)?;
+        Ok((!edit.is_new()).then_some(edit))
     }
 
     /// The collection of type `T` at `key`, a new one when there is none. The key comes to be when
@@ -58,42 +62,43 @@ impl Keys<'_> {
 
     fn check_out<'s, T: Collection>(&'s mut self, key: &'s [u8]) -> Result<Edit<'s, T>, Error> {
         let hash = self.hash(key);
-        let absent = self.gone(hash, key);
+        let seen = self.see(hash, key);
         self.space.before_change(self.db, hash, key);
         let (db, now, stamp) = (self.db, self.now, self.stamp);
         let space = &mut *self.space;
-        let found = if absent { None } else { space.dbs[db].dict.find(hash, key) };
-        let Some(entry) = found else {
-            let value = T::growing_in(&mut space.scratch);
-            return Ok(Edit { space, db, hash, key, now, home: Home::New, value });
+        let Seen::Live(place) = seen else {
+            let over = matches!(seen, Seen::Hidden);
+            let held = Held::New { value: T::growing_in(&mut space.scratch), over };
+            return Ok(Edit { space, db, hash, key, now, held });
         };
+        let entry = space.dbs[db].dict.at(place);
         if stamp {
             entry.set_access(space.access.accessed(entry.access(), now, &mut space.rng));
         }
-        let scratch = &mut space.scratch;
-        let (home, value) = match view_of(&entry) {
+        let held = match view_of(&entry) {
             View::Packed(kind, bytes) => {
-                let mut buffer = std::mem::take(scratch);
+                let mut buffer = std::mem::take(&mut space.scratch);
                 buffer.clear();
                 buffer.extend_from_slice(bytes);
                 match T::of_packed(kind, buffer) {
-                    Ok(value) => (Home::Entry, value),
+                    Ok(value) => Held::Packed { value, place },
                     Err(buffer) => {
-                        *scratch = buffer;
+                        space.scratch = buffer;
                         return Err(Error::WrongType);
                     }
                 }
             }
-            View::Boxed(_) => {
-                let mut slot = space.dbs[db].dict.find_mut(hash, key).expect("just seen");
-                let value = slot.boxed_mut().expect("just seen");
+            View::Boxed(value) => {
                 let bytes = value.bytes();
-                let taken = std::mem::take(T::of(value).ok_or(Error::WrongType)?);
-                (Home::Boxed(bytes), taken)
+                let mut whole = entry.boxed_at().expect("just seen");
+                // SAFETY: the entry owns the box, the keyspace is borrowed mutably, and what `view`
+                // borrowed of it is not used any more.
+                let value = T::of(unsafe { whole.as_mut() }).ok_or(Error::WrongType)?;
+                Held::Boxed { value: NonNull::from(value), whole, bytes }
             }
             View::Int(_) | View::Short(..) => return Err(Error::WrongType),
         };
-        Ok(Edit { space, db, hash, key, now, home, value })
+        Ok(Edit { space, db, hash, key, now, held })
     }
 
     /// Gives `key` this collection, over whatever it held, without a deadline; an empty one deletes
@@ -101,11 +106,13 @@ impl Keys<'_> {
     pub fn store<T: Collection>(&mut self, key: &[u8], value: T) -> bool {
         let hash = self.hash(key);
         let (now, db) = (self.now, self.db);
-        let existed = !self.gone(hash, key) && self.space.dbs[db].peek(hash, key).is_some();
+        let seen = self.see(hash, key);
+        let existed = matches!(seen, Seen::Live(_));
         if existed && value.is_empty() {
             self.space.remove(db, hash, key);
         }
-        drop(Edit { space: &mut *self.space, db, hash, key, now, home: Home::New, value });
+        let held = Held::New { value, over: !matches!(seen, Seen::Absent) };
+        drop(Edit { space: &mut *self.space, db, hash, key, now, held });
         existed
     }
 }
@@ -113,39 +120,63 @@ impl Keys<'_> {
 impl<T: Collection> Edit<'_, T> {
     /// Whether the key did not exist.
     pub fn is_new(&self) -> bool {
-        self.home == Home::New
+        matches!(self.held, Held::New { .. })
     }
 
     fn put_back(&mut self) {
-        let mut value = std::mem::take(&mut self.value);
-        if value.is_empty() {
-            return self.put_nothing(value);
+        if self.is_empty() {
+            return self.put_nothing();
         }
-        let serves = value.serves();
-        match self.home {
-            Home::New => self.create(value),
-            Home::Entry => self.return_to_entry(value),
-            Home::Boxed(bytes) => self.return_to_box(value, bytes),
+        let serves = self.serves();
+        match &mut self.held {
+            Held::New { value, over } => {
+                let (value, over) = (std::mem::take(value), *over);
+                return self.create(value, over);
+            }
+            Held::Packed { value, place } => {
+                let (value, place) = (std::mem::take(value), *place);
+                self.return_to_entry(place, value);
+            }
+            Held::Boxed { whole, bytes, .. } => {
+                // SAFETY: the pointer is good as the invariant says, and `value` is not used again.
+                let after = unsafe { whole.as_ref() }.bytes();
+                let db = &mut self.space.dbs[self.db];
+                db.bytes = db.bytes + after - *bytes;
+            }
         }
-        if serves && self.home != Home::New {
+        if serves {
             self.space.ready(self.db, self.key);
         }
     }
 
-    fn put_nothing(&mut self, value: T) {
-        match self.home {
-            Home::New => return self.keep_scratch(value),
-            Home::Entry => self.keep_scratch(value),
-            // What an image still wants to know of it goes with it.
-            Home::Boxed(bytes) => self.return_to_box(value, bytes),
+    fn put_nothing(&mut self) {
+        match &mut self.held {
+            Held::New { value, .. } => {
+                let value = std::mem::take(value);
+                return self.keep_scratch(value);
+            }
+            Held::Packed { value, .. } => {
+                let value = std::mem::take(value);
+                self.keep_scratch(value);
+            }
+            Held::Boxed { whole, bytes, .. } => {
+                // SAFETY: as above. What an image still wants to know of it goes with it.
+                let after = unsafe { whole.as_ref() }.bytes();
+                let db = &mut self.space.dbs[self.db];
+                db.bytes = db.bytes + after - *bytes;
+            }
         }
         self.space.remove(self.db, self.hash, self.key);
     }
 
     /// Under a new key, or over what another one held: for walks and LFU that is no new key.
-    fn create(&mut self, value: T) {
+    fn create(&mut self, value: T, over: bool) {
         let space = &mut *self.space;
-        let (epoch, stamp) = match space.dbs[self.db].peek(self.hash, self.key) {
+        let old = match over {
+            true => space.dbs[self.db].peek(self.hash, self.key),
+            false => None,
+        };
+        let (epoch, stamp) = match old {
             Some(old) => {
                 let stamp = space.access.accessed(old.access(), self.now, &mut space.rng);
                 (old.epoch(), stamp)
@@ -160,32 +191,26 @@ impl<T: Collection> Edit<'_, T> {
             }
             _ => Entry::new(self.key, boxed(value), None, epoch, stamp),
         };
-        self.space.place(self.db, self.hash, entry);
+        match over {
+            true => self.space.place(self.db, self.hash, entry),
+            false => self.space.place_new(self.db, self.hash, entry),
+        }
     }
 
-    fn return_to_entry(&mut self, value: T) {
+    fn return_to_entry(&mut self, place: Place, value: T) {
         let db = &mut self.space.dbs[self.db];
         match value.as_packed() {
             Some((kind, bytes)) if bytes.len() <= PACKED_MAX => {
-                let fits = db.dict.find_mut(self.hash, self.key);
-                if !fits.is_some_and(|mut slot| slot.overwrite_packed(kind, bytes)) {
+                if !db.dict.at_mut(place, self.hash).overwrite_packed(kind, bytes) {
                     let new = New::Packed(kind, bytes);
-                    db.change(self.hash, self.key, |entry| entry.with_value(new));
+                    db.change_at(place, self.hash, |entry| entry.with_value(new));
                 }
                 self.keep_scratch(value);
             }
             _ => {
-                db.change(self.hash, self.key, |entry| entry.with_value(boxed(value)));
+                db.change_at(place, self.hash, |entry| entry.with_value(boxed(value)));
             }
         }
-    }
-
-    fn return_to_box(&mut self, value: T, bytes: usize) {
-        let db = &mut self.space.dbs[self.db];
-        let mut slot = db.dict.find_mut(self.hash, self.key).expect("nobody else has the keyspace");
-        let home = slot.boxed_mut().expect("it was boxed");
-        *T::of(home).expect("it was of this type") = value;
-        db.bytes = db.bytes + home.bytes() - bytes;
     }
 
     fn keep_scratch(&mut self, value: T) {
@@ -205,14 +230,22 @@ impl<T: Collection> Deref for Edit<'_, T> {
 
     #[inline]
     fn deref(&self) -> &T {
-        &self.value
+        match &self.held {
+            Held::New { value, .. } | Held::Packed { value, .. } => value,
+            // SAFETY: the pointer is good and the only way, as the invariant says.
+            Held::Boxed { value, .. } => unsafe { value.as_ref() },
+        }
     }
 }
 
 impl<T: Collection> DerefMut for Edit<'_, T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
-        &mut self.value
+        match &mut self.held {
+            Held::New { value, .. } | Held::Packed { value, .. } => value,
+            // SAFETY: the pointer is good and the only way, as the invariant says.
+            Held::Boxed { value, .. } => unsafe { value.as_mut() },
+        }
     }
 }
 

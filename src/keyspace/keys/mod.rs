@@ -21,7 +21,7 @@ use super::effects::{Event, class};
 use super::entry::{Entry, New, View, view_of};
 use super::{ExpiryPolicy, Keyspace};
 use crate::base::error::Error;
-use crate::ds::dict::Ref;
+use crate::ds::dict::{Place, Ref};
 use crate::resp::request::Argv;
 use crate::value::Value;
 pub use edit::Edit;
@@ -36,6 +36,17 @@ pub trait ValueType {
     type Ref<'a>;
     /// The value, when it is of this type.
     fn view(view: View<'_>) -> Result<Self::Ref<'_>, Error>;
+}
+
+/// What a search for a key came to.
+enum Seen {
+    /// It is here.
+    Live(Place),
+    /// It is past its deadline, but not to be deleted now: to be treated as absent, though what is
+    /// written under its name takes its place.
+    Hidden,
+    /// There is no such key.
+    Absent,
 }
 
 /// The selected database, with the unit's frozen time.
@@ -73,31 +84,47 @@ impl<'a> Keys<'a> {
         &self.space.dbs[self.db]
     }
 
-    /// Deletes the key if it is past its deadline; true when it is to be treated as absent.
+    /// Looks for a key of database `db`, which is deleted or hidden when it is past its deadline.
     #[inline]
-    fn gone(&mut self, hash: u64, key: &[u8]) -> bool {
-        !self.db().deadlines.is_empty() && self.gone_slow(self.db, hash, key)
+    fn see_in(&mut self, db: usize, hash: u64, key: &[u8]) -> Seen {
+        let Some((place, entry)) = self.space.dbs[db].dict.find_place(hash, key) else {
+            return Seen::Absent;
+        };
+        if entry.expired(self.now) { self.see_expired(db, hash, key) } else { Seen::Live(place) }
     }
 
     #[cold]
-    fn gone_slow(&mut self, db: usize, hash: u64, key: &[u8]) -> bool {
-        let expired =
-            self.space.dbs[db].peek(hash, key).is_some_and(|entry| entry.expired(self.now));
+    fn see_expired(&mut self, db: usize, hash: u64, key: &[u8]) -> Seen {
         // What work still holds is as good as gone, but goes when that is done.
-        let goes = expired && self.space.expiry == ExpiryPolicy::Delete;
-        if goes && !self.space.is_held(db, key) {
-            self.space.expire_key(db, hash, key);
+        if self.space.expiry != ExpiryPolicy::Delete || self.space.is_held(db, key) {
+            return Seen::Hidden;
         }
-        expired
+        self.space.expire_key(db, hash, key);
+        Seen::Absent
+    }
+
+    /// `see_in` the selected database.
+    #[inline]
+    fn see(&mut self, hash: u64, key: &[u8]) -> Seen {
+        self.see_in(self.db, hash, key)
+    }
+
+    /// Where the key is; `None` when it is absent or to be treated so.
+    #[inline]
+    fn live(&mut self, hash: u64, key: &[u8]) -> Option<Place> {
+        match self.see(hash, key) {
+            Seen::Live(place) => Some(place),
+            Seen::Hidden | Seen::Absent => None,
+        }
     }
 
     /// Looks a key up for reading: counts, stamps, announces a miss.
     #[inline]
     fn find_read(&mut self, key: &[u8], stamp: bool) -> Option<Ref<'_, Entry>> {
         let hash = self.hash(key);
-        let absent = self.gone(hash, key);
+        let place = self.live(hash, key);
         let space = &mut *self.space;
-        let found = if absent { None } else { space.dbs[self.db].dict.find(hash, key) };
+        let found = place.map(|place| space.dbs[self.db].dict.at(place));
         match &found {
             Some(entry) => {
                 space.counters.hits += 1;
@@ -118,9 +145,9 @@ impl<'a> Keys<'a> {
     #[inline]
     fn find_write(&mut self, key: &[u8]) -> Option<Ref<'_, Entry>> {
         let hash = self.hash(key);
-        let absent = self.gone(hash, key);
+        let place = self.live(hash, key);
         let space = &mut *self.space;
-        let found = if absent { None } else { space.dbs[self.db].dict.find(hash, key) };
+        let found = place.map(|place| space.dbs[self.db].dict.at(place));
         if let (Some(entry), true) = (&found, self.stamp) {
             let stamp = space.access.accessed(entry.access(), self.now, &mut space.rng);
             entry.set_access(stamp);
@@ -132,10 +159,8 @@ impl<'a> Keys<'a> {
     #[inline]
     fn find_quiet(&mut self, key: &[u8]) -> Option<Ref<'_, Entry>> {
         let hash = self.hash(key);
-        if self.gone(hash, key) {
-            return None;
-        }
-        self.space.dbs[self.db].dict.find(hash, key)
+        let place = self.live(hash, key)?;
+        Some(self.db().dict.at(place))
     }
 
     /// Reads a value of type `T`; an error when the key holds another type.
@@ -185,6 +210,11 @@ impl<'a> Keys<'a> {
         self.find_quiet(key).map(|entry| EntryRef::new(view_of(&entry), &entry, access))
     }
 
+    /// The deadline of a key, without counting or stamping; the outer `None` when there is no key.
+    pub fn deadline_of(&mut self, key: &[u8]) -> Option<Option<i64>> {
+        self.find_quiet(key).map(|entry| entry.deadline())
+    }
+
     /// Whether the key exists, before a write.
     pub fn exists_for_write(&mut self, key: &[u8]) -> bool {
         self.find_quiet(key).is_some()
@@ -193,7 +223,7 @@ impl<'a> Keys<'a> {
     /// Whether a key exists in another database.
     pub fn exists_in(&mut self, db: usize, key: &[u8]) -> bool {
         let hash = self.space.dbs[db].dict.hash(key);
-        !self.gone_slow(db, hash, key) && self.space.dbs[db].peek(hash, key).is_some()
+        matches!(self.see_in(db, hash, key), Seen::Live(_))
     }
 
     /// Hashes the keys of a command that has several and brings their buckets and entries into
@@ -215,27 +245,29 @@ impl<'a> Keys<'a> {
     /// Deletes a key; false when there was none.
     pub fn delete(&mut self, key: &[u8]) -> bool {
         let hash = self.hash(key);
-        !self.gone(hash, key) && self.space.remove(self.db, hash, key)
+        self.live(hash, key).is_some() && self.space.remove(self.db, hash, key)
     }
 
     /// Sets the deadline of a key; false when there is none.
     pub fn set_deadline(&mut self, key: &[u8], at_ms: i64) -> bool {
         let hash = self.hash(key);
+        let Some(place) = self.live(hash, key) else { return false };
         self.space.before_change(self.db, hash, key);
         let change = |entry: Entry| entry.with_deadline(Some(at_ms));
-        !self.gone(hash, key) && self.space.dbs[self.db].change(hash, key, change)
+        self.space.dbs[self.db].change_at(place, hash, change);
+        true
     }
 
     /// Takes the deadline from a key; true when it had one.
     pub fn clear_deadline(&mut self, key: &[u8]) -> bool {
         let hash = self.hash(key);
-        if self.gone(hash, key) {
+        let Some(place) = self.live(hash, key) else { return false };
+        if self.db().dict.at(place).deadline().is_none() {
             return false;
         }
         self.space.before_change(self.db, hash, key);
-        let db = &mut self.space.dbs[self.db];
-        let timed = db.peek(hash, key).is_some_and(|entry| entry.deadline().is_some());
-        timed && db.change(hash, key, |entry| entry.with_deadline(None))
+        self.space.dbs[self.db].change_at(place, hash, |entry| entry.with_deadline(None));
+        true
     }
 
     /// Another collection is about to take the place of the one at `key` in an edit: what an image
@@ -365,9 +397,7 @@ impl<'a> Keys<'a> {
                 return Some(key);
             }
             let hash = self.db().dict.hash(&key);
-            if !self.gone_slow(self.db, hash, &key) || self.space.expiry == ExpiryPolicy::Hide {
-                continue;
-            }
+            self.see_expired(self.db, hash, &key);
         }
         None
     }
@@ -386,7 +416,7 @@ impl<'a> Keys<'a> {
         });
         for key in dead {
             let hash = self.db().dict.hash(&key);
-            self.gone_slow(self.db, hash, &key);
+            self.see_expired(self.db, hash, &key);
         }
         next
     }

@@ -1,8 +1,9 @@
 //! Strings through the door: created, overwritten in place where they fit, edited.
 
-use super::{Keys, ValueType};
+use super::{Keys, Seen, ValueType};
 use crate::base::error::Error;
 use crate::base::num::parse_i64;
+use crate::ds::dict::Place;
 use crate::keyspace::Keyspace;
 use crate::keyspace::entry::{Entry, New, SHORT_MAX, View};
 use crate::value::Value;
@@ -62,14 +63,22 @@ impl Keys<'_> {
     /// Creates or overwrites a key, whatever it held, by a string.
     pub fn set_string(&mut self, key: &[u8], value: NewStr<'_>, ttl: Ttl) {
         let hash = self.hash(key);
-        self.gone(hash, key);
+        let seen = self.see(hash, key);
         self.space.before_change(self.db, hash, key);
-        if self.overwrite_in_place(hash, key, &value, ttl) {
+        let place = match seen {
+            Seen::Live(place) => Some(place),
+            Seen::Hidden | Seen::Absent => None,
+        };
+        if place.is_some_and(|place| self.overwrite_in_place(place, hash, &value, ttl)) {
             return;
         }
         let space = &mut *self.space;
         let target = &mut space.dbs[self.db];
-        let (deadline, epoch, stamp) = match target.peek(hash, key) {
+        let old = match seen {
+            Seen::Absent => None,
+            _ => target.peek(hash, key),
+        };
+        let (deadline, epoch, stamp) = match old {
             Some(old) => {
                 let stamp = space.access.accessed(old.access(), self.now, &mut space.rng);
                 (old.deadline(), old.epoch(), stamp)
@@ -78,7 +87,8 @@ impl Keys<'_> {
         };
         let deadline = match ttl {
             Ttl::Clear => None,
-            Ttl::Keep => deadline,
+            // What is past its deadline has none to hand on.
+            Ttl::Keep => deadline.filter(|_| place.is_some()),
             Ttl::At(at) => Some(at),
         };
         let raw;
@@ -98,7 +108,10 @@ impl Keys<'_> {
             NewStr::Raw(v) => boxed(BigStr::Owned(v)),
         };
         let entry = Entry::new(key, new, deadline, epoch, stamp);
-        self.space.place(self.db, hash, entry);
+        match seen {
+            Seen::Absent => self.space.place_new(self.db, hash, entry),
+            _ => self.space.place(self.db, hash, entry),
+        }
         if let Ttl::At(at) = ttl {
             if at.saturating_add(LONG_PAST_MS) < self.now {
                 self.space.dbs[self.db].rest(at, hash, self.now + REST_MS);
@@ -106,11 +119,11 @@ impl Keys<'_> {
         }
     }
 
-    /// The common case of SET on a key of the same kind and size: no allocation, one lookup.
+    /// The common case of SET on a key of the same kind and size: no allocation.
     #[inline]
-    fn overwrite_in_place(&mut self, hash: u64, key: &[u8], v: &NewStr<'_>, ttl: Ttl) -> bool {
+    fn overwrite_in_place(&mut self, place: Place, hash: u64, v: &NewStr<'_>, ttl: Ttl) -> bool {
         let space = &mut *self.space;
-        let Some(mut slot) = space.dbs[self.db].dict.find_mut(hash, key) else { return false };
+        let mut slot = space.dbs[self.db].dict.at_mut(place, hash);
         let fits = match (ttl, slot.deadline()) {
             (Ttl::Clear, None) | (Ttl::Keep, _) => true,
             (Ttl::At(at), Some(was)) => at == was,
@@ -139,10 +152,10 @@ impl Keys<'_> {
     /// was shorter. The caller made sure that the key holds a string or nothing.
     pub fn patch_string<R>(&mut self, key: &[u8], end: usize, f: impl FnOnce(&mut [u8]) -> R) -> R {
         let hash = self.hash(key);
-        let absent = self.gone(hash, key);
+        let seen = self.see(hash, key);
         self.space.before_change(self.db, hash, key);
-        let dict = &mut self.space.dbs[self.db].dict;
-        if let Some(mut slot) = dict.find_mut(hash, key) {
+        if let Seen::Live(place) = seen {
+            let mut slot = self.space.dbs[self.db].dict.at_mut(place, hash);
             let bytes = match slot.view() {
                 View::Boxed(_) => match slot.boxed_mut() {
                     Some(Value::Str(BigStr::Owned(bytes))) => Some(bytes.as_mut_slice()),
@@ -150,7 +163,7 @@ impl Keys<'_> {
                 },
                 _ => slot.short_mut(),
             };
-            if let Some(bytes) = bytes.filter(|bytes| !absent && bytes.len() >= end) {
+            if let Some(bytes) = bytes.filter(|bytes| bytes.len() >= end) {
                 return f(bytes);
             }
         }
@@ -171,12 +184,10 @@ impl Keys<'_> {
         f: impl FnOnce(&mut [u8]) -> R,
     ) -> Option<R> {
         let hash = self.hash(key);
-        if self.gone(hash, key) {
-            return None;
-        }
+        let place = self.live(hash, key)?;
         self.space.before_change(self.db, hash, key);
         let Keyspace { dbs, access, rng, .. } = &mut *self.space;
-        let mut slot = dbs[self.db].dict.find_mut(hash, key)?;
+        let mut slot = dbs[self.db].dict.at_mut(place, hash);
         let stamp = slot.access();
         let Some(Value::Str(BigStr::Owned(bytes))) = slot.boxed_mut() else { return None };
         if !fits(bytes) {
@@ -204,9 +215,9 @@ impl Keys<'_> {
     /// sure that it holds a string.
     pub fn edit_string<R>(&mut self, key: &[u8], f: impl FnOnce(&mut Vec<u8>) -> R) -> R {
         let hash = self.hash(key);
-        self.gone(hash, key);
+        let seen = self.see(hash, key);
         self.space.before_change(self.db, hash, key);
-        if self.space.dbs[self.db].peek(hash, key).is_none() {
+        let Seen::Live(place) = seen else {
             let mut bytes = Vec::new();
             let result = f(&mut bytes);
             let new = match bytes.len() {
@@ -217,9 +228,9 @@ impl Keys<'_> {
             let (epoch, stamp) = (space.walks.epoch, space.access.born(self.now));
             space.place(self.db, hash, Entry::new(key, new, None, epoch, stamp));
             return result;
-        }
+        };
         let mut result = None;
-        self.space.dbs[self.db].change(hash, key, |mut entry| {
+        self.space.dbs[self.db].change_at(place, hash, |mut entry| {
             let mut bytes = match entry.boxed_mut() {
                 Some(Value::Str(s)) => std::mem::take(s).into_vec(),
                 _ => Str::view(entry.view())
