@@ -114,7 +114,7 @@ impl Growing {
         most: usize,
     ) -> Result<Option<Value>, Error> {
         if let SoFar::Stream(stream) = &mut self.so_far {
-            return Ok(stream.grow(from, most)?.map(Value::Stream));
+            return Ok(stream.grow(from, most)?.map(|stream| Value::Stream(Box::new(stream))));
         }
         let now = self.left.min(most as u64);
         for _ in 0..now {

@@ -41,7 +41,7 @@ impl Copying {
                 Value::ZSet(ZSet::Ranked(Box::new(set.like())))
             }
             Value::Stream(stream) if stream.log.len() >= long as u64 => {
-                Value::Stream(stream.like())
+                Value::Stream(Box::new(stream.like()))
             }
             _ => return None,
         };
@@ -125,7 +125,7 @@ mod tests {
             Value::Set(set),
             Value::ZSet(zset),
             Value::List(list),
-            Value::Stream(stream),
+            Value::Stream(Box::new(stream)),
             Value::Str(BigStr::Owned(bytes)),
         ]
     }

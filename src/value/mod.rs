@@ -33,7 +33,7 @@ pub enum Value {
     /// A set.
     Set(Set),
     /// A stream.
-    Stream(Stream),
+    Stream(Box<Stream>),
     /// A sorted set.
     ZSet(ZSet),
 }
@@ -159,7 +159,7 @@ impl Value {
             Value::List(list) => Value::List(list.duplicate()),
             Value::Hash(hash) => Value::Hash(hash.duplicate()),
             Value::Set(set) => Value::Set(set.duplicate()),
-            Value::Stream(s) => Value::Stream(s.duplicate()),
+            Value::Stream(s) => Value::Stream(Box::new(s.duplicate())),
             Value::ZSet(set) => Value::ZSet(set.duplicate()),
         }
     }

@@ -240,7 +240,7 @@ fn said_exactly(
 fn discard(keys: &mut Keys<'_>, log: Log) {
     if log.node_count() > 0 {
         let remains = Stream::remains(log, Groups::default());
-        keys.space().free_value(Value::Stream(remains));
+        keys.space().free_value(Value::Stream(Box::new(remains)));
     }
 }
 

@@ -11,7 +11,7 @@ use crate::engine::args::Args;
 use crate::engine::cx::{CmdResult, DataCx, Outcome, Propagate};
 use crate::keyspace::keys::Keys;
 use crate::resp::reply::Reply;
-use crate::value::stream::{ConsumerId, Group, Log, Parts, Pending, Stream, StreamId};
+use crate::value::stream::{ConsumerId, Group, Log, Pending, Stream, StreamId};
 
 /// Pending entries XAUTOCLAIM looks at for each one it may claim.
 const TRIES_EACH: u64 = 10;
@@ -165,7 +165,7 @@ pub(super) fn xclaim(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
     let claim = claim(args, *now)?;
     let wanted = propagating(keys);
     let mut stream = keys.edit::<Stream>(args.get(1))?.ok_or_else(missing)?;
-    let Parts { log, groups, .. } = &mut **stream;
+    let Stream { log, groups, .. } = &mut *stream;
     let mut group = groups.edit(args.get(2)).ok_or_else(missing)?;
     let moved = claim.last_id > group.last_id;
     group.last_id = group.last_id.max(claim.last_id);
@@ -230,7 +230,7 @@ pub(super) fn xautoclaim(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult 
     }
     let wanted = propagating(keys);
     let mut stream = keys.edit::<Stream>(args.get(1))?.ok_or_else(missing)?;
-    let Parts { log, groups, .. } = &mut **stream;
+    let Stream { log, groups, .. } = &mut *stream;
     let mut group = groups.edit(args.get(2)).ok_or_else(missing)?;
     let mut site = Site::new(log, &mut group, args.get(3), *now, wanted);
     let mut claimed = Reply::new(out.proto);

@@ -15,7 +15,7 @@ use crate::keyspace::Keyspace;
 use crate::keyspace::keys::Keys;
 use crate::keyspace::lease::Lease;
 use crate::resp::reply::{Proto, Reply};
-use crate::value::stream::{ConsumerId, Group, Log, Parts, Pending, Stream, StreamId};
+use crate::value::stream::{ConsumerId, Group, Log, Pending, Stream, StreamId};
 
 /// Entries of a consumer's history that are looked up together.
 const AT_ONCE: usize = 8;
@@ -100,7 +100,7 @@ impl Reader<'_> {
         more: &mut dyn FnMut() -> bool,
     ) -> Result<bool, Error> {
         let Some(mut stream) = keys.edit::<Stream>(self.key)? else { return Ok(true) };
-        let Parts { log, groups, .. } = &mut **stream;
+        let Stream { log, groups, .. } = &mut *stream;
         let Some(mut group) = groups.edit(self.group) else { return Ok(true) };
         let Some(consumer) = group.find(self.consumer) else { return Ok(true) };
         let (group, noack) = (&mut *group, self.noack);

@@ -125,7 +125,7 @@ pub(super) fn destroy(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
     let Some(groups) = destroyed else { return Ok(Outcome::Unchanged) };
     // It may have many entries pending.
     let remains = Stream::remains(Log::default(), groups);
-    keys.space().free_value(Value::Stream(remains));
+    keys.space().free_value(Value::Stream(Box::new(remains)));
     changed_beside(keys, key, event("xgroup-destroy"), 1);
     Ok(Outcome::Changed(Propagate::Verbatim))
 }

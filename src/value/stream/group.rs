@@ -186,9 +186,6 @@ pub struct Groups {
 }
 
 impl Groups {
-    /// None.
-    pub const EMPTY: Groups = Groups { map: BTreeMap::new(), bytes: 0 };
-
     /// How many there are.
     pub fn len(&self) -> usize {
         self.map.len()

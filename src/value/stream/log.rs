@@ -64,18 +64,6 @@ impl Wanted {
 }
 
 impl Log {
-    /// One without entries.
-    pub const EMPTY: Log = Log {
-        nodes: Nodes::EMPTY,
-        length: 0,
-        last_id: StreamId::MIN,
-        first_id: StreamId::MIN,
-        max_deleted_id: StreamId::MIN,
-        entries_added: 0,
-        bytes: 0,
-        capture: None,
-    };
-
     /// How many entries there are.
     pub fn len(&self) -> u64 {
         self.length

@@ -21,15 +21,10 @@ pub use log::Log;
 
 use super::{Collection, PackedKind, Value};
 use crate::base::error::Error;
-use std::ops::{Deref, DerefMut};
 
-/// A stream: a pointer, because every change takes it out of its place and puts it back.
+/// A stream.
 #[derive(Debug, Default)]
-pub struct Stream(Option<Box<Parts>>);
-
-/// What a stream consists of.
-#[derive(Debug, Default)]
-pub struct Parts {
+pub struct Stream {
     /// The entries.
     pub log: Log,
     /// The consumer groups.
@@ -40,50 +35,12 @@ pub struct Parts {
     news: bool,
 }
 
-/// What a stream reads as that has nothing yet.
-static NOTHING: Parts = Parts { log: Log::EMPTY, groups: Groups::EMPTY, made: false, news: false };
-
-impl Deref for Stream {
-    type Target = Parts;
-
-    #[inline]
-    fn deref(&self) -> &Parts {
-        self.0.as_deref().unwrap_or(&NOTHING)
-    }
-}
-
-impl DerefMut for Stream {
-    #[inline]
-    fn deref_mut(&mut self) -> &mut Parts {
-        self.0.get_or_insert_default()
-    }
-}
-
-impl From<Parts> for Stream {
-    fn from(parts: Parts) -> Stream {
-        Stream(Some(Box::new(parts)))
-    }
-}
-
 impl Stream {
     /// What was cut off a stream and is to be freed.
     pub fn remains(log: Log, groups: Groups) -> Stream {
-        Parts { log, groups, ..Parts::default() }.into()
+        Stream { log, groups, ..Stream::default() }
     }
 
-    /// An empty one, to take a copy of the entries and groups.
-    pub fn like(&self) -> Stream {
-        Parts { made: self.made, ..Parts::default() }.into()
-    }
-
-    /// An independent copy.
-    pub fn duplicate(&self) -> Stream {
-        let (log, groups) = (self.log.duplicate(), self.groups.clone());
-        Parts { log, groups, made: self.made, news: false }.into()
-    }
-}
-
-impl Parts {
     /// The stream is to exist from now on.
     pub fn make(&mut self) {
         self.made = true;
@@ -94,9 +51,21 @@ impl Parts {
         self.news = true;
     }
 
+    /// An empty one, to take a copy of the entries and groups.
+    pub fn like(&self) -> Stream {
+        let (log, groups) = (Log::default(), Groups::default());
+        Stream { log, groups, made: self.made, news: false }
+    }
+
+    /// An independent copy.
+    pub fn duplicate(&self) -> Stream {
+        let (log, groups) = (self.log.duplicate(), self.groups.clone());
+        Stream { log, groups, made: self.made, news: false }
+    }
+
     /// Bytes held, about.
     pub fn bytes(&self) -> usize {
-        std::mem::size_of::<Parts>() + self.log.bytes() + self.groups.bytes()
+        std::mem::size_of::<Stream>() + self.log.bytes() + self.groups.bytes()
     }
 
     /// Hands out everything that makes two streams the same, part by part: entries, counters,
@@ -152,7 +121,7 @@ impl Collection for Stream {
     }
 
     fn into_value(self) -> Value {
-        Value::Stream(self)
+        Value::Stream(Box::new(self))
     }
 
     fn of_packed(_: PackedKind, bytes: Vec<u8>) -> Result<Stream, Vec<u8>> {
@@ -172,7 +141,7 @@ impl Collection for Stream {
     }
 
     fn serves(&mut self) -> bool {
-        self.0.as_mut().is_some_and(|parts| std::mem::take(&mut parts.news))
+        std::mem::take(&mut self.news)
     }
 }
 

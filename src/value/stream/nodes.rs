@@ -65,9 +65,6 @@ fn up_to(run: &[Node], id: StreamId) -> usize {
 }
 
 impl Nodes {
-    /// None.
-    pub(super) const EMPTY: Nodes = Nodes { runs: BTreeMap::new(), len: 0 };
-
     /// How many there are.
     pub fn len(&self) -> usize {
         self.len

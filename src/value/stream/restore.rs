@@ -1,10 +1,10 @@
 //! A stream from its parts, as files hold them: nodes are looked at element by element before they
 //! are taken in, since what reads them later trusts them.
 
+use super::Stream;
 use super::id::StreamId;
 use super::log::Log;
 use super::node::{self, Extent};
-use super::{Groups, Stream};
 use crate::ds::listpack::{Listpack, Packed};
 
 /// The counters of a stream that cannot be told from its nodes.
@@ -74,7 +74,7 @@ impl Restoring {
         (log.last_id, log.max_deleted_id) = (counters.last_id, counters.max_deleted_id);
         log.entries_added = counters.entries_added;
         log.find_first();
-        let mut stream = Stream::remains(log, Groups::default());
+        let mut stream = Stream { log, ..Stream::default() };
         stream.make();
         Ok(stream)
     }
