@@ -11,7 +11,7 @@ use crate::engine::spec::{Spec, cat, flag};
 use crate::engine::work::{Progress, Work};
 use crate::keyspace::Keyspace;
 use crate::keyspace::effects::{Event, class};
-use crate::keyspace::keys::{Keys, NewStr, Ttl};
+use crate::keyspace::keys::{Keys, NewStr, Patched, Ttl};
 use crate::keyspace::lease::Lease;
 use crate::value::string::{Str, StrRef};
 
@@ -67,10 +67,10 @@ fn pfadd(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
     let max = cx.limits.hll_sparse_max_bytes;
     let add = |bytes: &mut Vec<u8>| raise_all(bytes, args, max);
     let dense = |bytes: &[u8]| hll::looks_right(bytes) && hll::is_dense(bytes);
-    let raised = cx.keys.patch_large(key, dense, |bytes| raise_all_dense(bytes, args));
+    let raised = cx.keys.patch_held(key, dense, |bytes| raise_all_dense(bytes, args));
     let changes = match raised {
-        Some(raised) => raised,
-        None => match cx.keys.for_write::<Str>(key)? {
+        Patched::Done(raised) => raised,
+        _ => match cx.keys.for_write::<Str>(key)? {
             None => {
                 let mut bytes = hll::empty();
                 let raised = add(&mut bytes)?;
