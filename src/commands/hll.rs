@@ -66,8 +66,7 @@ fn pfadd(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
     let key = args.get(1);
     let max = cx.limits.hll_sparse_max_bytes;
     let add = |bytes: &mut Vec<u8>| raise_all(bytes, args, max);
-    let dense = |bytes: &[u8]| hll::looks_right(bytes) && hll::is_dense(bytes);
-    let raised = cx.keys.patch_held(key, dense, |bytes| raise_all_dense(bytes, args));
+    let raised = cx.keys.patch_held(key, hll::looks_dense, |bytes| raise_all_dense(bytes, args));
     let changes = match raised {
         Patched::Done(raised) => raised,
         _ => match cx.keys.for_write::<Str>(key)? {

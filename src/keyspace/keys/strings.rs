@@ -205,15 +205,13 @@ impl Keys<'_> {
         let Keyspace { dbs, access, rng, .. } = &mut *self.space;
         let mut slot = dbs[self.db].dict.at_mut(place, hash);
         let stamp = slot.access();
-        let fit = match slot.view() {
-            View::Short(bytes, _) => fits(bytes),
-            View::Boxed(Value::Str(BigStr::Owned(bytes))) => fits(bytes),
-            _ => false,
-        };
         let bytes = match slot.boxed_mut() {
-            _ if !fit => None,
-            Some(Value::Str(BigStr::Owned(bytes))) => Some(bytes.as_mut_slice()),
-            _ => slot.short_mut(),
+            Some(Value::Str(BigStr::Owned(bytes))) => fits(bytes).then_some(bytes.as_mut_slice()),
+            Some(_) => None,
+            None => match slot.view() {
+                View::Short(bytes, _) if fits(bytes) => slot.short_mut(),
+                _ => None,
+            },
         };
         let Some(bytes) = bytes else { return Patched::Other };
         let result = f(bytes);
