@@ -22,9 +22,9 @@ const BATCH: isize = 64 * 1024;
 /// The allocator and its version.
 pub const NAME: &str = "jemalloc-5.3.0";
 
-/// The allocator's settings, which it reads before anything else runs. Of most sizes that are powers
-/// of two it would cut single pages, and of 8 KB single blocks, with a record of 128 bytes for each
-/// cut: three percent of all small objects. Of larger pieces that is one percent.
+/// The allocator's settings, which it reads before anything else runs. For most sizes that are
+/// powers of two it would cut up single pages, and for 8 KB two, with a record of 128 bytes for each
+/// such piece: up to three percent of what is stored. With these it is one percent at most.
 #[used]
 #[unsafe(export_name = "_rjem_malloc_conf")]
 static SETTINGS: Settings = Settings(
