@@ -23,8 +23,8 @@ const BATCH: isize = 64 * 1024;
 pub const NAME: &str = "jemalloc-5.3.0";
 
 /// The allocator's settings, which it reads before anything else runs. For most sizes that are
-/// powers of two it would cut up single pages, and for 8 KB two, with a record of 128 bytes for each
-/// such piece: up to three percent of what is stored. With these it is one percent at most.
+/// powers of two it would cut up single pages, and for 8 KB two, with a record of 128 bytes for
+/// each such piece: up to three percent of what is stored. Now it is one percent at most.
 #[used]
 #[unsafe(export_name = "_rjem_malloc_conf")]
 static SETTINGS: Settings = Settings(
