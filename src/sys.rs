@@ -3,7 +3,8 @@
 #![allow(unsafe_code)]
 //! The system calls that std does not wrap, each behind a safe function.
 //!
-//! Invariant: no raw pointer and no libc type leaves this file and those below it.
+//! Invariant: no raw pointer and no libc type leaves this file and those below it; those that `main`
+//! is given come in.
 //!
 //! | file               | holds                                                  |
 //! |--------------------|--------------------------------------------------------|
@@ -19,8 +20,21 @@ pub mod supervise;
 pub mod syslog;
 pub mod title;
 
+use std::ffi::{CStr, OsString, c_char, c_int};
 use std::io;
 use std::mem::MaybeUninit;
+use std::os::unix::ffi::OsStringExt;
+
+/// The words of the command line, as `main` gets them.
+///
+/// # Safety
+/// `words` points to `count` pointers to terminated texts.
+pub unsafe fn arguments(count: c_int, words: *const *const c_char) -> Vec<OsString> {
+    let count = usize::try_from(count).unwrap_or(0);
+    // SAFETY: as the caller promises.
+    let word = |at| unsafe { CStr::from_ptr(*words.add(at)) };
+    (0..count).map(|at| OsString::from_vec(word(at).to_bytes().to_vec())).collect()
+}
 
 /// A moment in local time, broken down for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

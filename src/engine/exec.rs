@@ -128,9 +128,11 @@ impl Engine {
                 max_query: self.config.client_query_buffer_limit as usize,
                 authenticated: live.session.authenticated,
             };
+            let seen = self.ahead.seen_at(inbuf.next_address());
             // What a pause held back was parsed before it.
             let parsed = match inbuf.has_request() {
                 true => Parsed::Request,
+                false if seen.is_some_and(|seen| inbuf.take_seen(seen, &limits)) => Parsed::Request,
                 false => inbuf.parse(&limits),
             };
             match parsed {

@@ -2,8 +2,9 @@
 //! entries into the cache, so that a pipeline's cache misses overlap. Where the key leads to a
 //! large collection, the same is done for the member that the request names.
 //!
-//! Never more than a hint. Each request is parsed in earnest at its turn; a planned hash is used
-//! only for a key that lies at the planned address, and the plan is dropped at the end of the pass.
+//! Nothing is read between a plan and its end: what was seen at an address is there still when the
+//! request that begins at this address has its turn. So the hash of its key is known by then, and
+//! most requests need no second parsing; what is found elsewhere is treated as if there was no plan.
 
 use super::Engine;
 use super::client::ClientId;
@@ -32,7 +33,9 @@ struct Item {
     client: ClientId,
     /// Its place in what was seen ahead.
     ahead: usize,
-    /// Where the request's first argument lies.
+    /// Where the request begins.
+    begin: usize,
+    /// Where its first argument lies.
     first: usize,
     hint: Hint,
     db: usize,
@@ -48,6 +51,13 @@ impl Plan {
             return Some(item.hint);
         }
         None
+    }
+
+    /// What was seen of the request that begins at this address, if that is the next in the plan.
+    #[inline]
+    pub fn seen_at(&self, address: usize) -> Option<&Ahead> {
+        let item = self.items.get(self.next)?;
+        if item.begin == address { self.ahead.get(item.ahead) } else { None }
     }
 
     /// Whether requests are planned that have not come up.
@@ -68,8 +78,11 @@ impl Plan {
             let key = first_key(ahead, bytes);
             let hash = keys.dict.hash(key);
             keys.dict.prefetch_bucket(hash);
-            let first = ahead.args[0].of(bytes).as_ptr().addr();
-            self.items.push(Item { client, ahead: at, first, hint: Hint::of(key, hash), db });
+            let base = bytes.as_ptr().addr();
+            let (begin, first) =
+                (base + ahead.range.0 as usize, base + ahead.args[0].start as usize);
+            let hint = Hint::of(key, hash);
+            self.items.push(Item { client, ahead: at, begin, first, hint, db });
         }
     }
 
@@ -96,8 +109,8 @@ impl Engine {
             dict.prefetch_bucket(hash);
             let first = key.as_ptr().addr();
             // Nobody's: a log has no client, and nothing was seen ahead.
-            let hint = Hint::of(key, hash);
-            self.ahead.items.push(Item { client: ClientId(0), ahead: 0, first, hint, db });
+            let (client, hint) = (ClientId(0), Hint::of(key, hash));
+            self.ahead.items.push(Item { client, ahead: 0, begin: 0, first, hint, db });
         }
         let items = self.ahead.items.iter();
         items.for_each(|item| dict.prefetch_entry(item.hint.hash()));

@@ -49,6 +49,13 @@ pub struct Ahead {
     pub name: Span,
     /// Arguments 1, 2 and 3; one that is absent has length 0.
     pub args: [Span; 3],
+    /// Where it begins and ends in `peek_bytes`.
+    pub range: (u32, u32),
+}
+
+impl Ahead {
+    /// Arguments that are kept, the name included; of a longer request the others are not known.
+    const KEPT: usize = 4;
 }
 
 /// How a run of plain arguments ended.
@@ -422,6 +429,33 @@ impl InBuf {
         RawArgs { bytes: &self.buf[self.start..self.filled], spans, big: &mut self.big }
     }
 
+    /// Address of the next request to be parsed, by which it is known again.
+    #[inline]
+    pub fn next_address(&self) -> usize {
+        self.buf.as_ptr().addr() + self.pos
+    }
+
+    /// What `parse` would do with the next request, which `lookahead` has seen in full and where it
+    /// stands now. False, and nothing done, when it has to be parsed in earnest.
+    #[inline]
+    pub fn take_seen(&mut self, ahead: &Ahead, limits: &Limits) -> bool {
+        let argc = ahead.argc as usize;
+        // Between requests, and nothing that a limit could be about.
+        let plain = !self.ready && self.missing == 0 && limits.authenticated;
+        let small = limits.max_bulk_len >= BIG_ARG as u64 && self.len() <= limits.max_query;
+        if !plain || !small || argc > Ahead::KEPT {
+            return false;
+        }
+        let (begin, end) = ahead.range;
+        let [first, second, third] = ahead.args;
+        for span in &[ahead.name, first, second, third][..argc] {
+            self.spans.push(Span { start: span.start - begin, len: span.len });
+        }
+        self.pos = self.start + (end - begin) as usize;
+        self.ready = true;
+        true
+    }
+
     /// Whether `parse` found a request that was not dropped yet.
     #[inline]
     pub fn has_request(&self) -> bool {
@@ -535,11 +569,12 @@ fn line(
 /// The whole request at `at` and where the next one starts.
 #[inline]
 fn look(data: &[u8], at: usize) -> Option<(Ahead, usize)> {
+    let begin = at;
     let (argc, mut at) = quick_line(data, at, b'*')?;
     if argc == 0 || argc > i32::MAX as usize {
         return None;
     }
-    let mut spans = [Span::default(); 4];
+    let mut spans = [Span::default(); Ahead::KEPT];
     for index in 0..argc {
         let (len, start) = quick_line(data, at, b'$')?;
         at = start + len + 2;
@@ -551,7 +586,8 @@ fn look(data: &[u8], at: usize) -> Option<(Ahead, usize)> {
         }
     }
     let [name, first, second, third] = spans;
-    Some((Ahead { argc: argc as u32, name, args: [first, second, third] }, at))
+    let range = (begin as u32, at as u32);
+    Some((Ahead { argc: argc as u32, name, args: [first, second, third], range }, at))
 }
 
 #[cfg(test)]

@@ -382,6 +382,31 @@ fn lookahead_is_bounded_and_has_no_effect() {
     assert_eq!(ahead.len(), 2);
 }
 
+#[test]
+fn what_was_seen_need_not_be_parsed() {
+    let mut inbuf = InBuf::new();
+    let mut ahead = Vec::new();
+    inbuf.feed(b"*2\r\n$3\r\nGET\r\n$1\r\nk\r\n*1\r\n$4\r\nPING\r\n*5\r\n");
+    inbuf.feed(&b"$1\r\na\r\n".repeat(5));
+    inbuf.lookahead(64, |_| false, &mut ahead);
+    let base = inbuf.next_address();
+    let limits = Limits::default();
+    assert!(!inbuf.take_seen(&ahead[0], &Limits { authenticated: false, ..Limits::default() }));
+    assert!(!inbuf.take_seen(&ahead[0], &Limits { max_bulk_len: 1000, ..Limits::default() }));
+    assert!(!inbuf.take_seen(&ahead[0], &Limits { max_query: 10, ..Limits::default() }));
+    for (seen, words) in ahead.iter().zip([vec!["GET", "k"], vec!["PING"]]) {
+        assert_eq!(inbuf.next_address(), base + seen.range.0 as usize);
+        assert!(inbuf.take_seen(seen, &limits) && inbuf.has_request());
+        assert!(!inbuf.take_seen(seen, &limits), "one request at a time");
+        let found: Vec<_> = inbuf.raw_args().iter().map(<[u8]>::to_vec).collect();
+        assert_eq!(found, words.iter().map(|word| word.as_bytes()).collect::<Vec<_>>());
+        inbuf.finish_request();
+    }
+    assert!(!inbuf.take_seen(&ahead[2], &limits), "not all of its words are known");
+    assert_eq!(inbuf.parse(&limits), Parsed::Request);
+    assert_eq!(inbuf.raw_args().len(), 5);
+}
+
 /// A small generator: the tests need numbers that repeat, not good ones.
 struct Dice(u64);
 
@@ -438,7 +463,11 @@ fn check_pieces(stream: &[u8], dice: &mut Dice, limits: &Limits) -> (Vec<Request
         let mut hints = ahead.iter();
         let mut hinted = false;
         let end = loop {
-            let end = inbuf.parse(limits);
+            let seen = hints.clone().next().filter(|_| dice.below(2) == 0);
+            let end = match seen.is_some_and(|seen| inbuf.take_seen(seen, limits)) {
+                true => Parsed::Request,
+                false => inbuf.parse(limits),
+            };
             if end != Parsed::Request {
                 break end;
             }
