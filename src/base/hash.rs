@@ -64,10 +64,11 @@ pub fn sip13(seed: &Seed, bytes: &[u8]) -> u64 {
     state.v0 ^ state.v1 ^ state.v2 ^ state.v3
 }
 
-/// The last zero to seven bytes as the low end of a word. After at least one whole word the last
-/// eight bytes are read at once and shifted, which needs no loop and no copy of odd length.
+/// The last zero to seven bytes as the low end of a word: `tail` is what is left of `bytes` behind
+/// its whole words. After at least one of those the last eight bytes are read at once and shifted,
+/// which needs no loop and no copy of odd length.
 #[inline(always)]
-fn tail_word(bytes: &[u8], tail: &[u8]) -> u64 {
+pub fn tail_word(bytes: &[u8], tail: &[u8]) -> u64 {
     if let Some(last) = bytes.last_chunk::<8>() {
         // In two steps, since a shift by all 64 bits (no tail) would overflow.
         let unwanted = 8 * (7 - tail.len() as u32);

@@ -12,6 +12,7 @@ use crate::engine::cx::{CmdResult, DataCx, Outcome, Propagate};
 use crate::engine::keyspec::KeySpec;
 use crate::engine::spec::{Spec, cat, flag};
 use crate::keyspace::effects::{Event, class};
+use crate::keyspace::keys::Patched;
 use crate::value::limits::Limits;
 use crate::value::string::Str;
 use std::ops::Range;
@@ -64,41 +65,90 @@ fn bit_of(bytes: &[u8], offset: u64) -> bool {
     byte.is_some_and(|byte| byte >> (7 - (offset & 7)) & 1 == 1)
 }
 
+const SETBIT: Event = Event::new(class::STRING, "setbit");
+
+/// A bit that is to be set or cleared.
+#[derive(Clone, Copy)]
+struct Bit {
+    offset: u64,
+    on: bool,
+}
+
+impl Bit {
+    /// The bytes that a string with this bit has at least.
+    fn end(self) -> usize {
+        (self.offset >> 3) as usize + 1
+    }
+
+    /// Writes it and gives what it was.
+    fn put(self, bytes: &mut [u8]) -> bool {
+        let mask = 1 << (7 - (self.offset & 7));
+        let byte = &mut bytes[self.end() - 1];
+        let was = *byte & mask != 0;
+        *byte = if self.on { *byte | mask } else { *byte & !mask };
+        was
+    }
+}
+
 fn setbit(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
     const NO_BIT: Error = Error::fixed("ERR bit is not an integer or out of range");
     let offset = bit_offset(args.get(2), 0, cx.limits)?;
-    let on = match args.int(3) {
-        Ok(0) => false,
-        Ok(1) => true,
+    let on = match args.get(3) {
+        b"0" => false,
+        b"1" => true,
         _ => return Err(NO_BIT),
     };
-    let (key, end) = (args.get(1), (offset >> 3) as usize + 1);
+    let (key, bit) = (args.get(1), Bit { offset, on });
+    // A bit that is as it should be makes the encoding `raw` all the same.
+    let held = cx.keys.patch_held(key, |bytes| bytes.len() >= bit.end(), |bytes| bit.put(bytes));
+    let was = match held {
+        Patched::Done(was) => was,
+        Patched::Absent => {
+            cx.keys.make_string(key, bit.end(), |bytes| {
+                bit.put(bytes);
+            });
+            cx.out.int(0);
+            return Ok(bit_changed(cx, key));
+        }
+        Patched::Other => return setbit_in_other(cx, key, bit),
+    };
+    cx.out.int(i64::from(was));
+    if was == on {
+        return Ok(Outcome::Unchanged);
+    }
+    Ok(bit_changed(cx, key))
+}
+
+fn bit_changed(cx: &mut DataCx<'_>, key: &[u8]) -> Outcome {
+    cx.keys.touch(key, SETBIT);
+    Outcome::Changed(Propagate::Verbatim)
+}
+
+/// SETBIT where the string has to grow, or is kept in another form.
+#[cold]
+fn setbit_in_other(cx: &mut DataCx<'_>, key: &[u8], bit: Bit) -> CmdResult {
     let old = cx
         .keys
         .for_write::<Str>(key)?
-        .map(|value| (value.len(), value.with_bytes(|bytes| bit_of(bytes, offset))));
+        .map(|value| (value.len(), value.with_bytes(|bytes| bit_of(bytes, bit.offset))));
     let was = old.is_some_and(|(_, was)| was);
-    const SETBIT: Event = Event::new(class::STRING, "setbit");
-    let patch = move |bytes: &mut [u8]| {
-        let mask = 1 << (7 - (offset & 7));
-        let byte = &mut bytes[end - 1];
-        *byte = if on { *byte | mask } else { *byte & !mask };
-    };
     if let Some((len, _)) = old.filter(|(len, _)| *len >= growth::LARGE) {
-        let (whole, reply) = (end.max(len), i64::from(was));
-        let boxed = || -> growth::Patch { Box::new(patch) };
-        if let Some(work) = growth::in_slices(cx, (key, whole), boxed, SETBIT, reply) {
+        let (whole, reply) = (bit.end().max(len), i64::from(was));
+        let patch = || -> growth::Patch {
+            Box::new(move |bytes| {
+                bit.put(bytes);
+            })
+        };
+        if let Some(work) = growth::in_slices(cx, (key, whole), patch, SETBIT, reply) {
             return Ok(work);
         }
     }
     cx.out.int(i64::from(was));
-    // A bit that is as it should be makes the encoding `raw` all the same.
-    cx.keys.patch_string(key, end, patch);
-    if was == on && old.is_some_and(|(len, _)| len >= end) {
+    cx.keys.patch_string(key, bit.end(), |bytes| bit.put(bytes));
+    if was == bit.on && old.is_some_and(|(len, _)| len >= bit.end()) {
         return Ok(Outcome::Unchanged);
     }
-    cx.keys.touch(key, SETBIT);
-    Ok(Outcome::Changed(Propagate::Verbatim))
+    Ok(bit_changed(cx, key))
 }
 
 fn getbit(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {

@@ -11,7 +11,7 @@ use crate::engine::spec::{Spec, cat, flag};
 use crate::engine::work::{Progress, Work};
 use crate::keyspace::Keyspace;
 use crate::keyspace::effects::{Event, class};
-use crate::keyspace::keys::{Keys, NewStr, Ttl};
+use crate::keyspace::keys::{Keys, NewStr, Patched, Ttl};
 use crate::keyspace::lease::Lease;
 use crate::value::string::{Str, StrRef};
 
@@ -66,11 +66,10 @@ fn pfadd(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
     let key = args.get(1);
     let max = cx.limits.hll_sparse_max_bytes;
     let add = |bytes: &mut Vec<u8>| raise_all(bytes, args, max);
-    let dense = |bytes: &[u8]| hll::looks_right(bytes) && hll::is_dense(bytes);
-    let raised = cx.keys.patch_large(key, dense, |bytes| raise_all_dense(bytes, args));
+    let raised = cx.keys.patch_held(key, hll::looks_dense, |bytes| raise_all_dense(bytes, args));
     let changes = match raised {
-        Some(raised) => raised,
-        None => match cx.keys.for_write::<Str>(key)? {
+        Patched::Done(raised) => raised,
+        _ => match cx.keys.for_write::<Str>(key)? {
             None => {
                 let mut bytes = hll::empty();
                 let raised = add(&mut bytes)?;
@@ -97,8 +96,8 @@ fn pfadd(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
 fn raise_all(bytes: &mut Vec<u8>, args: &Args<'_>, max: usize) -> Result<u64, Corrupt> {
     let before = (args.len() > 3 && !hll::is_dense(bytes)).then(|| bytes.clone());
     let mut raised = 0;
-    for element in args.iter().skip(2) {
-        let (index, value) = hll::place_of(element);
+    for i in 2..args.len() {
+        let (index, value) = hll::place_of(args.get(i));
         match hll::raise(bytes, index, value, max) {
             Ok(changed) => raised += u64::from(changed),
             Err(Corrupt) => {
@@ -118,8 +117,8 @@ fn raise_all(bytes: &mut Vec<u8>, args: &Args<'_>, max: usize) -> Result<u64, Co
 /// The same for a dense one, which neither grows nor is corrupt.
 fn raise_all_dense(bytes: &mut [u8], args: &Args<'_>) -> u64 {
     let mut raised = 0;
-    for element in args.iter().skip(2) {
-        let (index, value) = hll::place_of(element);
+    for i in 2..args.len() {
+        let (index, value) = hll::place_of(args.get(i));
         raised += u64::from(hll::raise_dense(bytes, index, value));
     }
     if raised > 0 {

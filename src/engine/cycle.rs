@@ -7,7 +7,7 @@
 use super::Engine;
 
 /// Time one sample covers, microseconds.
-const SAMPLE_US: u64 = 100_000;
+pub(super) const SAMPLE_US: u64 = 100_000;
 const SAMPLES: usize = 16;
 
 /// What is sampled.
@@ -116,13 +116,13 @@ impl Engine {
         cycle.most_commands = cycle.most_commands.max(self.stats.commands.saturating_sub(commands));
     }
 
-    /// Figures for a report. The start does not read them, as it would take longer for what nobody
-    /// may ask for.
+    /// Figures for a report. Who reads the allocator's own makes it keep books of a hundred
+    /// kilobytes, which is a lot beside a small data set, so it is done when somebody asks.
     pub(super) fn sample_for_report(&mut self) {
-        if self.gauges.rss == 0 {
-            self.gauges.refresh(self.env.memory.as_ref());
-        }
         self.sample();
+        if self.gauges.are_old(self.now_us) {
+            self.gauges.refresh(self.now_us, self.env.memory.as_ref());
+        }
     }
 
     /// Samples rates and the peak of memory when it is time.
@@ -138,8 +138,12 @@ impl Engine {
             self.cycle.busy_us,
         ];
         self.cycle.samples.take(self.now_us, readings);
-        self.gauges.refresh(self.env.memory.as_ref());
-        self.keep_clear_of_the_container();
+        if self.memory.container.is_some() {
+            self.gauges.refresh(self.now_us, self.env.memory.as_ref());
+            self.keep_clear_of_the_container();
+        } else {
+            self.gauges.note_peak(self.env.memory.used());
+        }
         self.purge_aside();
     }
 }

@@ -1,6 +1,7 @@
 //! Figures of memory that are too dear to read for every INFO: kept for a tenth of a second, as
 //! Redis does.
 
+use super::cycle::SAMPLE_US;
 use crate::env::{AllocatorPages, Memory};
 
 /// The last readings.
@@ -10,6 +11,8 @@ pub struct Gauges {
     pub peak: usize,
     /// Memory in use when the server was ready, bytes.
     pub startup: usize,
+    /// When the next two were read, in microseconds of the engine's clock.
+    read_us: Option<u64>,
     /// Physical memory, bytes.
     pub rss: usize,
     /// What the allocator took from the system for it.
@@ -23,8 +26,14 @@ pub struct Gauges {
 }
 
 impl Gauges {
+    /// Whether they are to be read anew.
+    pub fn are_old(&self, now_us: u64) -> bool {
+        self.read_us.is_none_or(|read_us| now_us.saturating_sub(read_us) >= SAMPLE_US)
+    }
+
     /// Reads everything anew.
-    pub fn refresh(&mut self, memory: &dyn Memory) {
+    pub fn refresh(&mut self, now_us: u64, memory: &dyn Memory) {
+        self.read_us = Some(now_us);
         self.rss = memory.rss();
         self.pages = memory.pages();
         self.note_peak(memory.used());

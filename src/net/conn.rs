@@ -149,8 +149,9 @@ pub enum Filled {
     Broken,
 }
 
-/// Reads until the socket is drained or `budget` bytes have come. A short read drains the socket
-/// unless the end is near (`to_end`): then only a read of nothing tells that all has been seen.
+/// Reads until the socket is drained or more than half of `budget` has come: another read would
+/// want a buffer twice as large. A short read drains the socket unless the end is near (`to_end`):
+/// then only a read of nothing tells that all has been seen.
 pub fn fill(socket: &mut impl Read, sink: &mut impl Sink, to_end: bool, budget: usize) -> Filled {
     let mut total = 0;
     loop {
@@ -164,7 +165,7 @@ pub fn fill(socket: &mut impl Read, sink: &mut impl Sink, to_end: bool, budget: 
                 if count < room && !to_end {
                     return Filled::Drained;
                 }
-                if total >= budget {
+                if total > budget / 2 {
                     return Filled::More;
                 }
             }

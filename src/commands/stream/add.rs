@@ -160,15 +160,19 @@ pub(super) fn xadd(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
     let id = add(&mut stream.log, wanted, *now, words / 2, |i| args.get(id_at + 1 + i), limits)?;
     stream.make();
     stream.wake();
-    let mut gone = Log::default();
-    let trimmed = options.trim.is_some_and(|trim| stream.log.trim(&trim, &mut gone) > 0);
+    let cut = options.trim.map(|trim| {
+        let mut gone = Log::default();
+        (stream.log.trim(&trim, &mut gone) > 0, gone)
+    });
     let kept = options.trim.filter(|trim| trim.approximate).map(|t| kept(&stream.log, &t));
     drop(stream);
-    discard(keys, gone);
     reply_id(out, id);
     keys.touch(key, event("xadd"));
-    if trimmed {
-        keys.announce(key, event("xtrim"));
+    if let Some((trimmed, gone)) = cut {
+        discard(keys, gone);
+        if trimmed {
+            keys.announce(key, event("xtrim"));
+        }
     }
     let explicit = (!matches!(wanted, Wanted::Id(_))).then_some((id_at, id));
     Ok(Outcome::Changed(said_exactly(keys, args, &options, kept, explicit)))

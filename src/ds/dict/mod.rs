@@ -19,6 +19,7 @@
 
 mod fetch;
 mod handle;
+mod meet;
 pub mod owned;
 mod resize;
 mod sample;
@@ -37,6 +38,7 @@ pub(super) use fetch::prefetch;
 use fetch::prefetch_slot;
 use handle::WriteBack;
 pub use handle::{Iter, Place, Ref, SlotMut};
+pub use meet::{Trace, Traced};
 use segment::{BITS_AT, Hits, RANGE, SLOTS, SPLIT_BUCKETS, Segment, matching, splat, tag_of};
 
 /// Bits of a position.

@@ -45,6 +45,7 @@ pub struct Corrupt;
 pub type Registers = [u8; REGISTERS];
 
 /// The register a text belongs to, and what it would set it to.
+#[inline]
 pub fn place_of(text: &[u8]) -> (usize, u8) {
     let hash = hash::murmur64a(text);
     let run = (hash >> INDEX_BITS | 1 << RUN_BITS).trailing_zeros() + 1;
@@ -71,7 +72,13 @@ pub fn empty() -> Vec<u8> {
 pub fn looks_right(bytes: &[u8]) -> bool {
     bytes.len() >= HEADER
         && bytes.starts_with(b"HYLL")
-        && (bytes[4] == SPARSE || bytes[4] == DENSE && bytes.len() == DENSE_LEN)
+        && (bytes[4] == SPARSE || looks_dense(bytes))
+}
+
+/// Whether a string has the dense form, in which nothing can be corrupt.
+#[inline]
+pub fn looks_dense(bytes: &[u8]) -> bool {
+    bytes.len() == DENSE_LEN && bytes.starts_with(b"HYLL") && bytes[4] == DENSE
 }
 
 /// Whether it is in the dense form.

@@ -30,6 +30,18 @@ impl From<Listpack> for TwoEnded {
 }
 
 impl TwoEnded {
+    /// One element, in a buffer with room for a content of `capacity` bytes that is all at the end
+    /// of the element, or all in front of it.
+    pub fn roomy(text: &[u8], capacity: usize, at_front: bool) -> TwoEnded {
+        let mut list = Listpack(Vec::with_capacity(size_class(capacity)));
+        list.push(text);
+        let mut ends = TwoEnded::from(list);
+        if at_front {
+            ends.move_to(ends.list.0.capacity() - ends.byte_len());
+        }
+        ends
+    }
+
     /// The listpack, for any other work.
     #[inline]
     pub fn settled(&mut self) -> &mut Listpack {
@@ -240,6 +252,28 @@ mod tests {
             }
             assert!(Packed::validate(ends.as_packed().bytes()));
             assert_eq!(ends.into_listpack().as_packed().bytes(), plain.as_packed().bytes());
+        }
+    }
+
+    #[test]
+    fn what_was_made_roomy_does_not_move() {
+        for at_front in [true, false] {
+            let mut ends = TwoEnded::roomy(b"first", 4096, at_front);
+            let buffer = ends.as_packed().0.as_ptr_range();
+            let fixed = |ends: &TwoEnded| {
+                let now = ends.as_packed().0.as_ptr_range();
+                if at_front { now.end == buffer.end } else { now.start == buffer.start }
+            };
+            while ends.byte_len() + 35 <= 4096 {
+                if at_front {
+                    ends.push_front(&[b'x'; 32])
+                } else {
+                    ends.push_back(&[b'x'; 32])
+                }
+                assert!(fixed(&ends) && ends.heap_bytes() == 4096);
+            }
+            assert!(Packed::validate(ends.as_packed().bytes()));
+            assert_eq!(ends.as_packed().len(), 1 + (4096 - 7 - 7) / 34);
         }
     }
 

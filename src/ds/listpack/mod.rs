@@ -409,7 +409,14 @@ impl Listpack {
     }
 
     /// Puts a number in the place of an element, which goes; returns where it is.
+    #[inline]
     pub fn replace_int(&mut self, pos: Pos, n: i64) -> Pos {
+        // Counts that change all the time: both numbers are one byte.
+        let byte = &mut self.0[pos.at()];
+        if *byte <= 127 && (0..=127).contains(&n) {
+            *byte = n as u8;
+            return pos;
+        }
         self.replace_by(pos, &Encoded::int(n))
     }
 

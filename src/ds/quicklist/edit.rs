@@ -2,10 +2,15 @@
 
 use super::node::{self, Body, Node};
 use super::{End, OVERHEAD, Quicklist};
+use crate::alloc::size_class;
 use crate::ds::listpack::{Item, Listpack};
 
+/// Full nodes in a list for which the room that a new one does not use yet is little.
+const LONG_FROM: usize = 8;
 /// Bytes of a listpack without elements.
 const EMPTY_PACK: usize = 7;
+/// Bytes of a listpack with one element, its text not counted, at most.
+const LEAST_PACK: usize = EMPTY_PACK + OVERHEAD + 2;
 
 impl Quicklist {
     /// Adds an element at an end.
@@ -33,7 +38,31 @@ impl Quicklist {
             }
         }
         let at = if end == End::Head { 0 } else { self.nodes.len() };
-        self.add_node(at, self.single(text));
+        let node = self.outer(end, text);
+        self.add_node(at, node);
+    }
+
+    /// A node for a new element at an end. In a long list it has from the start the room it will
+    /// need, so that it does not grow through all sizes.
+    #[cold]
+    fn outer(&mut self, end: End, text: &[u8]) -> Node {
+        let full = match end {
+            End::Head => self.nodes.front_mut(),
+            End::Tail => self.nodes.back_mut(),
+        };
+        if let Some(Node { body: Body::Packed(pack), .. }) = full {
+            let before = pack.heap_bytes();
+            if size_class(pack.byte_len()) < before {
+                pack.fit();
+                self.heap = self.heap - before + pack.heap_bytes();
+            }
+        }
+        match self.fill.all_bytes() {
+            Some(room) if self.heap / LONG_FROM >= room && text.len() + LEAST_PACK <= room => {
+                Node::roomy(text, room, end == End::Head)
+            }
+            _ => self.single(text),
+        }
     }
 
     /// Takes the element at an end out, after `f` has seen it.

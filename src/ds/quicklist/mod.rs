@@ -89,6 +89,11 @@ impl Fill {
         len >= self.plain_from
     }
 
+    /// The bytes a node is filled up to, unless its number of elements is limited.
+    fn all_bytes(self) -> Option<usize> {
+        (self.bytes != usize::MAX).then_some(self.bytes)
+    }
+
     #[inline]
     fn byte_limit(self) -> usize {
         if self.bytes == usize::MAX { SAFE_BYTES } else { self.bytes }

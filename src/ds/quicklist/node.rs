@@ -37,6 +37,11 @@ impl Node {
         Node { body: Body::Packed(pack.into()), count, stubborn: false }
     }
 
+    pub(super) fn roomy(text: &[u8], bytes: usize, at_front: bool) -> Node {
+        let pack = TwoEnded::roomy(text, bytes, at_front);
+        Node { body: Body::Packed(pack), count: 1, stubborn: false }
+    }
+
     pub(super) fn plain(text: Box<[u8]>) -> Node {
         Node { body: Body::Plain(text), count: 1, stubborn: false }
     }

@@ -27,7 +27,7 @@ use crate::value::Value;
 pub use edit::Edit;
 pub use hints::{Hint, Hints};
 pub use look::{Boxed, EntryRef};
-pub use strings::{NewStr, Ttl, make_room};
+pub use strings::{NewStr, Patched, Ttl, make_room};
 
 /// A value type as handlers name it.
 pub trait ValueType {

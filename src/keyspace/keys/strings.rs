@@ -48,6 +48,17 @@ pub enum NewStr<'v> {
     Raw(Vec<u8>),
 }
 
+/// What came of changing a string where it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Patched<R> {
+    /// It was changed.
+    Done(R),
+    /// The key has something else, which was left as it is.
+    Other,
+    /// There is no such key.
+    Absent,
+}
+
 /// What becomes of the deadline of an overwritten key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ttl {
@@ -175,29 +186,63 @@ impl Keys<'_> {
         })
     }
 
-    /// Changes the bytes of a large string where they are, with a single look-up; none when the key
-    /// holds anything else, or `fits` says no.
-    pub fn patch_large<R>(
+    /// Changes the bytes of a string where they are, with a single look-up, if `fits` says that
+    /// they are what is to be changed.
+    #[inline]
+    pub fn patch_held<R>(
         &mut self,
         key: &[u8],
         fits: impl FnOnce(&[u8]) -> bool,
         f: impl FnOnce(&mut [u8]) -> R,
-    ) -> Option<R> {
+    ) -> Patched<R> {
         let hash = self.hash(key);
-        let place = self.live(hash, key)?;
+        let place = match self.see(hash, key) {
+            Seen::Live(place) => place,
+            Seen::Hidden => return Patched::Other,
+            Seen::Absent => return Patched::Absent,
+        };
         self.space.before_change(self.db, hash, key);
         let Keyspace { dbs, access, rng, .. } = &mut *self.space;
         let mut slot = dbs[self.db].dict.at_mut(place, hash);
         let stamp = slot.access();
-        let Some(Value::Str(BigStr::Owned(bytes))) = slot.boxed_mut() else { return None };
-        if !fits(bytes) {
-            return None;
-        }
+        let bytes = match slot.boxed_mut() {
+            Some(Value::Str(BigStr::Owned(bytes))) => fits(bytes).then_some(bytes.as_mut_slice()),
+            Some(_) => None,
+            None => match slot.view() {
+                View::Short(bytes, _) if fits(bytes) => slot.short_mut(),
+                _ => None,
+            },
+        };
+        let Some(bytes) = bytes else { return Patched::Other };
         let result = f(bytes);
         if self.stamp {
             slot.set_access(access.accessed(stamp, self.now, rng));
         }
-        Some(result)
+        Patched::Done(result)
+    }
+
+    /// Creates a key, which was just seen to be absent, with a string of `len` zeros that are
+    /// changed by `f`.
+    pub fn make_string(&mut self, key: &[u8], len: usize, f: impl FnOnce(&mut [u8])) {
+        const STACK: usize = 64;
+        let (mut few, many);
+        let new = if len <= STACK {
+            few = [0; STACK];
+            f(&mut few[..len]);
+            New::Short(&few[..len], true)
+        } else {
+            let mut bytes = vec![0; len];
+            f(&mut bytes);
+            many = bytes;
+            match len {
+                0..=RAW_INSIDE_MAX => New::Short(&many, true),
+                _ => boxed(BigStr::Owned(many)),
+            }
+        };
+        let hash = self.hash(key);
+        self.space.before_change(self.db, hash, key);
+        let (epoch, stamp) = (self.space.walks.epoch, self.space.access.born(self.now));
+        self.space.place_new(self.db, hash, Entry::new(key, new, None, epoch, stamp));
     }
 
     /// Makes a string that was changed in place one that replies can share, without copying it.

@@ -30,7 +30,8 @@ impl<'a> Inter<'a> {
 
     /// The members that are in all sources, in the order of the smallest one.
     pub fn iter(&self) -> impl Iterator<Item = Item<'a>> {
-        self.smallest.iter().filter(|item| self.others.iter().all(|set| set.contains_item(*item)))
+        let mut members = self.smallest.iter();
+        std::iter::from_fn(move || members.next_in(true, &self.others))
     }
 
     /// How many of them there are; counting stops at `limit` unless that is 0.
@@ -151,5 +152,6 @@ impl Diff<'_> {
 }
 
 fn look_up<'a>(first: SetRef<'a>, others: &[SetRef<'a>]) -> impl Iterator<Item = Item<'a>> {
-    first.iter().filter(|item| others.iter().all(|set| !set.contains_item(*item)))
+    let mut members = first.iter();
+    std::iter::from_fn(move || members.next_in(false, others))
 }

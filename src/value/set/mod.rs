@@ -77,6 +77,26 @@ impl<'a> Iterator for Members<'a> {
     }
 }
 
+impl<'a> Members<'a> {
+    /// The next member that is in all of these sets, or in none of them.
+    #[inline]
+    fn next_in(&mut self, all: bool, sets: &[SetRef<'a>]) -> Option<Item<'a>> {
+        if let Members::Table(members) = self {
+            return loop {
+                let (item, trace) = members.next_traced()?;
+                let held = |set: &SetRef<'_>| match set {
+                    SetRef::Table(table) => table.holds(item, trace),
+                    small => small.contains_item(item),
+                };
+                if sets.iter().all(|set| held(set) == all) {
+                    break Some(item);
+                }
+            };
+        }
+        self.find(|item| sets.iter().all(|set| set.contains_item(*item) == all))
+    }
+}
+
 impl<'a> SetRef<'a> {
     /// How many members there are.
     #[inline]

@@ -3,7 +3,7 @@
 use crate::base::hash::Seed;
 use crate::base::rng::Rng;
 use crate::ds::capture::Capture;
-use crate::ds::dict::{self, Dict, Fetch, Thin};
+use crate::ds::dict::{Dict, Fetch, Thin, Trace, Traced};
 use crate::ds::listpack::Item;
 use crate::ds::member::{Member, item_of};
 
@@ -24,14 +24,22 @@ impl std::fmt::Debug for Table {
 }
 
 /// The members of a table.
-pub struct Members<'a>(dict::Iter<'a, Member>);
+pub struct Members<'a>(Traced<'a, Member>);
 
 impl<'a> Iterator for Members<'a> {
     type Item = Item<'a>;
 
     #[inline]
     fn next(&mut self) -> Option<Item<'a>> {
-        self.0.next().map(|member| item_of(&member))
+        self.next_traced().map(|(item, _)| item)
+    }
+}
+
+impl<'a> Members<'a> {
+    /// The next member and what its slot tells of its hash.
+    #[inline]
+    pub(super) fn next_traced(&mut self) -> Option<(Item<'a>, Trace)> {
+        self.0.next().map(|(member, trace)| (item_of(&member), trace))
     }
 }
 
@@ -77,6 +85,15 @@ impl Table {
     #[inline]
     pub fn contains(&self, text: &[u8]) -> bool {
         self.dict.find(self.dict.hash(text), text).is_some()
+    }
+
+    /// Whether a member of another table, whose slot told this of its hash, is one of this. All
+    /// tables have the same seed.
+    #[inline]
+    pub(super) fn holds(&self, item: Item<'_>, trace: Trace) -> bool {
+        // A member is kept as a number wherever it can be, so equal ones are kept alike.
+        let held = self.dict.holds(trace, |member| member.item() == item);
+        held.unwrap_or_else(|| item.with_text(|text| self.contains(text)))
     }
 
     /// Adds a text; false when it is there.
@@ -127,7 +144,7 @@ impl Table {
 
     /// The members in no useful order.
     pub fn iter(&self) -> Members<'_> {
-        Members(self.dict.iter())
+        Members(self.dict.iter_traced())
     }
 
     /// One step of a scan in hash order.
