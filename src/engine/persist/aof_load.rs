@@ -215,8 +215,10 @@ impl Engine {
                 return Ok(());
             }
             Err(error) => {
-                let why = error_text(&error);
-                return Err(format!("Fatal error: can't open the AOF manifest file: {why}"));
+                let (path, why) = (path.display(), error_text(&error));
+                return Err(format!(
+                    "Fatal error: can't open the AOF manifest file {path} for reading: {why}"
+                ));
             }
         };
         self.aof.manifest = Manifest::parse(&text).map_err(|fault| {
