@@ -11,25 +11,14 @@ use std::fs;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use support::frames::encode;
 use support::server::{OURS, PATIENCE, Server, TempDir};
 use support::tcp::TcpLink;
-
-fn connect(server: &Server) -> TcpLink {
-    TcpLink::connect(server.addr()).expect("a server that is ready accepts")
-}
-
-fn ask(link: &mut TcpLink, words: &[&str]) -> String {
-    link.send(&encode(words), PATIENCE).expect("it reads");
-    let frame = link.frame(PATIENCE).expect("it answers");
-    String::from_utf8_lossy(&frame).into_owned()
-}
 
 /// Asks for INFO persistence until this line is in it.
 #[track_caller]
 fn until_info(link: &mut TcpLink, line: &str) {
     let end = Instant::now() + PATIENCE;
-    while !ask(link, &["INFO", "persistence"]).contains(line) {
+    while !link.ask(&["INFO", "persistence"]).contains(line) {
         assert!(Instant::now() < end, "{line}: did not come");
     }
 }
@@ -50,21 +39,21 @@ fn refused(options: &[&str], dir: &TempDir) -> String {
 #[test]
 fn writes_are_refused_from_a_failed_save_to_the_next_good_one() {
     let server = Server::start(&["--save", "3600 1"]);
-    let mut link = connect(&server);
-    assert_eq!(ask(&mut link, &["SET", "k", "kept"]), "+OK\r\n");
+    let mut link = server.connect();
+    assert_eq!(link.ask(&["SET", "k", "kept"]), "+OK\r\n");
     let dump = server.dir().join("dump.rdb");
     fs::create_dir(&dump).expect("nothing has this name");
-    assert!(ask(&mut link, &["SAVE"]).starts_with("-ERR"));
-    assert!(ask(&mut link, &["BGSAVE"]).starts_with("+Background saving started"));
+    assert!(link.ask(&["SAVE"]).starts_with("-ERR"));
+    assert!(link.ask(&["BGSAVE"]).starts_with("+Background saving started"));
     until_info(&mut link, "rdb_last_bgsave_status:err");
-    assert!(ask(&mut link, &["SET", "k", "lost"]).starts_with("-MISCONF"));
-    assert_eq!(ask(&mut link, &["GET", "k"]), "$4\r\nkept\r\n", "reads go on");
+    assert!(link.ask(&["SET", "k", "lost"]).starts_with("-MISCONF"));
+    assert_eq!(link.ask(&["GET", "k"]), "$4\r\nkept\r\n", "reads go on");
     let left: Vec<_> = fs::read_dir(server.dir()).expect("its folder").collect();
     assert_eq!(left.len(), 1, "no temporary file stays: {left:?}");
     fs::remove_dir(&dump).expect("it is empty");
-    assert!(ask(&mut link, &["BGSAVE"]).starts_with("+Background saving started"));
+    assert!(link.ask(&["BGSAVE"]).starts_with("+Background saving started"));
     until_info(&mut link, "rdb_last_bgsave_status:ok");
-    assert_eq!(ask(&mut link, &["SET", "k", "new"]), "+OK\r\n");
+    assert_eq!(link.ask(&["SET", "k", "new"]), "+OK\r\n");
     assert!(dump.is_file());
 }
 
@@ -77,15 +66,15 @@ fn a_log_that_cannot_be_is_told_at_the_start_and_by_config() {
     assert!(!said.contains("Ready to accept"), "{said}");
 
     let server = Server::start::<&str>(&[]);
-    let mut link = connect(&server);
+    let mut link = server.connect();
     fs::write(server.dir().join("appendonlydir"), "in the way").expect("nothing has this name");
-    let said = ask(&mut link, &["CONFIG", "SET", "appendonly", "yes"]);
+    let said = link.ask(&["CONFIG", "SET", "appendonly", "yes"]);
     assert!(said.starts_with("-ERR CONFIG SET failed"), "{said}");
     assert_eq!(
-        ask(&mut link, &["CONFIG", "GET", "appendonly"]),
+        link.ask(&["CONFIG", "GET", "appendonly"]),
         "*2\r\n$10\r\nappendonly\r\n$2\r\nno\r\n"
     );
-    assert_eq!(ask(&mut link, &["SET", "k", "v"]), "+OK\r\n", "it serves as before");
+    assert_eq!(link.ask(&["SET", "k", "v"]), "+OK\r\n", "it serves as before");
 }
 
 #[test]

@@ -19,16 +19,6 @@ use support::tcp::TcpLink;
 
 const MIB: usize = 1 << 20;
 
-fn connect(server: &Server) -> TcpLink {
-    TcpLink::connect(server.addr()).expect("a server that is ready accepts")
-}
-
-fn ask(link: &mut TcpLink, words: &[&str]) -> String {
-    link.send(&encode(words), PATIENCE).expect("it reads");
-    let frame = link.frame(PATIENCE).expect("it answers");
-    String::from_utf8_lossy(&frame).into_owned()
-}
-
 /// Sends commands in one go and reads as many replies.
 fn pipeline(link: &mut TcpLink, commands: &[Vec<String>]) {
     let bytes: Vec<u8> = commands.iter().flat_map(|words| encode(words)).collect();
@@ -41,7 +31,7 @@ fn pipeline(link: &mut TcpLink, commands: &[Vec<String>]) {
 
 /// The numbers of an INFO section.
 fn info(link: &mut TcpLink, section: &str) -> HashMap<String, usize> {
-    let text = ask(link, &["INFO", section]);
+    let text = link.ask(&["INFO", section]);
     let pairs = text.lines().filter_map(|line| line.split_once(':'));
     pairs.filter_map(|(name, value)| Some((name.to_owned(), value.parse().ok()?))).collect()
 }
@@ -65,20 +55,20 @@ fn threads(pid: u32, name: &str) -> usize {
 fn large_servers_purge_from_a_thread_of_its_own() {
     const NAME: &str = "jemalloc_bg_thd";
     let server = Server::start::<&str>(&["--enable-debug-command", "yes"]);
-    let mut link = connect(&server);
+    let mut link = server.connect();
     let began = Instant::now();
     let until = |link: &mut TcpLink, wanted: usize| {
         while threads(server.id(), NAME) != wanted {
             assert!(began.elapsed() < PATIENCE, "{} threads", threads(server.id(), NAME));
-            ask(link, &["PING"]);
+            link.ask(&["PING"]);
         }
     };
     assert_eq!(threads(server.id(), NAME), 0, "there is nothing to purge yet");
-    ask(&mut link, &["DEBUG", "POPULATE", "400000", "key", "100"]);
+    link.ask(&["DEBUG", "POPULATE", "400000", "key", "100"]);
     until(&mut link, 1);
-    ask(&mut link, &["CONFIG", "SET", "jemalloc-bg-thread", "no"]);
+    link.ask(&["CONFIG", "SET", "jemalloc-bg-thread", "no"]);
     until(&mut link, 0);
-    ask(&mut link, &["CONFIG", "SET", "jemalloc-bg-thread", "yes"]);
+    link.ask(&["CONFIG", "SET", "jemalloc-bg-thread", "yes"]);
     until(&mut link, 1);
 }
 
@@ -103,7 +93,7 @@ fn percent_off(figure: usize, truth: usize) -> f64 {
 fn info_agrees_with_the_allocator_and_the_kernel() {
     const DATA: usize = 110 * MIB;
     let server = Server::start::<&str>(&[]);
-    let mut link = connect(&server);
+    let mut link = server.connect();
     let (mut rng, mut n) = (Rng::seeded(1), 0);
     while info(&mut link, "memory")["used_memory"] < DATA {
         let commands: Vec<Vec<String>> = (n..n + 500).map(|n| command(&mut rng, n)).collect();
@@ -202,7 +192,7 @@ fn a_container_of_128_mib_is_not_overrun() {
             Server::start(&[&common[..], &["--maxmemory", "96mb"]].concat())
         }
     };
-    let mut writer = connect(&server);
+    let mut writer = server.connect();
     assert_eq!(info(&mut writer, "memory")["maxmemory"], 96 * MIB);
     let mut lazy = Vec::new();
     let (mut rng, mut written, mut batches) = (Rng::seeded(2), 0, 0);
@@ -214,17 +204,17 @@ fn a_container_of_128_mib_is_not_overrun() {
         batches += 1;
         if batches % 20 == 0 {
             // It asks for 16 MB and reads none of it.
-            let mut link = connect(&server);
+            let mut link = server.connect();
             let request = encode(&["LRANGE", "l1", "0", "-1"]).repeat(16 * MIB / 1000);
             link.send(&request[..request.len().min(100_000)], PATIENCE).expect("it reads");
             lazy.push(link);
         }
         if batches % 60 == 0 {
-            ask(&mut writer, &["BGSAVE"]);
+            writer.ask(&["BGSAVE"]);
         }
     }
-    assert_eq!(ask(&mut writer, &["SET", "last", "here"]), "+OK\r\n");
-    assert_eq!(ask(&mut writer, &["GET", "last"]), "$4\r\nhere\r\n");
+    assert_eq!(writer.ask(&["SET", "last", "here"]), "+OK\r\n");
+    assert_eq!(writer.ask(&["GET", "last"]), "$4\r\nhere\r\n");
     let (memory, stats) = (info(&mut writer, "memory"), info(&mut writer, "stats"));
     let most = kernel_figure(server.id(), "VmHWM");
     println!("{batches} batches, at most {most} bytes held, {memory:?} {stats:?}");

@@ -11,6 +11,8 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use super::tcp::TcpLink;
+
 /// The server this crate builds.
 pub const OURS: &str = env!("CARGO_BIN_EXE_redis-server");
 
@@ -95,6 +97,11 @@ impl Server {
             Err(RecvTimeoutError::Timeout) => Err(format!("(not ready)\n{}", server.log())),
             Err(RecvTimeoutError::Disconnected) => Err(server.log()),
         }
+    }
+
+    /// A connection to it.
+    pub fn connect(&self) -> TcpLink {
+        TcpLink::connect(self.addr).expect("a server that is ready accepts")
     }
 
     pub fn addr(&self) -> SocketAddr {

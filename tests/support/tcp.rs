@@ -4,7 +4,8 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use super::frames::frame_end;
+use super::frames::{encode, frame_end};
+use super::server::PATIENCE;
 
 /// Why a frame did not come.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +27,13 @@ impl TcpLink {
         let stream = TcpStream::connect(addr).map_err(|_| Failure::Closed)?;
         stream.set_nodelay(true).map_err(|_| Failure::Closed)?;
         Ok(TcpLink { stream, pending: Vec::new(), eof: false })
+    }
+
+    /// Sends a request and gives its reply as text.
+    pub fn ask(&mut self, words: &[&str]) -> String {
+        self.send(&encode(words), PATIENCE).expect("it reads");
+        let frame = self.frame(PATIENCE).expect("it answers");
+        String::from_utf8_lossy(&frame).into_owned()
     }
 
     pub fn send(&mut self, bytes: &[u8], patience: Duration) -> Result<(), Failure> {
