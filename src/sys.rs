@@ -36,6 +36,20 @@ pub unsafe fn arguments(count: c_int, words: *const *const c_char) -> Vec<OsStri
     (0..count).map(|at| OsString::from_vec(word(at).to_bytes().to_vec())).collect()
 }
 
+/// Opens what the process was started without of its three standard files, as nothing: the next
+/// file or socket would take the number otherwise, and be written the log to.
+pub fn hold_standard_files() {
+    for file in 0..3 {
+        // SAFETY: neither call takes memory; the path is terminated. A new file gets the lowest
+        // free number, which is this one, since those below are open.
+        unsafe {
+            if libc::fcntl(file, libc::F_GETFD) == -1 {
+                libc::open(c"/dev/null".as_ptr(), libc::O_RDWR);
+            }
+        }
+    }
+}
+
 /// A moment in local time, broken down for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct LocalTime {

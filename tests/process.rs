@@ -92,6 +92,23 @@ fn it_goes_to_the_background_and_leaves_when_it_is_told_to() {
     assert!(!pidfile.exists() && !socket.exists());
 }
 
+#[test]
+fn files_it_was_started_without_are_nobodys() {
+    let dir = TempDir::new();
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "exec \"$@\" <&- >&- 2>&-", "sh", OURS, "--port", "0"]);
+    shell.args(["--unixsocket", "s", "--logfile", "log", "--dir"]).arg(dir.path());
+    let mut child = shell.spawn().expect("there is a shell");
+    let log = dir.path().join("log");
+    until("ready", || text(&log).contains("Ready to accept connections unix").then_some(()));
+    for file in 0..3 {
+        let link = std::fs::read_link(format!("/proc/{}/fd/{file}", child.id()));
+        assert_eq!(link.expect("it is open"), Path::new("/dev/null"), "file {file}");
+    }
+    signal("-TERM", child.id());
+    assert!(child.wait().expect("it is a child").success());
+}
+
 /// Starts a server that is told about this socket and gives what the socket was sent until the
 /// server ended.
 fn notified(name: &str, listen: &UnixDatagram, mode: &str) -> (Vec<String>, String) {
