@@ -137,12 +137,7 @@ impl<T: Collection> Edit<'_, T> {
                 let (value, place) = (std::mem::take(value), *place);
                 self.return_to_entry(place, value);
             }
-            Held::Boxed { whole, bytes, .. } => {
-                // SAFETY: the pointer is good as the invariant says, and `value` is not used again.
-                let after = unsafe { whole.as_ref() }.bytes();
-                let db = &mut self.space.dbs[self.db];
-                db.bytes = db.bytes + after - *bytes;
-            }
+            Held::Boxed { .. } => self.book_box(),
         }
         if serves {
             self.space.ready(self.db, self.key);
@@ -159,14 +154,19 @@ impl<T: Collection> Edit<'_, T> {
                 let value = std::mem::take(value);
                 self.keep_scratch(value);
             }
-            Held::Boxed { whole, bytes, .. } => {
-                // SAFETY: as above. What an image still wants to know of it goes with it.
-                let after = unsafe { whole.as_ref() }.bytes();
-                let db = &mut self.space.dbs[self.db];
-                db.bytes = db.bytes + after - *bytes;
-            }
+            // What an image still wants to know of it goes with it.
+            Held::Boxed { .. } => self.book_box(),
         }
         self.space.remove(self.db, self.hash, self.key);
+    }
+
+    /// What a boxed value takes after the edit is what its database holds.
+    fn book_box(&mut self) {
+        let Held::Boxed { whole, bytes, .. } = &self.held else { return };
+        // SAFETY: the pointer is good as the invariant says, and `value` is not used again.
+        let after = unsafe { whole.as_ref() }.bytes();
+        let db = &mut self.space.dbs[self.db];
+        db.bytes = db.bytes + after - *bytes;
     }
 
     /// Under a new key, or over what another one held: for walks and LFU that is no new key.

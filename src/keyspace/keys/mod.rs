@@ -49,6 +49,17 @@ enum Seen {
     Absent,
 }
 
+impl Seen {
+    /// Where the key is, if it counts as there.
+    #[inline]
+    fn place(&self) -> Option<Place> {
+        match self {
+            Seen::Live(place) => Some(*place),
+            Seen::Hidden | Seen::Absent => None,
+        }
+    }
+}
+
 /// What is known of a key before it is looked up for good.
 enum Sifted {
     /// Nothing: no key of the database has a deadline.
@@ -131,10 +142,7 @@ impl<'a> Keys<'a> {
     /// Where the key is; `None` when it is absent or to be treated so.
     #[inline]
     fn live(&mut self, hash: u64, key: &[u8]) -> Option<Place> {
-        match self.see(hash, key) {
-            Seen::Live(place) => Some(place),
-            Seen::Hidden | Seen::Absent => None,
-        }
+        self.see(hash, key).place()
     }
 
     /// Puts aside what is past its deadline, and learns what that tells about where the key is.

@@ -76,10 +76,7 @@ impl Keys<'_> {
         let hash = self.hash(key);
         let seen = self.see(hash, key);
         self.space.before_change(self.db, hash, key);
-        let place = match seen {
-            Seen::Live(place) => Some(place),
-            Seen::Hidden | Seen::Absent => None,
-        };
+        let place = seen.place();
         if place.is_some_and(|place| self.overwrite_in_place(place, hash, &value, ttl)) {
             return;
         }
