@@ -225,6 +225,7 @@ fn set_proto(cx: &mut EngineCx<'_>, proto: Proto) {
 fn reset(cx: &mut EngineCx<'_>, _: &mut Args<'_>) -> CmdResult {
     cx.session.db = 0;
     cx.session.txn = None;
+    cx.session.no_touch = false;
     cx.session.authenticated = cx.engine.config.requirepass.is_empty();
     set_proto(cx, Proto::V2);
     if let Some(id) = cx.session.origin.client() {
@@ -234,7 +235,6 @@ fn reset(cx: &mut EngineCx<'_>, _: &mut Args<'_>) -> CmdResult {
         cx.engine.stop_tracking(id);
         if let Some(client) = cx.engine.client_mut(id) {
             client.name = Bytes::new();
-            client.no_touch = false;
             client.no_evict = false;
             // The one reply that was to be left out is this one.
             if client.reply_mode != ReplyMode::Skipping {

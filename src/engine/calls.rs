@@ -138,7 +138,7 @@ pub(super) fn brief_flag(spec: &Spec) -> u32 {
 impl Engine {
     /// Runs an admitted command and books what it costs. One that blocks is not counted before it
     /// is answered.
-    #[inline]
+    #[inline(always)]
     pub(super) fn timed_call(
         &mut self,
         spec: &'static Spec,
@@ -146,24 +146,38 @@ impl Engine {
         out: &mut Reply,
         args: &mut Args<'_>,
     ) -> Result<Called, Error> {
-        let words = args.len();
-        let began_ns = self.call_begins(spec, words);
+        // What is brief does not change how it is timed.
+        let shares_clock = is_brief(spec, args.len()) && !self.calls.alone;
+        if !shares_clock && self.calls.len > 0 {
+            self.close_row();
+        }
+        let began_ns = self.calls.mark_ns;
         let called = self.call(spec, session, out, args);
         match &called {
-            Ok(Called::Done) if std::mem::take(&mut self.calls.suspended) => {
-                self.close_row();
-                let took = self.calls.mark_ns.saturating_sub(began_ns);
-                self.note_cost(spec, took, args.to_argv());
+            Ok(Called::Done) if self.calls.suspended => {
+                self.slice_ends(spec, args, began_ns);
                 return called;
             }
             Ok(Called::Done) => {}
             Ok(Called::Blocked(_)) => return called,
             Err(_) => self.calls.failed(spec),
         }
-        if let Some(took) = self.call_ends(spec, words, began_ns) {
-            self.note_slow(spec, session.origin.client(), args, took);
+        self.stats.commands += 1;
+        if shares_clock {
+            self.join_row(spec);
+        } else {
+            self.book_alone(spec, session, args, began_ns);
         }
         called
+    }
+
+    /// A call that began at `began_ns` goes on in slices: what it took so far is kept for its end.
+    #[cold]
+    fn slice_ends(&mut self, spec: &'static Spec, args: &Args<'_>, began_ns: u64) {
+        self.calls.suspended = false;
+        self.close_row();
+        let took = self.calls.mark_ns.saturating_sub(began_ns);
+        self.note_cost(spec, took, args.to_argv());
     }
 
     /// A blocked command ended without having found anything.
@@ -183,41 +197,28 @@ impl Engine {
         self.cycle.commands_us += self.calls.mark_ns.saturating_sub(began_ns) / 1000;
     }
 
-    /// A command is about to run; the result goes to `call_ends`.
+    /// A brief command has ended.
     #[inline]
-    fn call_begins(&mut self, spec: &Spec, words: usize) -> u64 {
-        if self.calls.len > 0 && !self.shares_clock(spec, words) {
+    fn join_row(&mut self, spec: &Spec) {
+        let calls = &mut self.calls;
+        calls.row[calls.len] = spec.index;
+        calls.len += 1;
+        if calls.len == ROW {
             self.close_row();
         }
-        self.calls.mark_ns
     }
 
-    #[inline]
-    fn shares_clock(&self, spec: &Spec, words: usize) -> bool {
-        is_brief(spec, words) && !self.calls.alone
-    }
-
-    /// The command that began at `began_ns` has ended; tells how many nanoseconds it took, if it
-    /// was timed alone.
-    #[inline]
-    fn call_ends(&mut self, spec: &Spec, words: usize, began_ns: u64) -> Option<u64> {
-        self.stats.commands += 1;
-        if self.shares_clock(spec, words) {
-            let calls = &mut self.calls;
-            calls.row[calls.len] = spec.index;
-            calls.len += 1;
-            if calls.len == ROW {
-                self.close_row();
-            }
-            return None;
-        }
+    /// A command that began at `began_ns` and is timed alone has ended.
+    #[inline(never)]
+    fn book_alone(&mut self, spec: &Spec, session: &Session, args: &Args<'_>, began_ns: u64) {
         self.close_row();
         let took = self.calls.mark_ns - began_ns;
         self.calls.book(spec.index, 1, took);
-        Some(took)
+        self.note_slow(spec, session.origin.client(), args, took);
     }
 
     /// Reads the clock and books the brief commands that ran since the last reading.
+    #[inline(never)]
     pub(super) fn close_row(&mut self) {
         let now_ns = self.env.clock.mono_ns();
         self.calls.close_row(now_ns);

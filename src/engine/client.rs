@@ -82,8 +82,6 @@ pub struct Client {
     pub since_us: u64,
     /// Monotonic microseconds of its last request.
     pub active_us: u64,
-    /// Full name of its last command.
-    pub last_command: &'static str,
     /// Whether and how it is to be closed.
     pub close: CloseWish,
     /// It was turned away and only waits for its last words to leave.
@@ -104,8 +102,6 @@ pub struct Client {
     pub held_back: Option<Reply>,
     /// What it waits with, when a command of it blocks.
     pub blocked: Option<Box<super::block::Blocked>>,
-    /// CLIENT NO-TOUCH.
-    pub no_touch: bool,
     /// CLIENT NO-EVICT.
     pub no_evict: bool,
     /// CLIENT REPLY.
@@ -145,7 +141,6 @@ impl Client {
             lib_ver: Bytes::new(),
             since_us: now_us,
             active_us: now_us,
-            last_command: "NULL",
             close: CloseWish::No,
             refused: false,
             postponed: false,
@@ -156,7 +151,6 @@ impl Client {
             replying: false,
             held_back: None,
             blocked: None,
-            no_touch: false,
             no_evict: false,
             reply_mode: ReplyMode::On,
             subscriptions: Subscriptions::default(),

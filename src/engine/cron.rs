@@ -139,11 +139,10 @@ impl Engine {
             if forget {
                 client.output_peak = live.out.tail_len();
             }
-            let over = limits::is_over(limits, client, &mut live.out, now);
-            client.live = Some(live);
-            if over {
-                limits::cut_off(client, &mut self.stats);
+            if limits::is_over(limits, client, &mut live.out, now) {
+                limits::cut_off(client, &live.session, &mut self.stats);
             }
+            client.live = Some(live);
             if idle_us > 0 && quiet_us > idle_us && !subscribed && !client.parked {
                 tracing::debug!("Closing idle client");
                 client.close = CloseWish::Now;

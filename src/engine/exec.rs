@@ -6,10 +6,12 @@ use super::client::{Client, ClientId, CloseWish, Live, ReplyMode};
 use super::cx::{Called, CmdResult, DataCx, EngineCx, Outcome, Propagate};
 use super::gate;
 use super::limits;
+use super::lookahead::Item;
 use super::session::{Origin, Session};
 use super::spec::{Run, Spec};
 use crate::base::error::Error;
 use crate::keyspace::BEFORE_ALL_DEADLINES;
+use crate::keyspace::keys::Hint;
 use crate::resp::reply::{Proto, Reply};
 use crate::resp::request::{InBuf, Limits, Parsed, RawArgs};
 
@@ -83,13 +85,13 @@ impl Engine {
         let output = !live.out.is_empty();
         let limits = &self.config.client_output_buffer_limit;
         let overflow = limits::is_over(limits, client, &mut live.out, self.now_us);
-        client.live = Some(live);
         if client.read_closed && !more && !client.parked && client.close == CloseWish::No {
             client.close = CloseWish::AfterReply;
         }
         if overflow {
-            limits::cut_off(client, &mut self.stats);
+            limits::cut_off(client, &live.session, &mut self.stats);
         }
+        client.live = Some(live);
         if (output || client.close != CloseWish::No) && !client.dirty {
             client.dirty = true;
             self.dirty.push(id);
@@ -128,27 +130,32 @@ impl Engine {
                 max_query: self.config.client_query_buffer_limit as usize,
                 authenticated: live.session.authenticated,
             };
-            let seen = self.ahead.seen_at(inbuf.next_address());
             // What a pause held back was parsed before it.
-            let parsed = match inbuf.has_request() {
-                true => Parsed::Request,
-                false if seen.is_some_and(|seen| inbuf.take_seen(seen, &limits)) => Parsed::Request,
-                false => inbuf.parse(&limits),
-            };
-            match parsed {
-                Parsed::Incomplete => return false,
-                Parsed::Error(error) => {
-                    error.write(&mut live.out);
-                    self.refuse_protocol(id, error.is_silent());
+            let held = inbuf.has_request();
+            let planned = if held { None } else { self.ahead.take(inbuf.next_address()) };
+            let Item { seen, hint, .. } = planned.unwrap_or_default();
+            if let Some(raw) = inbuf.seen_args(&seen, &limits).filter(|_| planned.is_some()) {
+                self.request_of(id, live, (raw, hint), silenced);
+                if self.pausing.take_postponed() {
+                    inbuf.parse(&limits);
                     return false;
                 }
-                Parsed::Request => {
-                    self.request_of(id, live, inbuf.raw_args(), silenced);
-                    if self.pausing.take_postponed() {
+                inbuf.skip_seen(&seen);
+            } else {
+                match if held { Parsed::Request } else { inbuf.parse(&limits) } {
+                    Parsed::Incomplete => return false,
+                    Parsed::Error(error) => {
+                        error.write(&mut live.out);
+                        self.refuse_protocol(id, error.is_silent());
                         return false;
                     }
-                    inbuf.finish_request();
+                    Parsed::Request => {}
                 }
+                self.request_of(id, live, (inbuf.raw_args(), hint), silenced);
+                if self.pausing.take_postponed() {
+                    return false;
+                }
+                inbuf.finish_request();
             }
             if n % CLOCK_EVERY == 0 {
                 let now_ns = self.refresh_clock();
@@ -186,11 +193,15 @@ impl Engine {
 
     /// One request of a client: what surrounds the command itself. `silenced` tells whether CLIENT
     /// REPLY was anything but on before it.
-    fn request_of(&mut self, id: ClientId, live: &mut Live, raw: RawArgs<'_>, silenced: bool) {
-        if raw.len() > 1 {
-            let hint = self.ahead.next_hint(raw.get(1));
-            self.keyspace.hints().expect_first(hint);
-        }
+    #[inline(never)]
+    fn request_of(
+        &mut self,
+        id: ClientId,
+        live: &mut Live,
+        (raw, hint): (RawArgs<'_>, Hint),
+        silenced: bool,
+    ) {
+        self.keyspace.hints().expect_first(hint);
         if silenced {
             self.reply_mode_before(id, &mut live.out);
         }
@@ -225,19 +236,21 @@ impl Engine {
             return;
         }
         let mark = out.mark();
-        let resolved = self.resolve(args);
-        let resolved = resolved.map_err(|error| match &error {
-            Error::WrongArity(name) => self.give_up_txn(&name.clone(), session, error),
-            _ => self.give_up_txn("", session, error),
-        });
-        if let Err(error) = resolved.and_then(|spec| self.found(spec, session, out, args)) {
+        let done = match self.resolve(args) {
+            Ok(spec) => self.found(spec, session, out, args),
+            Err(error) => Err(match &error {
+                Error::WrongArity(name) => self.give_up_txn(&name.clone(), session, error),
+                _ => self.give_up_txn("", session, error),
+            }),
+        };
+        if let Err(error) = done {
             out.truncate(mark);
             self.write_error(&error, out);
         }
     }
 
     /// Admits and runs a command that exists.
-    #[inline]
+    #[inline(always)]
     fn found(
         &mut self,
         spec: &'static Spec,
@@ -245,10 +258,7 @@ impl Engine {
         out: &mut Reply,
         args: &mut Args<'_>,
     ) -> Result<(), Error> {
-        let id = session.origin.client();
-        if let Some(client) = id.and_then(|id| self.clients.get_mut(&id)) {
-            client.last_command = spec.full_name;
-        }
+        session.last_command = spec.full_name;
         if self.room_for(session, spec, args) {
             return Ok(());
         }
@@ -271,17 +281,21 @@ impl Engine {
         if self.waits_for_work(spec, session, args) {
             return Ok(());
         }
-        match self.timed_call(spec, session, out, args)? {
-            Called::Done => {}
-            Called::Blocked(block) => match session.may_wait() {
-                Some(id) => self.block(id, session.db, spec, (block, args.to_argv())),
-                None => {
-                    block.refuse(out);
-                    self.gave_up(spec, false);
+        // What a call comes to is large: it is looked at where it is.
+        match self.timed_call(spec, session, out, args) {
+            Ok(Called::Done) => Ok(()),
+            Ok(Called::Blocked(block)) => {
+                match session.may_wait() {
+                    Some(id) => self.block(id, session.db, spec, (block, args.to_argv())),
+                    None => {
+                        block.refuse(out);
+                        self.gave_up(spec, false);
+                    }
                 }
-            },
+                Ok(())
+            }
+            Err(error) => Err(error),
         }
-        Ok(())
     }
 
     /// Answers with an error and counts it.
@@ -294,9 +308,21 @@ impl Engine {
     }
 
     /// The spec of a call: its name, its subcommand and its arity fit.
+    #[inline]
     pub(super) fn resolve(&mut self, args: &Args<'_>) -> Result<&'static Spec, Error> {
-        let name = args.get(0);
-        let Some(spec) = self.table.find(name) else { return Err(unknown_command(args)) };
+        match self.table.find(args.get(0)) {
+            Some(spec) if spec.subcommands.is_empty() && spec.fits(args.len()) => Ok(spec),
+            found => self.resolve_further(found, args),
+        }
+    }
+
+    #[inline(never)]
+    fn resolve_further(
+        &mut self,
+        found: Option<&'static Spec>,
+        args: &Args<'_>,
+    ) -> Result<&'static Spec, Error> {
+        let Some(spec) = found else { return Err(unknown_command(args)) };
         let alone = args.len() == 1 && !spec.is_container();
         if spec.subcommands.is_empty() || alone {
             if spec.fits(args.len()) {
@@ -322,6 +348,7 @@ impl Engine {
     }
 
     /// Runs an admitted command and books its outcome.
+    #[inline(always)]
     pub(super) fn call(
         &mut self,
         spec: &'static Spec,
@@ -330,7 +357,7 @@ impl Engine {
         args: &mut Args<'_>,
     ) -> Result<Called, Error> {
         // Others have waited.
-        if session.may_wait().is_none() {
+        if !self.keyspace.leases.is_empty() && session.may_wait().is_none() {
             self.settle_leases(spec, session, args);
         }
         let result = match spec.run {
@@ -340,20 +367,22 @@ impl Engine {
         };
         self.show_to_monitors(spec, session, args);
         self.remember_keys(spec, session, args);
-        match result? {
-            Outcome::Unchanged | Outcome::Changed(Propagate::Nothing) => {}
-            Outcome::Changed(Propagate::Verbatim) => {
+        // What a command comes to is large: it is looked at where it is.
+        match result {
+            Ok(Outcome::Unchanged | Outcome::Changed(Propagate::Nothing)) => {}
+            Ok(Outcome::Changed(Propagate::Verbatim)) => {
                 let effects = &mut self.keyspace.effects;
                 effects.propagate_call(session.db, || args.as_sent(), args.iter());
             }
-            Outcome::Changed(Propagate::As(argv)) => {
+            Ok(Outcome::Changed(Propagate::As(argv))) => {
                 self.keyspace.effects.propagate(session.db, || argv);
             }
-            Outcome::Block(block) => return Ok(Called::Blocked(block)),
-            Outcome::Enter(work) => {
+            Ok(Outcome::Block(block)) => return Ok(Called::Blocked(block)),
+            Ok(Outcome::Enter(work)) => {
                 let logged = self.keyspace.effects.interest.propagate.then(|| args.to_argv());
                 self.enter(work, session, out, logged)?;
             }
+            Err(error) => return Err(error),
         }
         Ok(Called::Done)
     }
@@ -366,9 +395,8 @@ impl Engine {
         out: &mut Reply,
         args: &mut Args<'_>,
     ) -> CmdResult {
-        let client = session.origin.client().and_then(|id| self.clients.get(&id));
         // Who asks by name that a key be touched means it.
-        let stamp = !client.is_some_and(|c| c.no_touch) || spec.name == "touch";
+        let stamp = !session.no_touch || spec.name == "touch";
         let from_log = session.origin == Origin::AofLoad;
         // To what comes from a log no key is past its deadline: the log itself deletes it.
         let now_for_keys = if from_log { BEFORE_ALL_DEADLINES } else { self.now_ms };
@@ -397,8 +425,8 @@ impl Engine {
             return Ok(());
         }
         if args.len() > 1 {
-            let hint = self.ahead.next_hint(args.get(1));
-            self.keyspace.hints().expect_first(hint);
+            let planned = self.ahead.take(args.get(1).as_ptr().addr());
+            self.keyspace.hints().expect_first(planned.unwrap_or_default().hint);
         }
         let called = self.call(spec, session, out, args);
         self.keyspace.hints().clear();

@@ -7,6 +7,7 @@
 use super::Engine;
 use super::client::{Client, ClientId, CloseWish};
 use super::config::Limit;
+use super::session::Session;
 use super::stats::Stats;
 use crate::resp::reply::Reply;
 
@@ -45,7 +46,7 @@ pub(super) fn is_over(
 
 /// Closes a client that does not read what it asked for.
 #[cold]
-pub(super) fn cut_off(client: &mut Client, stats: &mut Stats) {
+pub(super) fn cut_off(client: &mut Client, session: &Session, stats: &mut Stats) {
     if client.close == CloseWish::Now {
         return;
     }
@@ -56,7 +57,7 @@ pub(super) fn cut_off(client: &mut Client, stats: &mut Stats) {
          limits.",
         client.id.0,
         client.peer.addr,
-        client.last_command
+        session.last_command
     );
 }
 
@@ -67,7 +68,7 @@ impl Engine {
         let Some(mut live) = client.live.take() else { return };
         let limits = &self.config.client_output_buffer_limit;
         if is_over(limits, client, &mut live.out, self.now_us) {
-            cut_off(client, &mut self.stats);
+            cut_off(client, &live.session, &mut self.stats);
         }
         client.live = Some(live);
         self.count_client(id);

@@ -8,9 +8,9 @@
 
 use super::Engine;
 use super::client::ClientId;
-use crate::ds::dict::Fetch;
+use crate::ds::dict::{Dict, Fetch};
 use crate::keyspace::db::Db;
-use crate::keyspace::entry::{View, view_in};
+use crate::keyspace::entry::{Entry, View, view_in};
 use crate::keyspace::keys::Hint;
 use crate::resp::request::{Ahead, InBuf, Span};
 use crate::value::Value;
@@ -22,42 +22,38 @@ const PLAN_MAX: usize = 64;
 /// The requests ahead, in the order they will run.
 #[derive(Default)]
 pub struct Plan {
-    /// What was seen ahead of the clients in the plan.
-    ahead: Vec<Ahead>,
     items: Vec<Item>,
+    /// Whose they are, in the same order.
+    parts: Vec<Part>,
     next: usize,
 }
 
+/// A request in the plan.
+#[derive(Clone, Copy, Default)]
+pub struct Item {
+    /// The address by which it is known again: where it begins, in a log that of its first key.
+    address: usize,
+    /// What was seen of it; nothing in a log.
+    pub seen: Ahead,
+    /// The hash of its first key, if it has one.
+    pub hint: Hint,
+}
+
+/// A client's requests, up to the item before `end`.
 #[derive(Clone, Copy)]
-struct Item {
+struct Part {
     client: ClientId,
-    /// Its place in what was seen ahead.
-    ahead: usize,
-    /// Where the request begins.
-    begin: usize,
-    /// Where its first argument lies.
-    first: usize,
-    hint: Hint,
     db: usize,
+    end: usize,
 }
 
 impl Plan {
-    /// The hash of the next request's first key, when the request is the one that was planned.
+    /// The next request in the plan, if it is the one at this address.
     #[inline]
-    pub fn next_hint(&mut self, first_argument: &[u8]) -> Option<Hint> {
-        let item = self.items.get(self.next)?;
-        if item.first == first_argument.as_ptr().addr() {
-            self.next += 1;
-            return Some(item.hint);
-        }
-        None
-    }
-
-    /// What was seen of the request that begins at this address, if that is the next in the plan.
-    #[inline]
-    pub fn seen_at(&self, address: usize) -> Option<&Ahead> {
-        let item = self.items.get(self.next)?;
-        if item.begin == address { self.ahead.get(item.ahead) } else { None }
+    pub fn take(&mut self, address: usize) -> Option<Item> {
+        let item = self.items.get(self.next).filter(|item| item.address == address)?;
+        self.next += 1;
+        Some(*item)
     }
 
     /// Whether requests are planned that have not come up.
@@ -68,29 +64,45 @@ impl Plan {
 
     /// Adds the next requests of a client, and asks for the buckets of their keys.
     fn add(&mut self, client: ClientId, inbuf: &InBuf, room: usize, (db, keys): (usize, &Db)) {
-        let from = self.ahead.len();
-        inbuf.lookahead(room, begins_txn, &mut self.ahead);
-        let bytes = inbuf.peek_bytes();
-        for (at, ahead) in self.ahead.iter().enumerate().skip(from) {
-            if ahead.argc < 2 {
-                continue;
+        for (bytes, seen) in inbuf.lookahead().take(room) {
+            if begins_txn(seen.args[0].of(bytes)) {
+                break;
             }
-            let key = first_key(ahead, bytes);
-            let hash = keys.dict.hash(key);
-            keys.dict.prefetch_bucket(hash);
-            let base = bytes.as_ptr().addr();
-            let (begin, first) =
-                (base + ahead.range.0 as usize, base + ahead.args[0].start as usize);
-            let hint = Hint::of(key, hash);
-            self.items.push(Item { client, ahead: at, begin, first, hint, db });
+            let hint = match seen.argc {
+                0..=1 => Hint::default(),
+                _ => sought(&keys.dict, first_key(&seen, bytes)),
+            };
+            self.items.push(Item { address: bytes.as_ptr().addr(), seen, hint });
         }
+        self.parts.push(Part { client, db, end: self.items.len() });
+    }
+
+    /// Each client, its database and its requests.
+    fn parts(&self) -> impl Iterator<Item = (ClientId, usize, &[Item])> {
+        let starts = std::iter::once(0).chain(self.parts.iter().map(|part| part.end));
+        let parts = starts.zip(&self.parts);
+        parts.map(|(start, part)| (part.client, part.db, &self.items[start..part.end]))
     }
 
     fn clear(&mut self) {
-        self.ahead.clear();
         self.items.clear();
+        self.parts.clear();
         self.next = 0;
     }
+}
+
+/// Asks for the bucket of a key, and keeps its hash.
+#[inline]
+fn sought(dict: &Dict<Entry>, key: &[u8]) -> Hint {
+    let hash = dict.hash(key);
+    dict.prefetch_bucket(hash);
+    Hint::of(key, hash)
+}
+
+/// Asks for what the keys of these requests lead to.
+#[inline]
+fn fetch_entries(dict: &Dict<Entry>, items: &[Item]) {
+    items.iter().for_each(|item| dict.prefetch_entry(item.hint.hash()));
 }
 
 /// What follows MULTI is kept, and planned by EXEC.
@@ -104,16 +116,12 @@ impl Engine {
     pub(super) fn plan_keys<'a>(&mut self, db: usize, keys: impl Iterator<Item = &'a [u8]>) {
         self.ahead.clear();
         let dict = &self.keyspace.dbs[db].dict;
-        for key in keys {
-            let hash = dict.hash(key);
-            dict.prefetch_bucket(hash);
-            let first = key.as_ptr().addr();
-            // Nobody's: a log has no client, and nothing was seen ahead.
-            let (client, hint) = (ClientId(0), Hint::of(key, hash));
-            self.ahead.items.push(Item { client, ahead: 0, begin: 0, first, hint, db });
-        }
-        let items = self.ahead.items.iter();
-        items.for_each(|item| dict.prefetch_entry(item.hint.hash()));
+        let item = |key: &[u8]| {
+            let address = key.as_ptr().addr();
+            Item { address, seen: Ahead::default(), hint: sought(dict, key) }
+        };
+        self.ahead.items.extend(keys.map(item));
+        fetch_entries(dict, &self.ahead.items);
     }
 
     /// Whether keys are planned that have not come up.
@@ -138,14 +146,15 @@ impl Engine {
                 break;
             }
         }
+        // One alone is searched for as soon as it could be fetched.
         if self.ahead.items.len() > 1 {
-            for item in &self.ahead.items {
-                self.keyspace.dbs[item.db].dict.prefetch_entry(item.hint.hash());
+            for (_, db, items) in self.ahead.parts() {
+                fetch_entries(&self.keyspace.dbs[db].dict, items);
             }
-            for group in self.ahead.items.chunk_by(|one, next| one.client == next.client) {
-                match self.clients.get(&group[0].client) {
-                    Some(client) if group.len() > 1 => {
-                        self.fetch_members(group, client.inbuf.peek_bytes());
+            for (id, db, items) in self.ahead.parts() {
+                match self.clients.get(&id) {
+                    Some(client) if items.len() > 1 => {
+                        self.fetch_members(db, items, &client.inbuf);
                     }
                     _ => {}
                 }
@@ -155,7 +164,7 @@ impl Engine {
     }
 
     /// Plans the next requests of one client.
-    pub(super) fn plan_client(&mut self, id: ClientId, room: usize) {
+    fn plan_client(&mut self, id: ClientId, room: usize) {
         let Some(client) = self.clients.get(&id) else { return };
         let Some(live) = &client.live else { return };
         let db = live.session.db;
@@ -168,28 +177,28 @@ impl Engine {
     pub(super) fn plan_more(&mut self, id: ClientId, inbuf: &InBuf, db: usize) {
         self.ahead.clear();
         self.ahead.add(id, inbuf, PLAN_MAX, (db, &self.keyspace.dbs[db]));
-        if self.ahead.items.len() < 2 {
-            return;
+        if self.ahead.items.len() > 1 {
+            fetch_entries(&self.keyspace.dbs[db].dict, &self.ahead.items);
+            self.fetch_members(db, &self.ahead.items, inbuf);
         }
-        for item in &self.ahead.items {
-            self.keyspace.dbs[db].dict.prefetch_entry(item.hint.hash());
-        }
-        self.fetch_members(&self.ahead.items, inbuf.peek_bytes());
     }
 
     /// Fetches what one client's requests will look up in large collections. A client's requests
     /// are mostly of a kind, so the first one tells whether the others are worth a look.
-    fn fetch_members(&self, items: &[Item], bytes: &[u8]) {
+    fn fetch_members(&self, db: usize, items: &[Item], inbuf: &InBuf) {
+        let dict = &self.keyspace.dbs[db].dict;
         let mut found: SmallVec<[(&Value, u64); PLAN_MAX]> = SmallVec::new();
-        for item in items {
-            let ahead = &self.ahead.ahead[item.ahead];
-            let dict = &self.keyspace.dbs[item.db].dict;
-            let entry = match ahead.argc {
+        for Item { address, seen, hint } in items {
+            let entry = match seen.argc {
                 0..=2 => None,
-                _ => dict.find(item.hint.hash(), ahead.args[0].of(bytes)).map(view_in),
+                _ => {
+                    let key = seen.args[1].of(inbuf.bytes_at(*address));
+                    dict.find(hint.hash(), key).map(view_in)
+                }
             };
             if let Some(View::Boxed(value)) = entry {
-                let hash = dict.hash(member_of(value, ahead).of(bytes));
+                let member = member_of(value, seen).of(inbuf.bytes_at(*address));
+                let hash = dict.hash(member);
                 if value.fetch(hash, Fetch::Bucket) {
                     found.push((value, hash));
                 }
@@ -206,18 +215,17 @@ impl Engine {
 
 /// Where a request names a member, as most commands do: behind the key, in a sorted set behind the
 /// score if there is one.
-fn member_of(value: &Value, ahead: &Ahead) -> Span {
-    let behind_score = matches!(value, Value::ZSet(_)) && ahead.argc > 3;
-    ahead.args[if behind_score { 2 } else { 1 }]
+fn member_of(value: &Value, seen: &Ahead) -> Span {
+    let behind_score = matches!(value, Value::ZSet(_)) && seen.argc > 3;
+    seen.args[if behind_score { 3 } else { 2 }]
 }
 
 /// What is most likely the first key of a request that has arguments: the first of them, or what
 /// follows the number of keys of a script.
 #[inline]
-fn first_key<'a>(ahead: &Ahead, bytes: &'a [u8]) -> &'a [u8] {
-    let name = ahead.name.of(bytes);
-    let script = ahead.argc > 3 && is_script(name);
-    ahead.args[if script { 2 } else { 0 }].of(bytes)
+fn first_key<'a>(seen: &Ahead, bytes: &'a [u8]) -> &'a [u8] {
+    let script = seen.argc > 3 && is_script(seen.args[0].of(bytes));
+    seen.args[if script { 3 } else { 1 }].of(bytes)
 }
 
 /// Whether this is EVAL, FCALL or a variant of them, as far as four letters tell.
@@ -243,9 +251,8 @@ mod tests {
         ] {
             let mut inbuf = InBuf::new();
             inbuf.feed(request.as_bytes());
-            let mut ahead = Vec::new();
-            inbuf.lookahead(1, |_| false, &mut ahead);
-            assert_eq!(first_key(&ahead[0], inbuf.peek_bytes()), key.as_bytes(), "{request}");
+            let (bytes, seen) = inbuf.lookahead().next().expect("a request is there");
+            assert_eq!(first_key(&seen, bytes), key.as_bytes(), "{request}");
         }
     }
 }

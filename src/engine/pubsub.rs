@@ -383,7 +383,7 @@ impl Engine {
                     write(live.out.proto, &mut live.out);
                     let limits = &self.config.client_output_buffer_limit;
                     if limits::is_over(limits, client, &mut live.out, self.now_us) {
-                        limits::cut_off(client, &mut self.stats);
+                        limits::cut_off(client, &live.session, &mut self.stats);
                     }
                     if !client.dirty {
                         client.dirty = true;

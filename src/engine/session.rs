@@ -130,23 +130,30 @@ pub struct Session {
     pub txn: Option<Box<Txn>>,
     /// EXEC is running its commands: nothing may wait or be cut into slices.
     pub at_once: bool,
+    /// CLIENT NO-TOUCH: what it looks at keeps its access stamp.
+    pub no_touch: bool,
+    /// Full name of its last command.
+    pub last_command: &'static str,
 }
 
 impl Session {
     /// A session on database 0.
     pub fn new(origin: Origin, authenticated: bool) -> Session {
-        Session { db: 0, authenticated, origin, txn: None, at_once: false }
+        Session {
+            db: 0,
+            authenticated,
+            origin,
+            txn: None,
+            at_once: false,
+            no_touch: false,
+            last_command: "NULL",
+        }
     }
 
     /// The session of a script that this one calls: its SELECT lasts no longer than the script.
     pub fn of_script(caller: &Session) -> Session {
-        Session {
-            db: caller.db,
-            authenticated: true,
-            origin: Origin::Script(caller.origin.client()),
-            txn: None,
-            at_once: true,
-        }
+        let origin = Origin::Script(caller.origin.client());
+        Session { db: caller.db, at_once: true, ..Session::new(origin, true) }
     }
 
     /// A command was refused before it ran: the transaction it was meant for cannot succeed.

@@ -32,17 +32,24 @@ impl Name {
     fn new(text: &'static str) -> Name {
         Name { word: Word::of(text.as_bytes()), text }
     }
+
+    /// Whether it is this name in any case, to the last letter.
+    #[inline(never)]
+    fn is_all_of(&self, name: &[u8]) -> bool {
+        self.text.as_bytes().eq_ignore_ascii_case(name)
+    }
 }
 
 impl Word {
     #[inline]
     fn of(name: &[u8]) -> Word {
-        let len = name.len();
         let (head, tail) = match (name.first_chunk(), name.last_chunk()) {
-            (Some(head), Some(tail)) => (u64::from_le_bytes(*head), u64::from_le_bytes(*tail)),
+            (Some(head), Some(tail)) => {
+                (u64::from_le_bytes(*head), lower(u64::from_le_bytes(*tail)))
+            }
             _ => (short(name), 0),
         };
-        Word { head: lower(head), tail: lower(tail), len }
+        Word { head: lower(head), tail, len: name.len() }
     }
 
     /// Whether the two words are the whole name.
@@ -147,8 +154,7 @@ impl Table {
         let word = Word::of(name);
         let mut at = word.slot();
         while let Some((here, spec)) = &self.slots[at] {
-            let same = here.word == word;
-            if same && (word.is_whole() || here.text.as_bytes().eq_ignore_ascii_case(name)) {
+            if here.word == word && (word.is_whole() || here.is_all_of(name)) {
                 return Some(spec);
             }
             at = (at + 1) % SLOTS;

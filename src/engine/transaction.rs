@@ -17,11 +17,16 @@ const PLAN_MAX: usize = 64;
 /// Commands that act on the transaction rather than becoming part of it.
 const NEVER_KEPT: &[&str] = &["exec", "discard", "multi", "watch", "quit", "reset"];
 
+#[inline(never)]
+fn may_be_kept(spec: &Spec) -> bool {
+    !NEVER_KEPT.contains(&spec.name)
+}
+
 impl Engine {
     /// Whether an admitted command is to be kept for EXEC.
     #[inline]
     pub(super) fn is_kept(session: &Session, spec: &Spec) -> bool {
-        session.txn.is_some() && !NEVER_KEPT.contains(&spec.name)
+        session.txn.is_some() && may_be_kept(spec)
     }
 
     /// Keeps a command for EXEC.
@@ -115,7 +120,7 @@ impl Engine {
             let mut args = Args::new(raw);
             if args.len() > 1 {
                 let hint = Hint::of(args.get(1), hashes[planned]);
-                self.keyspace.hints().expect_first(Some(hint));
+                self.keyspace.hints().expect_first(hint);
             }
             self.run_kept(spec, &mut args, session, out);
             // The words may be gone before the next request comes.

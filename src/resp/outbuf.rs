@@ -247,6 +247,13 @@ impl OutBuf {
         self.reset_if_empty();
     }
 
+    /// The tail, if it has room for `need` more bytes.
+    #[inline]
+    pub(super) fn spare(&mut self, need: usize) -> Option<&mut Vec<u8>> {
+        let fits = self.tail.capacity() - self.tail.len() >= need;
+        if fits { Some(&mut self.tail) } else { None }
+    }
+
     /// The tail, with room for `need` more bytes.
     #[inline]
     pub(super) fn room(&mut self, need: usize) -> &mut Vec<u8> {

@@ -168,10 +168,18 @@ impl Reply {
     /// A string.
     #[inline]
     pub fn bulk(&mut self, bytes: &[u8]) {
-        if bytes.len() <= SHORT_MAX && !self.dropping {
-            put_short(self.out.room(SHORT_SLOT), bytes);
-            return self.settle();
+        match self.out.spare(SHORT_SLOT) {
+            Some(tail) if bytes.len() <= SHORT_MAX && !self.dropping => {
+                put_short(tail, bytes);
+                self.settle();
+            }
+            _ => self.bulk_anyhow(bytes),
         }
+    }
+
+    /// A string of any length, to a tail of any size.
+    #[inline(never)]
+    fn bulk_anyhow(&mut self, bytes: &[u8]) {
         if self.dropping || (bytes.len() >= CHUNK_MAX && !self.fits(bytes.len())) {
             return;
         }
@@ -418,7 +426,7 @@ const SHORT_SLOT: usize = SHORT_MAX + 7;
 fn put_short(out: &mut Vec<u8>, text: &[u8]) {
     let (at, len) = (out.len(), text.len());
     out.extend_from_slice(&[0; SHORT_SLOT]);
-    let slot = &mut out[at..];
+    let slot = out.last_chunk_mut::<SHORT_SLOT>().expect("it was just put there");
     slot[0] = b'$';
     let start = if len < 10 {
         slot[1..4].copy_from_slice(&[b'0' + len as u8, b'\r', b'\n']);

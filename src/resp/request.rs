@@ -40,22 +40,39 @@ pub enum Parsed {
     Error(ProtocolError),
 }
 
-/// A complete request seen ahead of its turn. Spans lie in `peek_bytes`.
+/// A complete request seen ahead of its turn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ahead {
     /// The number of arguments, the command name included.
     pub argc: u32,
-    /// The command name.
-    pub name: Span,
-    /// Arguments 1, 2 and 3; one that is absent has length 0.
-    pub args: [Span; 3],
-    /// Where it begins and ends in `peek_bytes`.
-    pub range: (u32, u32),
+    /// Its length, bytes.
+    pub len: u32,
+    /// The first arguments, counted from where the request begins: the name and three more. One
+    /// that is absent has length 0.
+    pub args: [Span; Ahead::KEPT],
 }
 
 impl Ahead {
     /// Arguments that are kept, the name included; of a longer request the others are not known.
     const KEPT: usize = 4;
+}
+
+/// Complete requests that have not been handed out, each with the bytes from its beginning on.
+/// Ends at the first thing that is incomplete, inline, large or odd: it is only a hint.
+pub struct Lookahead<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Iterator for Lookahead<'a> {
+    type Item = (&'a [u8], Ahead);
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let here = self.rest;
+        let ahead = look(here)?;
+        self.rest = &here[ahead.len as usize..];
+        Some((here, ahead))
+    }
 }
 
 /// How a run of plain arguments ended.
@@ -257,9 +274,9 @@ impl InBuf {
     #[inline]
     fn parse_count(&mut self, limits: &Limits) -> Result<bool, ProtocolError> {
         let data = &self.buf[..self.filled];
-        let (count, next) = match quick_line(data, self.pos, b'*') {
-            Some((count, next)) if next <= data.len() => (count, next),
-            _ => match line(data, self.pos, ProtocolError::MultibulkLineTooBig)? {
+        let (count, next) = match quick_line(&data[self.pos..], b'*') {
+            Some((count, rest)) => (count, data.len() - rest.len()),
+            None => match line(data, self.pos, ProtocolError::MultibulkLineTooBig)? {
                 None => return Ok(false),
                 Some((text, next)) => match num::parse_i64(&text[1..]) {
                     Some(count) if count <= i64::from(i32::MAX) => (count.max(0) as usize, next),
@@ -308,8 +325,8 @@ impl InBuf {
         while self.missing > 0 {
             let (len, at) = match self.bulk.take() {
                 Some(len) => (len as usize, pos),
-                None => match quick_line(data, pos, b'$') {
-                    Some((len, at)) if len <= small_max && at <= data.len() => (len, at),
+                None => match quick_line(&data[pos..], b'$') {
+                    Some((len, rest)) if len <= small_max => (len, data.len() - rest.len()),
                     _ => {
                         self.pos = pos;
                         return Run::Odd;
@@ -429,31 +446,39 @@ impl InBuf {
         RawArgs { bytes: &self.buf[self.start..self.filled], spans, big: &mut self.big }
     }
 
-    /// Address of the next request to be parsed, by which it is known again.
+    /// Address of the next request to be handed out, by which it is known again.
     #[inline]
     pub fn next_address(&self) -> usize {
-        self.buf.as_ptr().addr() + self.pos
+        self.buf.as_ptr().addr() + self.next_at()
     }
 
-    /// What `parse` would do with the next request, which `lookahead` has seen in full and where it
-    /// stands now. False, and nothing done, when it has to be parsed in earnest.
+    /// Where it begins, be it that some of it is parsed already.
     #[inline]
-    pub fn take_seen(&mut self, ahead: &Ahead, limits: &Limits) -> bool {
-        let argc = ahead.argc as usize;
+    fn next_at(&self) -> usize {
+        if self.ready { self.pos } else { self.start }
+    }
+
+    /// The arguments of the next request, which `lookahead` has seen and which nobody has parsed
+    /// since; `skip_seen` drops it. `None` when it has to be parsed in earnest.
+    #[inline]
+    pub fn seen_args<'a>(&'a self, seen: &'a Ahead, limits: &Limits) -> Option<RawArgs<'a>> {
         // Between requests, and nothing that a limit could be about.
         let plain = !self.ready && self.missing == 0 && limits.authenticated;
         let small = limits.max_bulk_len >= BIG_ARG as u64 && self.len() <= limits.max_query;
-        if !plain || !small || argc > Ahead::KEPT {
-            return false;
+        if !plain || !small {
+            return None;
         }
-        let (begin, end) = ahead.range;
-        let [first, second, third] = ahead.args;
-        for span in &[ahead.name, first, second, third][..argc] {
-            self.spans.push(Span { start: span.start - begin, len: span.len });
-        }
-        self.pos = self.start + (end - begin) as usize;
-        self.ready = true;
-        true
+        let spans = seen.args.get(..seen.argc as usize)?;
+        let bytes = &self.buf[self.start..self.start + seen.len as usize];
+        Some(RawArgs { bytes, spans, big: &mut [] })
+    }
+
+    /// Drops a request that was seen ahead, without having parsed it.
+    #[inline]
+    pub fn skip_seen(&mut self, seen: &Ahead) {
+        debug_assert!(!self.ready && self.missing == 0, "what is parsed is finished instead");
+        self.pos += seen.len as usize;
+        self.pass();
     }
 
     /// Whether `parse` found a request that was not dropped yet.
@@ -467,11 +492,20 @@ impl InBuf {
     pub fn finish_request(&mut self) {
         debug_assert!(self.missing == 0, "a request half read cannot be dropped");
         self.ready = false;
-        self.start = self.pos;
         self.spans.clear();
         if !self.big.is_empty() {
             self.big.clear();
         }
+        if self.spans.capacity() > KEEP_SPANS {
+            self.spans = Vec::new();
+        }
+        self.pass();
+    }
+
+    /// The next request begins at `pos`.
+    #[inline]
+    fn pass(&mut self) {
+        self.start = self.pos;
         if self.start == self.filled {
             self.start = 0;
             self.pos = 0;
@@ -480,66 +514,53 @@ impl InBuf {
                 self.buf = Vec::new();
             }
         }
-        if self.spans.capacity() > KEEP_SPANS {
-            self.spans = Vec::new();
-        }
     }
 
-    /// What the spans of `lookahead` point into. Valid until the next call that changes this.
+    /// What waits behind the requests that were handed out, as far as it is plain.
     #[inline]
-    pub fn peek_bytes(&self) -> &[u8] {
-        &self.buf[self.start..self.filled]
+    pub fn lookahead(&self) -> Lookahead<'_> {
+        let odd = !self.big.is_empty() || self.partial.is_some();
+        let rest = if odd { &[] } else { &self.buf[self.next_at()..self.filled] };
+        // Offsets within a request have 32 bits.
+        Lookahead { rest: if rest.len() < u32::MAX as usize { rest } else { &[] } }
     }
 
-    /// Lists up to `max` complete requests that have not been handed out, without any effect.
-    /// Stops at the first thing that is incomplete, inline, large or odd, or whose name `stops`:
-    /// it is only a hint.
-    pub fn lookahead(&self, max: usize, stops: impl Fn(&[u8]) -> bool, out: &mut Vec<Ahead>) {
-        if !self.big.is_empty() || self.partial.is_some() {
-            return;
-        }
-        let data = self.peek_bytes();
-        let mut at = if self.ready { self.pos - self.start } else { 0 };
-        if data.len() >= u32::MAX as usize {
-            return;
-        }
-        for _ in 0..max {
-            let Some((ahead, next)) = look(data, at) else { return };
-            if stops(ahead.name.of(data)) {
-                return;
-            }
-            out.push(ahead);
-            at = next;
-        }
+    /// What has come and was not handed out, beginning at an address that was `next_address` before.
+    #[inline]
+    pub fn bytes_at(&self, address: usize) -> &[u8] {
+        let at = address - self.buf.as_ptr().addr();
+        &self.buf[at..self.filled]
     }
 }
 
-/// Reads `<tag><digits>\r` and the byte after it at `at`: the number and where the next thing
-/// starts, which may lie one past the end of `data`. `None` for whatever is not plain.
+/// Reads `<tag><digits>\r` and the byte after it at the beginning of `data`: the number and what
+/// follows. `None` for whatever is not plain, or not all there.
 #[inline(always)]
-fn quick_line(data: &[u8], at: usize, tag: u8) -> Option<(usize, usize)> {
-    let word = u32::from_le_bytes(*data.get(at..)?.first_chunk::<4>()?);
-    let first = ((word >> 8) as u8).wrapping_sub(b'0');
-    if word & 0xffff_00ff == u32::from(tag) | 0x0a0d_0000 && first <= 9 {
-        return Some((usize::from(first), at + 4));
+fn quick_line(data: &[u8], tag: u8) -> Option<(usize, &[u8])> {
+    let word = u32::from_le_bytes(*data.first_chunk()?);
+    // Of the line `<tag>0` only the difference of the digit is left; it comes to the low end.
+    let digit = (word ^ u32::from_le_bytes([tag, b'0', b'\r', b'\n'])).rotate_right(8);
+    if digit <= 9 {
+        return Some((digit as usize, &data[4..]));
     }
-    let second = ((word >> 16) as u8).wrapping_sub(b'0');
-    let two = word & 0xff00_00ff == u32::from(tag) | 0x0d00_0000;
-    if two && first.wrapping_sub(1) <= 8 && second <= 9 {
-        return Some((usize::from(first) * 10 + usize::from(second), at + 5));
+    let digits = (word ^ u32::from_le_bytes([tag, b'0', b'0', b'\r'])).rotate_right(8);
+    let (tens, ones) = (digits & 0xff, digits >> 8);
+    if ones <= 9 && (1..=9).contains(&tens) {
+        return Some(((tens * 10 + ones) as usize, data.get(5..)?));
     }
-    if word as u8 == tag { digits_line(data, at + 1) } else { None }
+    if word as u8 == tag { digits_line(&data[1..]) } else { None }
 }
 
-/// The same for up to nine digits from `at` on. Kept out of line so that the loops
+/// The same for up to nine digits at the beginning of `data`. Kept out of line so that the loops
 /// around the common case stay small.
 #[inline(never)]
-fn digits_line(data: &[u8], at: usize) -> Option<(usize, usize)> {
+fn digits_line(data: &[u8]) -> Option<(usize, &[u8])> {
     let mut value = 0;
-    for (seen, &byte) in data[at..].iter().take(10).enumerate() {
+    for (seen, &byte) in data.iter().take(10).enumerate() {
         let digit = byte.wrapping_sub(b'0');
         if digit > 9 {
-            return (byte == b'\r' && seen > 0).then_some((value, at + seen + 2));
+            let plain = byte == b'\r' && seen > 0;
+            return if plain { Some((value, data.get(seen + 2..)?)) } else { None };
         }
         // No leading zero: `0` stands alone.
         if seen == 1 && value == 0 {
@@ -566,28 +587,25 @@ fn line(
     }
 }
 
-/// The whole request at `at` and where the next one starts.
+/// The whole request at the beginning of `data`.
 #[inline]
-fn look(data: &[u8], at: usize) -> Option<(Ahead, usize)> {
-    let begin = at;
-    let (argc, mut at) = quick_line(data, at, b'*')?;
+fn look(data: &[u8]) -> Option<Ahead> {
+    let (argc, mut rest) = quick_line(data, b'*')?;
     if argc == 0 || argc > i32::MAX as usize {
         return None;
     }
-    let mut spans = [Span::default(); Ahead::KEPT];
+    let mut args = [Span::default(); Ahead::KEPT];
     for index in 0..argc {
-        let (len, start) = quick_line(data, at, b'$')?;
-        at = start + len + 2;
-        if len >= BIG_ARG || at > data.len() {
+        let (len, text) = quick_line(rest, b'$')?;
+        if len >= BIG_ARG {
             return None;
         }
-        if let Some(span) = spans.get_mut(index) {
-            *span = Span { start: start as u32, len: len as u32 };
+        rest = text.get(len + 2..)?;
+        if let Some(arg) = args.get_mut(index) {
+            *arg = Span { start: (data.len() - text.len()) as u32, len: len as u32 };
         }
     }
-    let [name, first, second, third] = spans;
-    let range = (begin as u32, at as u32);
-    Some((Ahead { argc: argc as u32, name, args: [first, second, third], range }, at))
+    Some(Ahead { argc: argc as u32, len: (data.len() - rest.len()) as u32, args })
 }
 
 #[cfg(test)]

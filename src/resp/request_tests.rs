@@ -357,54 +357,64 @@ fn reads_reuse_the_buffer() {
 #[test]
 fn lookahead_is_bounded_and_has_no_effect() {
     let mut inbuf = InBuf::new();
-    let mut ahead = Vec::new();
-    inbuf.lookahead(64, |_| false, &mut ahead);
-    assert!(ahead.is_empty());
+    assert!(inbuf.lookahead().next().is_none());
     inbuf.feed(b"*2\r\n$3\r\nGET\r\n$12\r\nkey:00000001\r\n*1\r\n$4\r\nPING\r\n*5\r\n");
     inbuf.feed(&b"$1\r\na\r\n".repeat(5));
     inbuf.feed(b"PING\r\n*1\r\n$4\r\nPING\r\n");
-    inbuf.lookahead(2, |_| false, &mut ahead);
-    assert_eq!(ahead.len(), 2);
-    ahead.clear();
-    inbuf.lookahead(64, |_| false, &mut ahead);
-    assert_eq!(ahead.iter().map(|a| a.argc).collect::<Vec<_>>(), [2, 1, 5]);
-    assert_eq!(ahead[0].name.of(inbuf.peek_bytes()), b"GET");
-    assert_eq!(ahead[0].args[0].of(inbuf.peek_bytes()), b"key:00000001");
-    assert_eq!(ahead[0].args[1].len, 0);
+    assert_eq!(inbuf.lookahead().map(|(_, seen)| seen.argc).collect::<Vec<_>>(), [2, 1, 5]);
+    let (bytes, seen) = inbuf.lookahead().next().expect("a request is there");
+    assert_eq!(seen.args[0].of(bytes), b"GET");
+    assert_eq!(seen.args[1].of(bytes), b"key:00000001");
+    assert_eq!(seen.args[2].len, 0);
     assert_eq!(inbuf.parse(&Limits::default()), Parsed::Request);
-    ahead.clear();
-    inbuf.lookahead(64, |_| false, &mut ahead);
-    assert_eq!(ahead[0].name.of(inbuf.peek_bytes()), b"PING", "what is handed out is past");
+    let first_name = |inbuf: &InBuf| {
+        let (bytes, seen) = inbuf.lookahead().next().expect("a request is there");
+        seen.args[0].of(bytes).to_vec()
+    };
+    assert_eq!(first_name(&inbuf), b"PING", "what is handed out is past");
     inbuf.finish_request();
-    ahead.clear();
-    inbuf.lookahead(64, |_| false, &mut ahead);
-    assert_eq!(ahead[0].name.of(inbuf.peek_bytes()), b"PING");
-    assert_eq!(ahead.len(), 2);
+    assert_eq!(first_name(&inbuf), b"PING");
+    assert_eq!(inbuf.lookahead().count(), 2);
 }
 
 #[test]
 fn what_was_seen_need_not_be_parsed() {
     let mut inbuf = InBuf::new();
-    let mut ahead = Vec::new();
     inbuf.feed(b"*2\r\n$3\r\nGET\r\n$1\r\nk\r\n*1\r\n$4\r\nPING\r\n*5\r\n");
     inbuf.feed(&b"$1\r\na\r\n".repeat(5));
-    inbuf.lookahead(64, |_| false, &mut ahead);
-    let base = inbuf.next_address();
+    let ahead: Vec<_> =
+        inbuf.lookahead().map(|(bytes, seen)| (bytes.as_ptr().addr(), seen)).collect();
     let limits = Limits::default();
-    assert!(!inbuf.take_seen(&ahead[0], &Limits { authenticated: false, ..Limits::default() }));
-    assert!(!inbuf.take_seen(&ahead[0], &Limits { max_bulk_len: 1000, ..Limits::default() }));
-    assert!(!inbuf.take_seen(&ahead[0], &Limits { max_query: 10, ..Limits::default() }));
-    for (seen, words) in ahead.iter().zip([vec!["GET", "k"], vec!["PING"]]) {
-        assert_eq!(inbuf.next_address(), base + seen.range.0 as usize);
-        assert!(inbuf.take_seen(seen, &limits) && inbuf.has_request());
-        assert!(!inbuf.take_seen(seen, &limits), "one request at a time");
-        let found: Vec<_> = inbuf.raw_args().iter().map(<[u8]>::to_vec).collect();
-        assert_eq!(found, words.iter().map(|word| word.as_bytes()).collect::<Vec<_>>());
-        inbuf.finish_request();
+    let seen = ahead[0].1;
+    for limits in [
+        Limits { authenticated: false, ..limits },
+        Limits { max_bulk_len: 1000, ..limits },
+        Limits { max_query: 10, ..limits },
+    ] {
+        assert!(inbuf.seen_args(&seen, &limits).is_none());
     }
-    assert!(!inbuf.take_seen(&ahead[2], &limits), "not all of its words are known");
+    for ((address, seen), words) in ahead.iter().zip([vec!["GET", "k"], vec!["PING"]]) {
+        assert_eq!(inbuf.next_address(), *address);
+        let raw = inbuf.seen_args(seen, &limits).expect("nothing is in the way");
+        assert!(raw.iter().eq(words.iter().map(|word| word.as_bytes())));
+        assert!(raw.as_sent().is_some_and(|sent| sent.len() == seen.len as usize));
+        assert!(!inbuf.has_request());
+        inbuf.skip_seen(seen);
+    }
+    let (address, seen) = &ahead[2];
+    assert!(inbuf.seen_args(seen, &limits).is_none(), "not all of its words are known");
+    assert_eq!(inbuf.next_address(), *address);
     assert_eq!(inbuf.parse(&limits), Parsed::Request);
+    assert!(inbuf.seen_args(seen, &limits).is_none(), "one request at a time");
     assert_eq!(inbuf.raw_args().len(), 5);
+    inbuf.finish_request();
+    inbuf.feed(b"*1\r\n$4\r\nPI");
+    assert_eq!(inbuf.parse(&limits), Parsed::Incomplete);
+    inbuf.feed(b"NG\r\n");
+    let (bytes, seen) = inbuf.lookahead().next().expect("all of it is there");
+    assert_eq!(inbuf.next_address(), bytes.as_ptr().addr(), "also when some of it was parsed");
+    assert!(inbuf.seen_args(&seen, &limits).is_none());
+    assert_eq!(inbuf.parse(&limits), Parsed::Request);
 }
 
 /// A small generator: the tests need numbers that repeat, not good ones.
@@ -450,34 +460,35 @@ fn random_stream(dice: &mut Dice) -> Vec<u8> {
 /// Feeds `stream` in random pieces; at each request the look-ahead made before it must agree.
 fn check_pieces(stream: &[u8], dice: &mut Dice, limits: &Limits) -> (Vec<Request>, Parsed) {
     let mut inbuf = InBuf::new();
-    let mut ahead = Vec::new();
-    let mut found = Vec::new();
+    let mut found: Vec<Request> = Vec::new();
     let mut at = 0;
     loop {
         let piece = (1 + dice.below(200 + stream.len() / 3)).min(stream.len() - at);
         inbuf.feed(&stream[at..at + piece]);
         at += piece;
-        ahead.clear();
-        inbuf.lookahead(8, |_| false, &mut ahead);
-        let bytes = inbuf.peek_bytes().to_vec();
+        let ahead: Vec<_> =
+            inbuf.lookahead().map(|(bytes, seen)| (bytes.to_vec(), seen)).take(8).collect();
         let mut hints = ahead.iter();
         let mut hinted = false;
         let end = loop {
-            let seen = hints.clone().next().filter(|_| dice.below(2) == 0);
-            let end = match seen.is_some_and(|seen| inbuf.take_seen(seen, limits)) {
-                true => Parsed::Request,
-                false => inbuf.parse(limits),
-            };
+            if let Some((_, seen)) = hints.clone().next().filter(|_| dice.below(2) == 0) {
+                if let Some(args) = inbuf.seen_args(seen, limits) {
+                    found.push(args.iter().map(<[u8]>::to_vec).collect());
+                    inbuf.skip_seen(seen);
+                    hinted = hints.next().is_some();
+                    continue;
+                }
+            }
+            let end = inbuf.parse(limits);
             if end != Parsed::Request {
                 break end;
             }
             let args = inbuf.raw_args();
-            if let Some(hint) = hints.next() {
+            if let Some((bytes, seen)) = hints.next() {
                 hinted = true;
-                assert_eq!(hint.argc as usize, args.len());
-                assert_eq!(hint.name.of(&bytes), args.get(0));
-                for index in 1..args.len().min(4) {
-                    assert_eq!(hint.args[index - 1].of(&bytes), args.get(index));
+                assert_eq!(seen.argc as usize, args.len());
+                for (index, word) in args.iter().enumerate().take(4) {
+                    assert_eq!(seen.args[index].of(bytes), word);
                 }
             }
             found.push(args.iter().map(<[u8]>::to_vec).collect());

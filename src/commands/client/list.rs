@@ -152,7 +152,7 @@ fn line(text: &mut String, engine: &Engine, client: &Client, running: &Running<'
     let _ = writeln!(
         text,
         "cmd={} user=default redir={} resp={} lib-name={} lib-ver={}",
-        client.last_command,
+        session.last_command,
         redirection(client),
         if out.proto == Proto::V3 { 3 } else { 2 },
         text_of(&client.lib_name),
@@ -182,7 +182,7 @@ fn flags(engine: &Engine, client: &Client, session: &Session) -> String {
         (client.close == CloseWish::Now, 'A'),
         (client.peer.unix, 'U'),
         (client.no_evict, 'e'),
-        (client.no_touch, 'T'),
+        (session.no_touch, 'T'),
     ];
     let letters: String = known.iter().filter(|(on, _)| *on).map(|(_, letter)| letter).collect();
     if letters.is_empty() { "N".to_owned() } else { letters }

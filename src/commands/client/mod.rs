@@ -185,7 +185,8 @@ fn no_touch(cx: &mut EngineCx<'_>, args: &mut Args<'_>) -> CmdResult {
     if !on && !args.is(2, "off") {
         return Err(Error::Syntax);
     }
-    caller(cx)?.no_touch = on;
+    caller(cx)?;
+    cx.session.no_touch = on;
     cx.out.ok();
     Ok(Outcome::Unchanged)
 }

@@ -144,7 +144,7 @@ impl Engine {
         }
         run.wrote |= spec.has(flag::WRITE);
         let hint = if args.len() > 1 { first_key.hint_for(args.get(1)) } else { None };
-        self.keyspace.hints().expect_first(hint);
+        self.keyspace.hints().expect_first(hint.unwrap_or_default());
         let called = self.timed_call(spec, &mut run.session, reply, args);
         // The next command finds other words in the same place.
         self.keyspace.hints().clear();

@@ -46,10 +46,11 @@ impl Hints {
         self.next = 0;
     }
 
-    /// Remembers the hash of the running command's first key, if it was computed.
+    /// Remembers the hash of the running command's first key; the default says that it was not
+    /// computed.
     #[inline]
-    pub fn expect_first(&mut self, hint: Option<Hint>) {
-        self.first = hint.unwrap_or_default();
+    pub fn expect_first(&mut self, hint: Hint) {
+        self.first = hint;
     }
 
     /// The hash of the running command's first key, if this is it.

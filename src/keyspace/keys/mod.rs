@@ -60,25 +60,6 @@ impl Seen {
     }
 }
 
-/// What is known of a key before it is looked up for good.
-enum Sifted {
-    /// Nothing: no key of the database has a deadline.
-    Timeless,
-    /// Where it is, if it is there.
-    Known(Option<Place>),
-}
-
-impl Sifted {
-    /// The entry of the key, if it is there.
-    #[inline]
-    fn find<'d>(self, db: &'d Db, hash: u64, key: &[u8]) -> Option<Ref<'d, Entry>> {
-        match self {
-            Sifted::Timeless => db.dict.find(hash, key),
-            Sifted::Known(place) => place.map(|place| db.dict.at(place)),
-        }
-    }
-}
-
 /// The selected database, with the unit's frozen time.
 pub struct Keys<'a> {
     space: &'a mut Keyspace,
@@ -145,23 +126,13 @@ impl<'a> Keys<'a> {
         self.see(hash, key).place()
     }
 
-    /// Puts aside what is past its deadline, and learns what that tells about where the key is.
-    #[inline]
-    fn sift(&mut self, hash: u64, key: &[u8]) -> Sifted {
-        // Nobody is past a deadline where there is none.
-        if self.db().deadlines.is_empty() {
-            return Sifted::Timeless;
-        }
-        Sifted::Known(self.live(hash, key))
-    }
-
     /// Looks a key up for reading: counts, stamps, announces a miss.
     #[inline]
     fn find_read(&mut self, key: &[u8], stamp: bool) -> Option<Ref<'_, Entry>> {
         let hash = self.hash(key);
-        let sifted = self.sift(hash, key);
+        let place = self.live(hash, key);
         let space = &mut *self.space;
-        let found = sifted.find(&space.dbs[self.db], hash, key);
+        let found = place.map(|place| space.dbs[self.db].dict.at(place));
         match &found {
             Some(entry) => {
                 space.counters.hits += 1;
@@ -182,9 +153,9 @@ impl<'a> Keys<'a> {
     #[inline]
     fn find_write(&mut self, key: &[u8]) -> Option<Ref<'_, Entry>> {
         let hash = self.hash(key);
-        let sifted = self.sift(hash, key);
+        let place = self.live(hash, key);
         let space = &mut *self.space;
-        let found = sifted.find(&space.dbs[self.db], hash, key);
+        let found = place.map(|place| space.dbs[self.db].dict.at(place));
         if let (Some(entry), true) = (&found, self.stamp) {
             let stamp = space.access.accessed(entry.access(), self.now, &mut space.rng);
             entry.set_access(stamp);
@@ -196,7 +167,8 @@ impl<'a> Keys<'a> {
     #[inline]
     fn find_quiet(&mut self, key: &[u8]) -> Option<Ref<'_, Entry>> {
         let hash = self.hash(key);
-        self.sift(hash, key).find(self.db(), hash, key)
+        let place = self.live(hash, key)?;
+        Some(self.db().dict.at(place))
     }
 
     /// Reads a value of type `T`; an error when the key holds another type.
