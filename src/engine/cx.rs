@@ -69,7 +69,7 @@ pub enum Called {
     /// It is answered, or will be by a frame.
     Done,
     /// It wants to wait.
-    Blocked(Block),
+    Blocked(Box<Block>),
 }
 
 /// How a change is written to the propagation stream.

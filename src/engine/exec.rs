@@ -13,7 +13,7 @@ use crate::base::error::Error;
 use crate::keyspace::BEFORE_ALL_DEADLINES;
 use crate::keyspace::keys::Hint;
 use crate::resp::reply::{Proto, Reply};
-use crate::resp::request::{InBuf, Limits, Parsed, RawArgs};
+use crate::resp::request::{InBuf, Limits, Parsed};
 
 /// Requests of one client in one pass; the rest waits for the others' turn.
 const TURN_REQUESTS: usize = 512;
@@ -111,7 +111,7 @@ impl Engine {
     /// The loop of `turn`; true when complete requests may be left.
     fn requests_of(&mut self, id: ClientId, live: &mut Live, inbuf: &mut InBuf) -> bool {
         let turn_end = self.now_us + TURN_US;
-        for n in 1..=TURN_REQUESTS {
+        for n in 1..TURN_REQUESTS + 1 {
             // Most clients send a request and wait.
             if n > 1 && inbuf.is_empty() {
                 return false;
@@ -125,24 +125,20 @@ impl Engine {
             if n > 1 && !self.ahead.pending() && live.session.txn.is_none() {
                 self.plan_more(id, inbuf, live.session.db);
             }
-            let limits = Limits {
-                max_bulk_len: self.config.proto_max_bulk_len,
-                max_query: self.config.client_query_buffer_limit as usize,
-                authenticated: live.session.authenticated,
-            };
             // What a pause held back was parsed before it.
             let held = inbuf.has_request();
             let planned = if held { None } else { self.ahead.take(inbuf.next_address()) };
             let Item { seen, hint, .. } = planned.unwrap_or_default();
-            if let Some(raw) = inbuf.seen_args(&seen, &limits).filter(|_| planned.is_some()) {
-                self.request_of(id, live, (raw, hint), silenced);
+            let limits = self.limits_of(live);
+            if let Some(raw) = inbuf.seen_args(&seen, &limits) {
+                self.request_of(id, live, &mut Args::new(raw), &hint, silenced);
                 if self.pausing.take_postponed() {
-                    inbuf.parse(&limits);
+                    inbuf.parse(&self.limits_of(live));
                     return false;
                 }
                 inbuf.skip_seen(&seen);
             } else {
-                match if held { Parsed::Request } else { inbuf.parse(&limits) } {
+                match if held { Parsed::Request } else { inbuf.parse(&self.limits_of(live)) } {
                     Parsed::Incomplete => return false,
                     Parsed::Error(error) => {
                         error.write(&mut live.out);
@@ -151,7 +147,8 @@ impl Engine {
                     }
                     Parsed::Request => {}
                 }
-                self.request_of(id, live, (inbuf.raw_args(), hint), silenced);
+                let mut args = Args::new(inbuf.raw_args());
+                self.request_of(id, live, &mut args, &hint, silenced);
                 if self.pausing.take_postponed() {
                     return false;
                 }
@@ -166,6 +163,16 @@ impl Engine {
             }
         }
         true
+    }
+
+    /// What a request of a client may be like now.
+    #[inline]
+    fn limits_of(&self, live: &Live) -> Limits {
+        Limits {
+            max_bulk_len: self.config.proto_max_bulk_len,
+            max_query: self.config.client_query_buffer_limit as usize,
+            authenticated: live.session.authenticated,
+        }
     }
 
     /// A browser was made to send this: what it means to smuggle in is not run.
@@ -198,15 +205,15 @@ impl Engine {
         &mut self,
         id: ClientId,
         live: &mut Live,
-        (raw, hint): (RawArgs<'_>, Hint),
+        args: &mut Args<'_>,
+        hint: &Hint,
         silenced: bool,
     ) {
-        self.keyspace.hints().expect_first(hint);
+        self.keyspace.hints().expect_first(*hint);
         if silenced {
             self.reply_mode_before(id, &mut live.out);
         }
-        let mut args = Args::new(raw);
-        self.command(&mut live.session, &mut live.out, &mut args);
+        self.command(&mut live.session, &mut live.out, args);
         self.keyspace.hints().clear();
         if self.pausing.is_postponed() {
             return;
@@ -281,12 +288,11 @@ impl Engine {
         if self.waits_for_work(spec, session, args) {
             return Ok(());
         }
-        // What a call comes to is large: it is looked at where it is.
         match self.timed_call(spec, session, out, args) {
             Ok(Called::Done) => Ok(()),
             Ok(Called::Blocked(block)) => {
                 match session.may_wait() {
-                    Some(id) => self.block(id, session.db, spec, (block, args.to_argv())),
+                    Some(id) => self.block(id, session.db, spec, (*block, args.to_argv())),
                     None => {
                         block.refuse(out);
                         self.gave_up(spec, false);
@@ -308,7 +314,7 @@ impl Engine {
     }
 
     /// The spec of a call: its name, its subcommand and its arity fit.
-    #[inline]
+    #[inline(always)]
     pub(super) fn resolve(&mut self, args: &Args<'_>) -> Result<&'static Spec, Error> {
         match self.table.find(args.get(0)) {
             Some(spec) if spec.subcommands.is_empty() && spec.fits(args.len()) => Ok(spec),
@@ -377,7 +383,7 @@ impl Engine {
             Ok(Outcome::Changed(Propagate::As(argv))) => {
                 self.keyspace.effects.propagate(session.db, || argv);
             }
-            Ok(Outcome::Block(block)) => return Ok(Called::Blocked(block)),
+            Ok(Outcome::Block(block)) => return Ok(Called::Blocked(Box::new(block))),
             Ok(Outcome::Enter(work)) => {
                 let logged = self.keyspace.effects.interest.propagate.then(|| args.to_argv());
                 self.enter(work, session, out, logged)?;

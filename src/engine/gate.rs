@@ -170,9 +170,11 @@ fn pause(call: &Call<'_>) -> Admit {
 /// Keys on their way to another server change no more until it is known whether they arrived.
 #[inline]
 fn flights(call: &Call<'_>) -> Admit {
-    if call.engine.flights.is_empty() {
-        return Admit::Go;
-    }
+    if call.engine.flights.is_empty() { Admit::Go } else { in_flight(call) }
+}
+
+#[cold]
+fn in_flight(call: &Call<'_>) -> Admit {
     match call.session.origin.client() {
         Some(id) if call.engine.flights.concern(call.spec, call.session, call.args) => {
             Admit::Park(id)

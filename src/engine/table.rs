@@ -32,12 +32,6 @@ impl Name {
     fn new(text: &'static str) -> Name {
         Name { word: Word::of(text.as_bytes()), text }
     }
-
-    /// Whether it is this name in any case, to the last letter.
-    #[inline(never)]
-    fn is_all_of(&self, name: &[u8]) -> bool {
-        self.text.as_bytes().eq_ignore_ascii_case(name)
-    }
 }
 
 impl Word {
@@ -149,12 +143,24 @@ impl Table {
     }
 
     /// The command of this name, any case.
-    #[inline]
+    #[inline(always)]
     pub fn find(&self, name: &[u8]) -> Option<&'static Spec> {
         let word = Word::of(name);
         let mut at = word.slot();
         while let Some((here, spec)) = &self.slots[at] {
-            if here.word == word && (word.is_whole() || here.is_all_of(name)) {
+            if here.word == word {
+                return if word.is_whole() { Some(spec) } else { self.find_long(at, name) };
+            }
+            at = (at + 1) % SLOTS;
+        }
+        None
+    }
+
+    /// The same for a name of which two words are not all, from a place on where they fit.
+    #[inline(never)]
+    fn find_long(&self, mut at: usize, name: &[u8]) -> Option<&'static Spec> {
+        while let Some((here, spec)) = &self.slots[at] {
+            if here.text.as_bytes().eq_ignore_ascii_case(name) {
                 return Some(spec);
             }
             at = (at + 1) % SLOTS;

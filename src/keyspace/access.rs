@@ -28,6 +28,7 @@ impl Default for AccessPolicy {
 }
 
 /// The LRU clock: seconds, 24 bits.
+#[inline]
 pub fn lru_clock(now_ms: i64) -> u32 {
     (now_ms / 1000) as u32 & LRU_MASK
 }
@@ -38,17 +39,21 @@ fn minutes(now_ms: i64) -> u32 {
 
 impl AccessPolicy {
     /// The stamp of a key that is created now.
+    #[inline]
     pub fn born(&self, now_ms: i64) -> u32 {
         let now_ms = self.fixed_ms.unwrap_or(now_ms);
         if self.lfu { minutes(now_ms) << 8 | u32::from(LFU_INIT) } else { lru_clock(now_ms) }
     }
 
     /// The stamp after one more access.
+    #[inline]
     pub fn accessed(&self, stamp: u32, now_ms: i64, rng: &mut Rng) -> u32 {
         let now_ms = self.fixed_ms.unwrap_or(now_ms);
-        if !self.lfu {
-            return lru_clock(now_ms);
-        }
+        if self.lfu { self.counted(stamp, now_ms, rng) } else { lru_clock(now_ms) }
+    }
+
+    #[inline(never)]
+    fn counted(&self, stamp: u32, now_ms: i64, rng: &mut Rng) -> u32 {
         let counter = self.bump(self.decayed(stamp, now_ms), rng);
         minutes(now_ms) << 8 | u32::from(counter)
     }

@@ -185,16 +185,25 @@ impl Effects {
     }
 
     /// The same for a command that somebody else keeps: as a request, or at least its words.
-    #[inline]
+    #[inline(always)]
     pub fn propagate_call<'w>(
         &mut self,
         db: usize,
         request: impl FnOnce() -> Option<&'w [u8]>,
         words: impl ExactSizeIterator<Item = &'w [u8]>,
     ) {
-        if !self.interest.propagate {
-            return;
+        if self.interest.propagate {
+            self.append_call(db, request, words);
         }
+    }
+
+    #[inline(never)]
+    fn append_call<'w>(
+        &mut self,
+        db: usize,
+        request: impl FnOnce() -> Option<&'w [u8]>,
+        words: impl ExactSizeIterator<Item = &'w [u8]>,
+    ) {
         match request() {
             Some(request) => {
                 self.stream.extend_from_slice(request);

@@ -1,5 +1,6 @@
 //! The wire protocol: requests in, replies out, replies read back. Knows bytes, never commands.
 
+mod ahead;
 pub mod argv;
 pub mod decode;
 pub mod limits;

@@ -15,7 +15,7 @@ pub(super) fn get(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
 }
 
 /// Replies with the string at argument 1; whether there was one.
-#[inline]
+#[inline(always)]
 fn give(cx: &mut DataCx<'_>, args: &Args<'_>) -> Result<bool, Error> {
     match cx.keys.read::<Str>(args.get(1))? {
         Some(StrRef::Bytes(bytes)) if bytes.len() >= LENT_MIN => {

@@ -133,7 +133,7 @@ const SET: Event = Event::new(class::STRING, "set");
 type Taken = (usize, Bytes);
 
 /// Stores argument `value` under the key at argument `key`; a large one is adopted, not copied.
-#[inline]
+#[inline(always)]
 fn store(
     keys: &mut Keys<'_>,
     args: &mut Args<'_>,

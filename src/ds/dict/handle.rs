@@ -8,15 +8,45 @@ use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 
-use super::segment::{BITS_AT, Bucket, Hits, tag_of};
+use super::segment::{BITS_AT, Bucket, Hits, SLOTS, tag_of};
 use super::{Dict, Thin, entry, to_slot};
 
-/// Where a slot is, until the table changes.
+/// Where a slot is, until the table changes: the number of its segment in the low 32 bits, above it
+/// that of the bucket and its own with 16 bits each. As one word it is returned in a register.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Place {
-    pub(super) segment: usize,
-    pub(super) bucket: usize,
-    pub(super) index: usize,
+pub struct Place(u64);
+
+impl Place {
+    /// A directory of 28 bits and segments of at most 2^15 buckets are well within these widths.
+    #[inline(always)]
+    pub(super) fn new(segment: usize, bucket: usize, index: usize) -> Place {
+        debug_assert!(segment >> 32 == 0 && (bucket | index) >> 16 == 0);
+        Place(segment as u64 | (bucket as u64) << 32 | (index as u64) << 48)
+    }
+
+    #[inline(always)]
+    pub(super) fn segment(self) -> usize {
+        self.0 as u32 as usize
+    }
+
+    #[inline(always)]
+    pub(super) fn bucket(self) -> usize {
+        usize::from((self.0 >> 32) as u16)
+    }
+
+    #[inline(always)]
+    pub(super) fn index(self) -> usize {
+        (self.0 >> 48) as usize
+    }
+}
+
+impl Bucket {
+    /// The object in a slot that is known to be occupied; as with `entry`, not to be dropped.
+    #[inline(always)]
+    pub(super) fn held<E: Thin>(&self, index: usize) -> ManuallyDrop<E> {
+        assert!(index < SLOTS && self.tag(index) != 0, "nothing was found here");
+        entry(self.slot(index))
+    }
 }
 
 /// A borrowed entry.
@@ -70,7 +100,16 @@ impl<'a, E: Thin> SlotMut<'a, E> {
         hash: u64,
         entry: ManuallyDrop<E>,
     ) -> Self {
-        let bucket = NonNull::from(dict.segments[place.segment].bucket_mut(place.bucket));
+        let bucket = NonNull::from(dict.segments[place.segment()].bucket_mut(place.bucket()));
+        SlotMut { dict, place, hash, state: State::Stored, bucket, entry }
+    }
+
+    /// The entry in an occupied slot.
+    #[inline(always)]
+    pub(super) fn at(dict: &'a mut Dict<E>, place: Place, hash: u64) -> Self {
+        let bucket = dict.segments[place.segment()].bucket_mut(place.bucket());
+        let entry = bucket.held(place.index());
+        let bucket = NonNull::from(bucket);
         SlotMut { dict, place, hash, state: State::Stored, bucket, entry }
     }
 
@@ -118,7 +157,7 @@ impl<'a, E: Thin> SlotMut<'a, E> {
     #[inline(always)]
     fn hide(&mut self) {
         if self.state == State::Stored {
-            let index = self.place.index;
+            let index = self.place.index();
             let bucket = self.bucket();
             let slot = bucket.slot(index);
             bucket.set(index, 0, slot);
@@ -154,7 +193,7 @@ impl<E: Thin> Drop for SlotMut<'_, E> {
             State::Lent => {
                 // SAFETY: this is the last use of the field.
                 let entry = unsafe { ManuallyDrop::take(&mut self.entry) };
-                let (index, tag) = (self.place.index, tag_of(self.hash));
+                let (index, tag) = (self.place.index(), tag_of(self.hash));
                 let bucket = self.bucket();
                 let bits = bucket.slot(index) >> BITS_AT;
                 bucket.set(index, tag, to_slot(entry, bits));

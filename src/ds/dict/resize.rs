@@ -57,12 +57,13 @@ impl<E: Thin> Dict<E> {
     }
 
     /// Clears a slot whose entry was taken, and shrinks what became too big.
+    #[inline(never)]
     pub(super) fn clear(&mut self, place: Place) {
-        let segment = &mut self.segments[place.segment];
-        segment.erase(place.bucket, place.index);
+        let segment = &mut self.segments[place.segment()];
+        segment.erase(place.bucket(), place.index());
         self.len -= 1;
         if segment.is_roomy() {
-            self.shrink(place.segment);
+            self.shrink(place.segment());
         }
     }
 
