@@ -6,7 +6,6 @@ use super::client::{Client, ClientId, CloseWish, Live, ReplyMode};
 use super::cx::{Called, CmdResult, DataCx, EngineCx, Outcome, Propagate};
 use super::gate;
 use super::limits;
-use super::lookahead::Item;
 use super::session::{Origin, Session};
 use super::spec::{Run, Spec};
 use crate::base::error::Error;
@@ -128,15 +127,14 @@ impl Engine {
             // What a pause held back was parsed before it.
             let held = inbuf.has_request();
             let planned = if held { None } else { self.ahead.take(inbuf.next_address()) };
-            let Item { seen, hint, .. } = planned.unwrap_or_default();
-            let limits = self.limits_of(live);
-            if let Some(raw) = inbuf.seen_args(&seen, &limits) {
-                self.request_of(id, live, &mut Args::new(raw), &hint, silenced);
+            let item = planned.unwrap_or_default();
+            if let Some(raw) = inbuf.seen_args(&item.seen, &self.limits_of(live)) {
+                self.request_of(id, live, &mut Args::new(raw), &item.hint, silenced);
                 if self.pausing.take_postponed() {
                     inbuf.parse(&self.limits_of(live));
                     return false;
                 }
-                inbuf.skip_seen(&seen);
+                inbuf.skip_seen(&item.seen);
             } else {
                 match if held { Parsed::Request } else { inbuf.parse(&self.limits_of(live)) } {
                     Parsed::Incomplete => return false,
@@ -148,7 +146,7 @@ impl Engine {
                     Parsed::Request => {}
                 }
                 let mut args = Args::new(inbuf.raw_args());
-                self.request_of(id, live, &mut args, &hint, silenced);
+                self.request_of(id, live, &mut args, &item.hint, silenced);
                 if self.pausing.take_postponed() {
                     return false;
                 }

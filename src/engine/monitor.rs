@@ -36,7 +36,14 @@ impl Engine {
     /// Tells who listens of a command that ran. Those of administrators are too delicate.
     #[inline]
     pub(super) fn show_to_monitors(&mut self, spec: &Spec, session: &Session, args: &Args<'_>) {
-        if !self.monitors.is_empty() && spec.flags & (flag::SKIP_MONITOR | flag::ADMIN) == 0 {
+        if !self.monitors.is_empty() {
+            self.show_unless_delicate(spec, session, args);
+        }
+    }
+
+    #[cold]
+    fn show_unless_delicate(&mut self, spec: &Spec, session: &Session, args: &Args<'_>) {
+        if spec.flags & (flag::SKIP_MONITOR | flag::ADMIN) == 0 {
             self.show(spec, session, args);
         }
     }

@@ -492,7 +492,7 @@ impl InBuf {
         Lookahead::new(if odd { &[] } else { &self.buf[self.next_at()..self.filled] })
     }
 
-    /// What has come and was not handed out, beginning at an address that was `next_address` before.
+    /// What has come, from an address on that was once `next_address` and was not passed since.
     #[inline]
     pub fn bytes_at(&self, address: usize) -> &[u8] {
         let at = address - self.buf.as_ptr().addr();
