@@ -248,7 +248,8 @@ impl Server {
                     NetRequest::Shutdown { exit_code } => return exit_code,
                 }
             }
-            let timeout = self.timeout(engine, deadline);
+            let timeout =
+                if fetched { self.timeout(engine, deadline) } else { Some(Duration::ZERO) };
             engine.sleeps();
             if let Err(error) = self.poll.poll(&mut events, timeout) {
                 if error.kind() != io::ErrorKind::Interrupted {
@@ -261,7 +262,7 @@ impl Server {
                 self.sort(event, engine, finished);
             }
             let idle = events.is_empty();
-            // A start does not wait for it, and later nobody does either.
+            // Whoever waits for the start is answered first; it is done before the loop first sleeps.
             if idle && !fetched {
                 fetch_code();
                 fetched = true;
