@@ -262,7 +262,7 @@ impl Server {
                 self.sort(event, engine, finished);
             }
             let idle = events.is_empty();
-            // Whoever waits for the start is answered first; it is done before the loop first sleeps.
+            // Whoever waits for the start is answered first, and the loop has not slept yet.
             if idle && !fetched {
                 fetch_code();
                 fetched = true;
