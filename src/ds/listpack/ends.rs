@@ -11,9 +11,11 @@
 //! The header is written anew in front of whatever is the first element. Invariant: the bytes from
 //! `front` on are a listpack; without room in front, `list` as a whole is one.
 
+use super::append::{LINE, prefetch_behind};
 use super::encode::{END, Encoded};
 use super::{EMPTY, HEADER, KEPT, Listpack, MANY, Packed, count_of};
 use crate::alloc::size_class;
+use crate::ds::dict::prefetch;
 
 /// A listpack for work at its ends.
 #[derive(Clone, Debug, Default)]
@@ -63,6 +65,18 @@ impl TwoEnded {
     pub fn as_packed(&self) -> Packed<'_> {
         let bytes = &self.list.0;
         Packed(if bytes.is_empty() { &EMPTY } else { &bytes[self.front as usize..] })
+    }
+
+    /// Asks for the cache lines of the header and of the end that elements come to.
+    #[inline]
+    pub fn fetch(&self, at_front: bool) {
+        let Packed(bytes) = self.as_packed();
+        prefetch(bytes.as_ptr());
+        if at_front {
+            prefetch(bytes.as_ptr().wrapping_sub(LINE));
+        } else {
+            prefetch_behind(bytes);
+        }
     }
 
     /// Bytes of the content, header and end included.
