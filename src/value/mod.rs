@@ -116,13 +116,10 @@ pub trait Collection: Default + Sized {
 
 impl Value {
     /// Asks for the cache lines that a search for a member with this hash touches, if this is a
-    /// large collection with a table of members, or those where elements come to and go; false
-    /// otherwise.
+    /// large collection with a table of members, or those of a stream's end; false otherwise.
     #[inline]
     pub fn fetch(&self, hash: u64, what: Fetch) -> bool {
         match (self, what) {
-            (Value::List(List::Quick(list)), Fetch::Bucket) => fetch_all(&**list),
-            (Value::List(List::Quick(list)), Fetch::Entry) => list.fetch(),
             (Value::Stream(stream), Fetch::Bucket) => fetch_all(&**stream),
             (Value::Stream(stream), Fetch::Entry) => stream.log.fetch(),
             _ => return self.fetch_member(hash, what),

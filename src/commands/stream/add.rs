@@ -159,7 +159,7 @@ pub(super) fn xadd(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
         return Err(Error::fixed("ERR The ID specified in XADD must be greater than 0-0"));
     }
     let key = args.get(1);
-    let mut edit = keys.edit_or_new::<Stream>(key)?;
+    let mut edit = keys.edit_or_new::<Box<Stream>>(key)?;
     if !options.make && edit.is_new() {
         drop(edit);
         out.null();
@@ -263,7 +263,7 @@ pub(super) fn xtrim(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
     let options = options(args, false, (limits, *caller == Caller::Log))?;
     let trim = options.trim.ok_or(Error::Syntax)?;
     let key = args.get(1);
-    let Some(mut stream) = keys.edit::<Stream>(key)? else {
+    let Some(mut stream) = keys.edit::<Box<Stream>>(key)? else {
         out.int(0);
         return Ok(Outcome::Unchanged);
     };
@@ -285,7 +285,7 @@ pub(super) fn xdel(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
     let DataCx { keys, out, .. } = cx;
     let key = args.get(1);
     // A missing key is answered before the ids are looked at.
-    let Some(mut stream) = keys.edit::<Stream>(key)? else {
+    let Some(mut stream) = keys.edit::<Box<Stream>>(key)? else {
         out.int(0);
         return Ok(Outcome::Unchanged);
     };
@@ -340,7 +340,7 @@ pub(super) fn xsetid(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
     let DataCx { keys, out, .. } = cx;
     let Counters { last_id, entries_added, max_deleted_id } = counters(args)?;
     let key = args.get(1);
-    let mut stream = keys.edit::<Stream>(key)?.ok_or(Error::NoSuchKey)?;
+    let mut stream = keys.edit::<Box<Stream>>(key)?.ok_or(Error::NoSuchKey)?;
     let log = &mut stream.log;
     if last_id < log.max_deleted_id {
         return Err(Error::fixed(

@@ -161,16 +161,6 @@ impl Quicklist {
         self.count == 0
     }
 
-    /// Asks for what a push at either end touches.
-    #[inline]
-    pub fn fetch(&self) {
-        for (node, at_front) in [(self.nodes.front(), true), (self.nodes.back(), false)] {
-            if let Some(Node { body: Body::Packed(pack), .. }) = node {
-                pack.fetch(at_front);
-            }
-        }
-    }
-
     /// Bytes in memory.
     pub fn bytes(&self) -> usize {
         let table = self.nodes.capacity() * std::mem::size_of::<Node>();
