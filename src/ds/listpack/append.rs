@@ -96,7 +96,7 @@ impl Drop for Appender<'_> {
 
 impl Iter<'_> {
     /// The next element, when it is a number or reads as one.
-    #[inline]
+    #[inline(always)]
     pub fn next_int(&mut self) -> Option<i64> {
         if let (Some(&small @ 0..=127), true) =
             (self.packed.0.get(self.front), self.front < self.back)
