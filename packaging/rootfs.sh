@@ -16,13 +16,14 @@ if [ ! -x "$busybox" ] || readelf -l "$busybox" | grep -q INTERP; then
   exit 1
 fi
 
-# With --target the flags reach the program only, not the tools that build it.
-target=$(rustc -vV | sed -n 's/^host: //p')
-RUSTFLAGS='-C target-feature=+crt-static' \
-  cargo build --locked --profile "$profile" --target "$target" --bin redis-server
+cargo build --locked --profile "$profile" --bin redis-server
 folder=$profile
 [ "$profile" = dev ] && folder=debug
-binary=${CARGO_TARGET_DIR:-target}/$target/$folder/redis-server
+binary=${CARGO_TARGET_DIR:-target}/$folder/redis-server
+if readelf -l "$binary" | grep -q INTERP; then
+  echo "$binary is not static: the C compiler has no libc.a (see build.rs)" >&2
+  exit 1
+fi
 
 mkdir -p "$root/bin" "$root/etc" "$root/usr/local/bin" "$root/proc" "$root/dev" "$root/sys"
 install -d -m 1777 "$root/tmp"

@@ -28,7 +28,8 @@ use redstart::{cli, commands, entrypoint, log, sys};
 #[unsafe(no_mangle)]
 extern "C" fn main(count: c_int, words: *const *const c_char) -> c_int {
     sys::hold_standard_files();
-    // SAFETY: the C library hands over what the kernel laid out: so many terminated words.
+    // SAFETY: the C library hands over what the kernel laid out: so many terminated words, and the
+    // environment behind them.
     let args = unsafe { sys::arguments(count, words) };
     // As in any Rust program a panic, which was reported by then, ends it with 101.
     let ended = catch_unwind(AssertUnwindSafe(|| run(args)));
@@ -80,7 +81,6 @@ fn give_up(error: impl std::fmt::Display) -> ! {
 }
 
 fn serve(mut config: Config, path: Option<PathBuf>, args: &[OsString]) -> ! {
-    sys::fetch_code();
     if let Err(error) = std::env::set_current_dir(&config.dir) {
         fail(format!("Can't chdir to '{}': {}", config.dir, sys::error_text(&error)));
     }

@@ -25,12 +25,15 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::os::unix::ffi::OsStringExt;
 
-/// The words of the command line, as `main` gets them.
+/// The words of the command line, as `main` gets them; remembers the place for the title.
 ///
 /// # Safety
-/// `words` points to `count` pointers to terminated texts.
+/// `words` points to `count` pointers to terminated texts, a null, and behind it the environment
+/// in the same form: what the C library hands to `main`.
 pub unsafe fn arguments(count: c_int, words: *const *const c_char) -> Vec<OsString> {
     let count = usize::try_from(count).unwrap_or(0);
+    // SAFETY: as the caller promises.
+    unsafe { title::keep(words) };
     // SAFETY: as the caller promises.
     let word = |at| unsafe { CStr::from_ptr(*words.add(at)) };
     (0..count).map(|at| OsString::from_vec(word(at).to_bytes().to_vec())).collect()

@@ -44,60 +44,64 @@ pub mod zset;
 use crate::base::error::Error;
 use crate::engine::config::types::Allow;
 use crate::engine::cx::EngineCx;
+use crate::engine::families::{self, Families, Sizes};
+use crate::engine::spec::Spec;
 use crate::engine::table::Table;
-use std::sync::LazyLock;
 
-static TABLE: LazyLock<Table> = LazyLock::new(join);
+const FAMILIES: &Families = &[
+    string::SPECS,
+    list::SPECS,
+    set::SPECS,
+    bitmap::SPECS,
+    bitfield::SPECS,
+    hll::SPECS,
+    hash::SPECS,
+    stream::SPECS,
+    sort::SPECS,
+    zset::SPECS,
+    geo::SPECS,
+    generic::SPECS,
+    expire::SPECS,
+    dump::SPECS,
+    scan::SPECS,
+    object::SPECS,
+    connection::SPECS,
+    client::SPECS,
+    pubsub::SPECS,
+    transaction::SPECS,
+    script::SPECS,
+    function::SPECS,
+    server::SPECS,
+    memory::SPECS,
+    migrate::SPECS,
+    config::SPECS,
+    debug::SPECS,
+    slowlog::SPECS,
+    command::SPECS,
+    cluster::SPECS,
+    module::SPECS,
+    replication::SPECS,
+    lolwut::SPECS,
+];
 
-fn join() -> Table {
-    Table::new(&[
-        string::SPECS,
-        list::SPECS,
-        set::SPECS,
-        bitmap::SPECS,
-        bitfield::SPECS,
-        hll::SPECS,
-        hash::SPECS,
-        stream::SPECS,
-        sort::SPECS,
-        zset::SPECS,
-        geo::SPECS,
-        generic::SPECS,
-        expire::SPECS,
-        dump::SPECS,
-        scan::SPECS,
-        object::SPECS,
-        connection::SPECS,
-        client::SPECS,
-        pubsub::SPECS,
-        transaction::SPECS,
-        script::SPECS,
-        function::SPECS,
-        server::SPECS,
-        memory::SPECS,
-        migrate::SPECS,
-        config::SPECS,
-        debug::SPECS,
-        slowlog::SPECS,
-        command::SPECS,
-        cluster::SPECS,
-        module::SPECS,
-        replication::SPECS,
-        lolwut::SPECS,
-    ])
-}
+const SIZES: Sizes = families::sizes(FAMILIES);
+static NAMES: [u8; SIZES.names] = families::names(FAMILIES);
+static SUBCOMMANDS: [Spec; SIZES.subcommands] =
+    families::subcommands(FAMILIES, SIZES.commands, &NAMES);
+static COMMANDS: [Spec; SIZES.commands] = families::commands(FAMILIES, &SUBCOMMANDS);
+static TABLE: Table = Table::new(&COMMANDS, SIZES.commands + SIZES.subcommands);
 
 /// The families joined, with some commands under other names, or none.
 pub fn renamed_table(renames: &[(String, String)]) -> &'static Table {
     if renames.is_empty() {
         return table();
     }
-    let mut table = join();
+    let mut table = Box::new(TABLE.clone());
     for (from, to) in renames {
         table.rename(from.as_bytes(), to);
     }
     // It lives as long as the process, as the usual one does.
-    Box::leak(Box::new(table))
+    Box::leak(table)
 }
 
 /// The families joined.

@@ -128,9 +128,9 @@ fn is_brief(spec: &Spec, words: usize) -> bool {
 }
 
 /// Whether `spec` is worth the flag `BRIEF`: fast by its own account, and no path out of `Data`.
-pub(super) fn brief_flag(spec: &Spec) -> u32 {
+pub(super) const fn brief_flag(spec: &Spec) -> u32 {
     // These are called slow in Redis's table although they take as long as any other write.
-    let fast = spec.has(flag::FAST) || matches!(spec.name, "set" | "setbit");
+    let fast = spec.has(flag::FAST) || matches!(spec.name.as_bytes(), b"set" | b"setbit");
     let waits = spec.has(flag::BLOCKING);
     if fast && !waits && matches!(spec.run, Run::Data(_)) { flag::BRIEF } else { 0 }
 }

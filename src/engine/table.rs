@@ -1,15 +1,20 @@
-//! Name to `Spec`, in a small open-addressed table over case-folded names, built once.
+//! Name to `Spec`, in a small open-addressed table over case-folded names, made by the compiler.
 //!
-//! Every request looks here, so names are compared as two words rather than letter by letter.
+//! Every request looks here, so names are compared as two words rather than letter by letter. A
+//! start does nothing for it: commands are numbered and put in their slots while the program is
+//! built, and only a configuration that renames some makes a table of its own.
 
 use super::spec::Spec;
 
-const SLOTS: usize = 1024;
+const SLOTS: usize = 512;
 
 /// The command table.
+#[derive(Clone)]
 pub struct Table {
-    slots: Vec<Option<(Name, &'static Spec)>>,
-    specs: Vec<&'static Spec>,
+    slots: [Option<(Name, &'static Spec)>; SLOTS],
+    specs: &'static [Spec],
+    /// Commands that were taken their names away, by `Spec::index`.
+    nameless: Vec<u16>,
     count: usize,
 }
 
@@ -29,14 +34,14 @@ struct Name {
 }
 
 impl Name {
-    fn new(text: &'static str) -> Name {
+    const fn new(text: &'static str) -> Name {
         Name { word: Word::of(text.as_bytes()), text }
     }
 }
 
 impl Word {
     #[inline]
-    fn of(name: &[u8]) -> Word {
+    const fn of(name: &[u8]) -> Word {
         let len = name.len();
         let (head, tail) = match (name.first_chunk(), name.last_chunk()) {
             (Some(head), Some(tail)) => (u64::from_le_bytes(*head), u64::from_le_bytes(*tail)),
@@ -47,29 +52,29 @@ impl Word {
 
     /// Whether the two words are the whole name.
     #[inline]
-    fn is_whole(self) -> bool {
+    const fn is_whole(self) -> bool {
         self.len <= 16
     }
 
     #[inline]
-    fn slot(self) -> usize {
+    const fn slot(self) -> usize {
         let h = self.head ^ self.tail.rotate_left(23) ^ (self.len as u64) << 57;
-        (h.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 54) as usize
+        (h.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (64 - SLOTS.ilog2())) as usize
     }
 }
 
 /// Fewer than eight bytes as a number; names of the same length get the same number only when they
 /// are the same.
 #[inline]
-fn short(name: &[u8]) -> u64 {
+const fn short(name: &[u8]) -> u64 {
     match (name.first_chunk(), name.last_chunk()) {
         (Some(head), Some(tail)) => {
-            u64::from(u32::from_le_bytes(*head)) | u64::from(u32::from_le_bytes(*tail)) << 32
+            u32::from_le_bytes(*head) as u64 | (u32::from_le_bytes(*tail) as u64) << 32
         }
         // Up to three: first, middle and last are all of them.
-        _ => match (name.first(), name.get(name.len() / 2), name.last()) {
-            (Some(first), Some(middle), Some(last)) => {
-                u64::from(*first) | u64::from(*middle) << 8 | u64::from(*last) << 16
+        _ => match (name.first(), name.last()) {
+            (Some(first), Some(last)) => {
+                *first as u64 | (name[name.len() / 2] as u64) << 8 | (*last as u64) << 16
             }
             _ => 0,
         },
@@ -79,7 +84,7 @@ fn short(name: &[u8]) -> u64 {
 /// Eight bytes with the letters A to Z as small ones, all at once: in each byte the high bit of
 /// `from_a` tells that it is at least an A, that of `past_z` that it is beyond a Z.
 #[inline]
-fn lower(bytes: u64) -> u64 {
+const fn lower(bytes: u64) -> u64 {
     const EACH: u64 = 0x0101_0101_0101_0101;
     let seven = bytes & (EACH * 0x7f);
     let from_a = seven + EACH * (0x80 - b'A' as u64);
@@ -89,33 +94,21 @@ fn lower(bytes: u64) -> u64 {
 }
 
 impl Table {
-    /// Joins the families; panics on a name declared twice or a contradiction, which a test and
-    /// every start would show.
-    pub fn new(families: &[&'static [Spec]]) -> Table {
-        let count = families.iter().map(|family| family.len()).sum();
-        let mut table =
-            Table { slots: vec![None; SLOTS], specs: Vec::with_capacity(count), count: 0 };
+    /// The table of these commands, which [`families`] numbered; `count` is how many they are with
+    /// their subcommands. More than it can hold fail the build.
+    pub const fn new(specs: &'static [Spec], count: usize) -> Table {
+        // A search ends at an empty slot.
+        assert!(specs.len() < SLOTS / 4 * 3);
+        let mut table = Table { slots: [None; SLOTS], specs, nameless: Vec::new(), count };
         let mut next = 0;
-        // Every start makes a table: room at once, as moving it while it grows would cost more than
-        // all the rest.
-        let mut specs = Vec::with_capacity(count);
-        let declared = families.iter().flat_map(|family| family.iter());
-        specs.extend(declared.map(|spec| number(*spec, "", &mut next)));
-        table.count = usize::from(next);
-        // A table lives as long as the process: every session and statistic refers to its specs.
-        let specs: &'static [Spec] = Vec::leak(specs);
-        for spec in specs {
-            check(spec);
-            assert!(table.find(spec.name.as_bytes()).is_none(), "{} is declared twice", spec.name);
-            table.put(spec.name, spec);
-            table.specs.push(spec);
+        while next < specs.len() {
+            table.put(Name::new(specs[next].name), &specs[next]);
+            next += 1;
         }
-        assert!(table.specs.len() < SLOTS / 2);
         table
     }
 
-    fn put(&mut self, name: &'static str, spec: &'static Spec) {
-        let name = Name::new(name);
+    const fn put(&mut self, name: Name, spec: &'static Spec) {
         let mut at = name.word.slot();
         while self.slots[at].is_some() {
             at = (at + 1) % SLOTS;
@@ -131,13 +124,13 @@ impl Table {
         self.slots.fill(None);
         for (name, spec) in named {
             if !name.text.as_bytes().eq_ignore_ascii_case(from) {
-                self.put(name.text, spec);
+                self.put(name, spec);
             }
         }
         if to.is_empty() {
-            self.specs.retain(|known| !std::ptr::eq(*known, spec));
+            self.nameless.push(spec.index);
         } else {
-            self.put(String::leak(to.to_ascii_lowercase()), spec);
+            self.put(Name::new(String::leak(to.to_ascii_lowercase())), spec);
         }
     }
 
@@ -163,33 +156,8 @@ impl Table {
 
     /// All commands, in the order of their declaration.
     pub fn specs(&self) -> impl Iterator<Item = &'static Spec> {
-        self.specs.iter().copied()
+        self.specs.iter().filter(|spec| !self.nameless.contains(&spec.index))
     }
-}
-
-/// A copy with its index and its full name, and the same for its subcommands.
-fn number(mut spec: Spec, container: &str, next: &mut u16) -> Spec {
-    spec.index = *next;
-    spec.flags |= super::calls::brief_flag(&spec);
-    *next += 1;
-    if !container.is_empty() {
-        spec.full_name = String::leak([container, spec.name].join("|"));
-    }
-    if !spec.subcommands.is_empty() {
-        let subs = spec.subcommands.iter().map(|sub| number(*sub, spec.name, next));
-        spec.subcommands = Vec::leak(subs.collect());
-    }
-    spec
-}
-
-fn check(spec: &Spec) {
-    assert!(spec.arity != 0, "{}: arity", spec.name);
-    assert!(
-        !spec.is_container() || !spec.subcommands.is_empty(),
-        "{}: a container without subcommands",
-        spec.name
-    );
-    spec.subcommands.iter().for_each(check);
 }
 
 #[cfg(test)]

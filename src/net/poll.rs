@@ -24,7 +24,7 @@ use crate::env::real::{Finished, Wake};
 use crate::net::Signals;
 use crate::net::conn::{Conn, Filled, Flushed, Sink, fill, flush};
 use crate::net::listen::{self, ListenError, Listener};
-use crate::sys::error_text;
+use crate::sys::{error_text, fetch_code};
 
 const SIGNALS: Token = Token(usize::MAX);
 const WAKER: Token = Token(usize::MAX - 1);
@@ -240,6 +240,7 @@ impl Server {
     ) -> i32 {
         let mut events = Events::with_capacity(EVENTS_MAX);
         let mut deadline = engine.tick();
+        let mut fetched = false;
         loop {
             for request in engine.requests() {
                 match request {
@@ -247,7 +248,8 @@ impl Server {
                     NetRequest::Shutdown { exit_code } => return exit_code,
                 }
             }
-            let timeout = self.timeout(engine, deadline);
+            let timeout =
+                if fetched { self.timeout(engine, deadline) } else { Some(Duration::ZERO) };
             engine.sleeps();
             if let Err(error) = self.poll.poll(&mut events, timeout) {
                 if error.kind() != io::ErrorKind::Interrupted {
@@ -260,6 +262,11 @@ impl Server {
                 self.sort(event, engine, finished);
             }
             let idle = events.is_empty();
+            // Whoever waits for the start is answered first, and the loop has not slept yet.
+            if idle && !fetched {
+                fetch_code();
+                fetched = true;
+            }
             self.accept_waiting(idle, Full::Wait, engine);
             self.release_held(engine);
             self.read_all(engine);

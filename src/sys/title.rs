@@ -7,35 +7,72 @@
 //! environment moves away first, so a title may take the whole stretch. Invariant: the stretch
 //! always ends in a zero byte.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, c_char};
 use std::ops::Range;
-use std::sync::OnceLock;
+use std::sync::{Once, OnceLock};
 
-static ROOM: OnceLock<Option<Range<usize>>> = OnceLock::new();
+static ROOM: OnceLock<Range<usize>> = OnceLock::new();
 
 /// Shows this title. The first call must come before any thread is started, and after the last
-/// look at the arguments. Where the kernel does not tell the place, nothing happens.
+/// look at the arguments. Where [`keep`] was not told the place, nothing happens.
 pub fn set(title: &str) {
-    let Some(room) = ROOM.get_or_init(find) else { return };
+    static MOVED: Once = Once::new();
+    let Some(room) = ROOM.get().filter(|room| !room.is_empty()) else { return };
+    MOVED.call_once(move_environment);
     let len = room.len();
     let text = title.as_bytes();
     let shown = text.len().min(len - 1);
     let start = std::ptr::with_exposed_provenance_mut::<u8>(room.start);
     // SAFETY: the kernel laid this stretch out on the stack for arguments and environment, it
-    // stays mapped and writable for the life of the process, and since `find` moved the
-    // environment nothing else refers to it.
+    // stays mapped and writable for the life of the process, and since the environment has moved
+    // nothing else refers to it.
     unsafe {
         std::ptr::copy_nonoverlapping(text.as_ptr(), start, shown);
         start.add(shown).write_bytes(0, len - shown);
     }
 }
 
-/// Where arguments and environment lie; moves the environment away.
-fn find() -> Option<Range<usize>> {
-    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
-    let room = stretch(&stat)?;
-    move_environment();
-    Some(room)
+/// Remembers where arguments and environment lie.
+///
+/// # Safety
+/// `words` is what `main` got: pointers to terminated texts, a null, and behind it the environment
+/// in the same form.
+pub unsafe fn keep(words: *const *const c_char) {
+    // SAFETY: as the caller promises.
+    let room = unsafe {
+        let words_end = stretch(words, None);
+        let mut environment = words;
+        while !(*environment).is_null() {
+            environment = environment.add(1);
+        }
+        stretch(environment.add(1), Some(words_end))
+    };
+    // A second call would tell the same.
+    let _ = ROOM.set(room);
+}
+
+/// From the first of these texts, or what lies before them, to the end of the last one that still
+/// lies side by side with its neighbour.
+///
+/// # Safety
+/// `texts` points to pointers to terminated texts that end in a null.
+unsafe fn stretch(mut texts: *const *const c_char, before: Option<Range<usize>>) -> Range<usize> {
+    let mut room = before.unwrap_or_default();
+    // SAFETY: as the caller promises; nothing is read behind the null.
+    unsafe {
+        while !(*texts).is_null() {
+            let start = (*texts).expose_provenance();
+            if room.is_empty() {
+                room = start..start;
+            }
+            if start != room.end {
+                break;
+            }
+            room.end += CStr::from_ptr(*texts).count_bytes() + 1;
+            texts = texts.add(1);
+        }
+    }
+    room
 }
 
 unsafe extern "C" {
@@ -61,29 +98,25 @@ fn move_environment() {
     }
 }
 
-/// Start of the arguments to end of the environment, when they lie side by side.
-fn stretch(stat: &str) -> Option<Range<usize>> {
-    // The second field is the program's name in parentheses and may hold anything.
-    let (_, rest) = stat.rsplit_once(") ")?;
-    // Field 48 and the next three, counted from 1; `rest` begins with the third.
-    let mut fields = rest.split_whitespace().skip(45).map(|field| field.parse::<usize>());
-    let mut next = || fields.next()?.ok().filter(|address| *address != 0);
-    let (arg_start, arg_end, env_start, env_end) = (next()?, next()?, next()?, next()?);
-    let side_by_side = arg_start < arg_end && arg_end <= env_start && env_start <= env_end;
-    (side_by_side && env_start - arg_end < 8).then_some(arg_start..env_end)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_stretch_is_found_behind_any_program_name() {
-        let zeros = "0 ".repeat(44);
-        let stat = format!("7 (a) b (c) S {zeros}1000 1050 1050 2000 0\n");
-        assert_eq!(stretch(&stat), Some(1000..2000));
-        let apart = format!("7 (x) S {zeros}1000 1050 3000 4000 0\n");
-        assert_eq!(stretch(&apart), None);
-        assert_eq!(stretch("7 (x) S 0 0"), None);
+    fn the_stretch_ends_where_texts_are_no_longer_side_by_side() {
+        let memory = b"redis-server\0--port\0A=1\0\0elsewhere\0";
+        let at = |offset: usize| memory[offset..].as_ptr().cast::<c_char>();
+        let start = memory.as_ptr().addr();
+        let null = std::ptr::null();
+        let room = |words: &[*const c_char], before| {
+            // SAFETY: pointers to terminated texts, and a null at the end.
+            unsafe { stretch(words.as_ptr(), before) }
+        };
+        let words = room(&[at(0), at(13), null], None);
+        assert_eq!(words, start..start + 20);
+        assert_eq!(room(&[at(20), at(25), null], Some(words.clone())), start..start + 24);
+        assert_eq!(room(&[at(25), null], Some(words.clone())), words);
+        assert_eq!(room(&[null], Some(words.clone())), words);
+        assert!(room(&[null], None).is_empty());
     }
 }
