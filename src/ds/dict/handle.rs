@@ -71,6 +71,17 @@ impl<'a, E: Thin> SlotMut<'a, E> {
         entry: ManuallyDrop<E>,
     ) -> Self {
         let bucket = NonNull::from(dict.segments[place.segment].bucket_mut(place.bucket));
+        SlotMut::in_bucket(dict, (place, hash), bucket, entry)
+    }
+
+    /// The same where the bucket is known.
+    #[inline(always)]
+    pub(super) fn in_bucket(
+        dict: &'a mut Dict<E>,
+        (place, hash): (Place, u64),
+        bucket: NonNull<Bucket>,
+        entry: ManuallyDrop<E>,
+    ) -> Self {
         SlotMut { dict, place, hash, state: State::Stored, bucket, entry }
     }
 

@@ -197,8 +197,10 @@ impl<E: Thin> Dict<E> {
     /// since.
     #[inline(always)]
     pub fn at_mut(&mut self, place: Place, hash: u64) -> SlotMut<'_, E> {
-        let entry = self.held(place);
-        SlotMut::new(self, place, hash, entry)
+        let bucket = self.segments[place.segment].bucket_mut(place.bucket);
+        assert!(bucket.tag(place.index) != 0, "nothing was found here");
+        let (entry, bucket) = (entry(bucket.slot(place.index)), NonNull::from(bucket));
+        SlotMut::in_bucket(self, (place, hash), bucket, entry)
     }
 
     #[inline(always)]
