@@ -64,24 +64,10 @@ fn checked<R>(value: StrRef<'_>, f: impl FnOnce(&[u8]) -> R) -> Result<R, Error>
 
 fn pfadd(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
     let key = args.get(1);
-    let max = cx.limits.hll_sparse_max_bytes;
-    let add = |bytes: &mut Vec<u8>| raise_all(bytes, args, max);
     let raised = cx.keys.patch_held(key, hll::looks_dense, |bytes| raise_all_dense(bytes, args));
     let changes = match raised {
         Patched::Done(raised) => raised,
-        _ => match cx.keys.for_write::<Str>(key)? {
-            None => {
-                let mut bytes = hll::empty();
-                let raised = add(&mut bytes)?;
-                hll::set_stale(&mut bytes);
-                cx.keys.set_string(key, NewStr::Raw(bytes), Ttl::Clear);
-                1 + raised
-            }
-            Some(value) => {
-                checked(value, |_| ())?;
-                cx.keys.edit_string(key, add)?
-            }
-        },
+        Patched::Other | Patched::Absent => add_elsewhere(cx, args)?,
     };
     cx.out.int(i64::from(changes > 0));
     if changes == 0 {
@@ -89,6 +75,23 @@ fn pfadd(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
     }
     cx.keys.touch_n(key, PFADD, changes);
     Ok(Outcome::Changed(Propagate::Verbatim))
+}
+
+/// PFADD where there is no dense HyperLogLog; gives the number of changes. Apart from the frequent
+/// case, whose code and frame stay small so.
+#[inline(never)]
+fn add_elsewhere(cx: &mut DataCx<'_>, args: &Args<'_>) -> Result<u64, Error> {
+    let (key, max) = (args.get(1), cx.limits.hll_sparse_max_bytes);
+    let add = |bytes: &mut Vec<u8>| raise_all(bytes, args, max);
+    let Some(value) = cx.keys.for_write::<Str>(key)? else {
+        let mut bytes = hll::empty();
+        let raised = add(&mut bytes)?;
+        hll::set_stale(&mut bytes);
+        cx.keys.set_string(key, NewStr::Raw(bytes), Ttl::Clear);
+        return Ok(1 + raised);
+    };
+    checked(value, |_| ())?;
+    Ok(cx.keys.edit_string(key, add)?)
 }
 
 /// Adds the elements of a call; gives how many of them raised a register. What turns out to be

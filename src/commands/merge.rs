@@ -1,5 +1,9 @@
 //! Sorting in steps: the runs are sorted by whoever has the elements, then merged some at a time.
+//!
+//! Sorting a run takes as long as many other steps, so it counts as such.
 
+use crate::engine::budget::Budget;
+use crate::keyspace::Keyspace;
 use std::cmp::Ordering;
 use std::ops::Range;
 
@@ -7,6 +11,14 @@ use std::ops::Range;
 pub(super) const RUN: usize = 1024;
 /// Elements that are merged in one step.
 const STEP: usize = 512;
+/// Steps that the sorting of a run counts for: a text is compared in up to a hundred nanoseconds,
+/// ten times for each element.
+const RUN_STEPS: usize = 16;
+
+/// `budget.more()` after a run was sorted.
+pub(super) fn more_after_run(budget: &mut Budget<'_>) -> bool {
+    (0..RUN_STEPS).all(|_| budget.more())
+}
 
 /// Merging sorted runs of a width, pair by pair, into runs of twice the width, until there is one.
 /// What is equal stays in its order.
@@ -18,12 +30,17 @@ pub(super) struct Merge<T> {
     right: Range<usize>,
 }
 
-impl<T: Copy> Merge<T> {
+impl<T: Copy + Send + 'static> Merge<T> {
     /// For a vector of `len` elements that is sorted in runs of `width`.
     pub(super) fn new(width: usize, len: usize) -> Merge<T> {
         let mut merge = Merge { width, merged: Vec::with_capacity(len), left: 0..0, right: 0..0 };
         merge.next_pair(len);
         merge
+    }
+
+    /// Lets go of the second buffer, beside the loop when it is large.
+    pub(super) fn end(self, space: &mut Keyspace) {
+        space.waste_buffer(self.merged);
     }
 
     fn next_pair(&mut self, len: usize) {

@@ -89,7 +89,7 @@ fn edit_list(keys: &mut Keys<'_>, rng: &mut Rng, key: &[u8], text: &[u8], much: 
 
 fn edit_stream(keys: &mut Keys<'_>, rng: &mut Rng, key: &[u8], text: &[u8], much: bool) {
     let limits = limits();
-    let mut stream = keys.edit_or_new::<Stream>(key).expect(FOUND);
+    let mut stream = keys.edit_or_new::<Box<Stream>>(key).expect(FOUND);
     stream.make();
     let log = &mut stream.log;
     match rng.below(10) {

@@ -98,6 +98,19 @@ pub const BEFORE_ALL_DEADLINES: i64 = i64::MIN / 2;
 /// Values of at least this many bytes are freed off the loop.
 const FREE_ELSEWHERE: usize = 16 * 1024;
 
+/// What some work needed and needs no more; to whoever counts values it is none.
+struct Buffer<T>(Vec<T>);
+
+impl<T: Send> Garbage for Buffer<T> {
+    fn bytes(&self) -> usize {
+        self.0.capacity() * size_of::<T>()
+    }
+
+    fn objects(&self) -> usize {
+        0
+    }
+}
+
 impl Keyspace {
     /// `databases` empty ones whose tables are hashed with `seed`.
     pub fn new(databases: usize, seed: Seed, rng: Rng) -> Keyspace {
@@ -191,6 +204,15 @@ impl Keyspace {
     pub fn waste(&mut self, garbage: Box<dyn Garbage>) {
         self.garbage_bytes += garbage.bytes();
         self.garbage.push(garbage);
+    }
+
+    /// Drops a buffer, off the loop when it is large: the pages of a huge one are given back at
+    /// once, which takes milliseconds.
+    pub fn waste_buffer<T: Send + 'static>(&mut self, buffer: Vec<T>) {
+        let buffer = Buffer(buffer);
+        if buffer.bytes() >= FREE_ELSEWHERE {
+            self.waste(Box::new(buffer));
+        }
     }
 
     /// Bytes of all databases with their tables and indexes.

@@ -52,7 +52,10 @@ impl List {
     /// Number of elements.
     #[inline]
     pub fn len(&self) -> usize {
-        self.as_ref().len()
+        match self {
+            List::Quick(list) => list.len(),
+            _ => self.as_ref().len(),
+        }
     }
 
     /// Whether there is no element.
@@ -64,6 +67,12 @@ impl List {
     /// Converts ahead of a call that adds `count` elements with `bytes` of text.
     #[inline]
     pub fn expect(&mut self, count: usize, bytes: usize, limits: &Limits) {
+        if !matches!(self, List::Quick(_)) {
+            self.expect_packed(count, bytes, limits);
+        }
+    }
+
+    fn expect_packed(&mut self, count: usize, bytes: usize, limits: &Limits) {
         let (now, len) = match self {
             List::Nothing => (EMPTY.len(), 0),
             List::Packed(pack) => (pack.byte_len(), pack.as_packed().len()),
@@ -121,6 +130,13 @@ impl List {
     /// Adds an element at an end.
     #[inline]
     pub fn push(&mut self, end: End, text: &[u8]) {
+        match self {
+            List::Quick(list) => list.push(end, text),
+            _ => self.push_packed(end, text),
+        }
+    }
+
+    fn push_packed(&mut self, end: End, text: &[u8]) {
         match (self.packed(), end) {
             (Ok(pack), End::Head) => pack.push_front(text),
             (Ok(pack), End::Tail) => pack.push_back(text),

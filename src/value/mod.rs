@@ -11,7 +11,7 @@ pub mod string;
 pub mod zset;
 
 use crate::alloc::size_class;
-use crate::ds::dict::Fetch;
+use crate::ds::dict::{Fetch, fetch_all};
 use crate::ds::listpack::Item;
 use crate::resp::reply::Reply;
 use hash::Hash;
@@ -116,9 +116,19 @@ pub trait Collection: Default + Sized {
 
 impl Value {
     /// Asks for the cache lines that a search for a member with this hash touches, if this is a
-    /// large collection with a table of members; false otherwise.
+    /// large collection with a table of members, or those of a stream's end; false otherwise.
     #[inline]
     pub fn fetch(&self, hash: u64, what: Fetch) -> bool {
+        match (self, what) {
+            (Value::Stream(stream), Fetch::Bucket) => fetch_all(&**stream),
+            (Value::Stream(stream), Fetch::Entry) => stream.log.fetch(),
+            _ => return self.fetch_member(hash, what),
+        }
+        true
+    }
+
+    #[inline]
+    fn fetch_member(&self, hash: u64, what: Fetch) -> bool {
         match self {
             Value::Set(Set::Table(table)) => table.fetch(hash, what),
             Value::Hash(Hash::Table(table)) => table.fetch(hash, what),

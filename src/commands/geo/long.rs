@@ -4,7 +4,7 @@
 use super::super::zset::store;
 use super::search::{Asked, Scope};
 use crate::base::error::Error;
-use crate::commands::merge::{Merge, RUN};
+use crate::commands::merge::{Merge, RUN, more_after_run};
 use crate::ds::listpack::Item;
 use crate::engine::budget::Budget;
 use crate::engine::cx::{DataCx, Outcome};
@@ -116,7 +116,10 @@ impl LongSearch {
             }
             (Stage::Merge(merge), Some(order)) => {
                 if merge.step(&mut self.hits, &mut |a, b| order(&a.meters, &b.meters)) {
-                    self.stage = Stage::Tell(0);
+                    if let Stage::Merge(merge) = std::mem::replace(&mut self.stage, Stage::Tell(0))
+                    {
+                        merge.end(cx.keys.space());
+                    }
                 }
             }
             (Stage::Tell(_), _) => return self.tell(cx),
@@ -161,10 +164,11 @@ impl LongSearch {
 impl Work for LongSearch {
     fn step(&mut self, cx: &mut DataCx<'_>, budget: &mut Budget<'_>) -> Result<Progress, Error> {
         loop {
+            let sorts = matches!(self.stage, Stage::Sort(_));
             if let Some(outcome) = self.advance(cx)? {
                 return Ok(Progress::Done(outcome));
             }
-            if !budget.more() {
+            if !(if sorts { more_after_run(budget) } else { budget.more() }) {
                 return Ok(Progress::Pending);
             }
         }
@@ -177,5 +181,10 @@ impl Work for LongSearch {
     fn end(&mut self, space: &mut Keyspace) {
         space.release(self.lease);
         space.free_value(std::mem::take(&mut self.result).into_value());
+        space.waste_buffer(std::mem::take(&mut self.texts));
+        space.waste_buffer(std::mem::take(&mut self.hits));
+        if let Stage::Merge(merge) = std::mem::replace(&mut self.stage, Stage::Tell(0)) {
+            merge.end(space);
+        }
     }
 }

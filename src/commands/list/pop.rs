@@ -28,13 +28,14 @@ fn pop(cx: &mut DataCx<'_>, args: &Args<'_>, end: End, name: &str) -> CmdResult 
         _ => return Err(Error::WrongArity(name.to_owned())),
     };
     let key = args.get(1);
-    let Some(mut list) = cx.keys.edit::<List>(key)? else {
+    let Some(mut edit) = cx.keys.edit::<List>(key)? else {
         match count {
             Some(_) => cx.out.null_array(),
             None => cx.out.null(),
         }
         return Ok(Outcome::Unchanged);
     };
+    let list = &mut *edit;
     let n = count.map_or(1, |n| n.min(list.len()));
     let mut handed = None;
     match count {
@@ -45,7 +46,7 @@ fn pop(cx: &mut DataCx<'_>, args: &Args<'_>, end: End, name: &str) -> CmdResult 
             cx.out.array(0);
             return Ok(Outcome::Unchanged);
         }
-        Some(_) if n >= LONG => handed = Some(take_many(cx.out, &mut list, end, n)),
+        Some(_) if n >= LONG => handed = Some(take_many(cx.out, list, end, n)),
         Some(_) => {
             reply_outer(cx.out, list.as_ref(), end, n);
             list.remove_at(end, n);
@@ -53,7 +54,7 @@ fn pop(cx: &mut DataCx<'_>, args: &Args<'_>, end: End, name: &str) -> CmdResult 
     }
     let emptied = list.is_empty();
     list.shrink(cx.limits);
-    drop(list);
+    drop(edit);
     booked(&mut cx.keys, key, popped(end), n, emptied);
     if let Some(work) = handed {
         // All but the answer is done.

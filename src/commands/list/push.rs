@@ -35,14 +35,15 @@ fn push_existing(cx: &mut DataCx<'_>, args: &Args<'_>, end: End) -> CmdResult {
 #[inline]
 fn push(cx: &mut DataCx<'_>, args: &Args<'_>, end: End) -> CmdResult {
     let key = args.get(1);
-    let mut list = cx.keys.edit_or_new::<List>(key)?;
+    let mut edit = cx.keys.edit_or_new::<List>(key)?;
+    let list = &mut *edit;
     let bytes = (2..args.len()).map(|i| args.get(i).len()).sum();
     list.expect(args.len() - 2, bytes, cx.limits);
     for i in 2..args.len() {
         list.push(end, args.get(i));
     }
     cx.out.int(list.len() as i64);
-    drop(list);
+    drop(edit);
     cx.keys.touch_n(key, pushed(end), (args.len() - 2) as u64);
     Ok(Outcome::Changed(Propagate::Verbatim))
 }

@@ -5,7 +5,7 @@
 
 use super::{Call, Element, Kind, Pattern, Sorted, THERE, compare, store};
 use crate::base::error::Error;
-use crate::commands::merge::{Merge, RUN};
+use crate::commands::merge::{Merge, RUN, more_after_run};
 use crate::ds::quicklist::End;
 use crate::engine::budget::Budget;
 use crate::engine::cx::{DataCx, Outcome};
@@ -94,15 +94,18 @@ enum Stage {
     Merge(Merge<Element>),
     /// Answering, from this result on, and storing what there is so far.
     Answer { at: usize, list: Option<List> },
+    /// Nothing.
+    Over,
 }
 
 impl Work for LongSort {
     fn step(&mut self, cx: &mut DataCx<'_>, budget: &mut Budget<'_>) -> Result<Progress, Error> {
         loop {
+            let sorts = matches!(self.stage, Stage::Sort { .. });
             if let Some(outcome) = self.advance(cx)? {
                 return Ok(Progress::Done(outcome));
             }
-            if !budget.more() {
+            if !(if sorts { more_after_run(budget) } else { budget.more() }) {
                 return Ok(Progress::Pending);
             }
         }
@@ -114,10 +117,22 @@ impl Work for LongSort {
 
     fn end(&mut self, space: &mut Keyspace) {
         space.release(self.lease);
+        let Sorted { texts, weights, elements } = std::mem::take(&mut self.sorted);
+        space.waste_buffer(texts);
+        space.waste_buffer(weights);
+        space.waste_buffer(elements);
+        self.set_stage(Stage::Over, space);
     }
 }
 
 impl LongSort {
+    /// Goes over to another stage; what the last one needed is let go of.
+    fn set_stage(&mut self, stage: Stage, space: &mut Keyspace) {
+        if let Stage::Merge(merge) = std::mem::replace(&mut self.stage, stage) {
+            merge.end(space);
+        }
+    }
+
     fn advance(&mut self, cx: &mut DataCx<'_>) -> Result<Option<Outcome>, Error> {
         let len = self.sorted.elements.len();
         match &mut self.stage {
@@ -154,7 +169,7 @@ impl LongSort {
                     self.start_answer(cx);
                 }
             }
-            Stage::Answer { .. } => return Ok(self.answer(cx)),
+            Stage::Answer { .. } | Stage::Over => return Ok(self.answer(cx)),
         }
         Ok(None)
     }
@@ -165,7 +180,7 @@ impl LongSort {
             let per_element = self.call.get.len().max(1);
             cx.out.array(self.sorted.chosen(&self.call).len() * per_element);
         }
-        self.stage = Stage::Answer { at: 0, list };
+        self.set_stage(Stage::Answer { at: 0, list }, cx.keys.space());
     }
 
     /// Some results; the outcome after the last.
@@ -257,6 +272,7 @@ mod tests {
         rng: Rng,
         limits: Limits,
         out: Reply,
+        slices: usize,
     }
 
     impl World {
@@ -266,6 +282,7 @@ mod tests {
                 rng: Rng::seeded(4),
                 limits: Limits::default(),
                 out: Reply::new(Proto::V2),
+                slices: 0,
             }
         }
 
@@ -301,6 +318,7 @@ mod tests {
                 work.end(&mut self.space);
                 done?;
                 assert!(slices > 1, "{slices} slices are no slices");
+                self.slices = slices;
             }
             assert!(self.space.leases.is_empty());
             let reply = self.out.out().to_vec();
@@ -363,6 +381,15 @@ mod tests {
         let back: Vec<String> = by_number.iter().rev().skip(5).take(9000).cloned().collect();
         assert_eq!(w.run(&words, false).expect("anything"), reply(&back).as_bytes());
         assert!(w.run(&["SORT", "l", "BY", "nosort", "LIMIT", "0", "9"], true).is_ok());
+    }
+
+    #[test]
+    fn no_slice_sorts_two_runs_or_frees_what_is_large() {
+        let mut w = World::new();
+        w.store(b"l", numbers());
+        w.run(&["SORT", "l", "LIMIT", "0", "10"], false).expect("numbers");
+        assert!(w.slices > N / RUN + 10, "{} slices", w.slices);
+        assert!(w.space.garbage_bytes() >= 2 * N * size_of::<Element>());
     }
 
     #[test]

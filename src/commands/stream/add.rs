@@ -110,7 +110,17 @@ fn usual_limit(limits: &Limits) -> u64 {
     }
 }
 
+#[inline]
 fn options(args: &Args<'_>, xadd: bool, cx: (&Limits, bool)) -> Result<Options, Error> {
+    if xadd && args.get(2) == b"*" {
+        // As most calls are.
+        let id = Some((Wanted::Auto, 2));
+        return Ok(Options { trim: None, trim_at: 0, limit_at: None, make: true, id });
+    }
+    parse_options(args, xadd, cx)
+}
+
+fn parse_options(args: &Args<'_>, xadd: bool, cx: (&Limits, bool)) -> Result<Options, Error> {
     let mut said = Said::default();
     let (mut make, mut id, mut i) = (true, None, 2);
     while i < args.len() {
@@ -149,14 +159,13 @@ pub(super) fn xadd(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
         return Err(Error::fixed("ERR The ID specified in XADD must be greater than 0-0"));
     }
     let key = args.get(1);
-    let mut stream = if options.make {
-        keys.edit_or_new::<Stream>(key)?
-    } else if let Some(stream) = keys.edit::<Stream>(key)? {
-        stream
-    } else {
+    let mut edit = keys.edit_or_new::<Box<Stream>>(key)?;
+    if !options.make && edit.is_new() {
+        drop(edit);
         out.null();
         return Ok(Outcome::Unchanged);
-    };
+    }
+    let stream = &mut *edit;
     let id = add(&mut stream.log, wanted, *now, words / 2, |i| args.get(id_at + 1 + i), limits)?;
     stream.make();
     stream.wake();
@@ -165,7 +174,7 @@ pub(super) fn xadd(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
         (stream.log.trim(&trim, &mut gone) > 0, gone)
     });
     let kept = options.trim.filter(|trim| trim.approximate).map(|t| kept(&stream.log, &t));
-    drop(stream);
+    drop(edit);
     reply_id(out, id);
     keys.touch(key, event("xadd"));
     if let Some((trimmed, gone)) = cut {
@@ -254,7 +263,7 @@ pub(super) fn xtrim(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
     let options = options(args, false, (limits, *caller == Caller::Log))?;
     let trim = options.trim.ok_or(Error::Syntax)?;
     let key = args.get(1);
-    let Some(mut stream) = keys.edit::<Stream>(key)? else {
+    let Some(mut stream) = keys.edit::<Box<Stream>>(key)? else {
         out.int(0);
         return Ok(Outcome::Unchanged);
     };
@@ -276,7 +285,7 @@ pub(super) fn xdel(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
     let DataCx { keys, out, .. } = cx;
     let key = args.get(1);
     // A missing key is answered before the ids are looked at.
-    let Some(mut stream) = keys.edit::<Stream>(key)? else {
+    let Some(mut stream) = keys.edit::<Box<Stream>>(key)? else {
         out.int(0);
         return Ok(Outcome::Unchanged);
     };
@@ -331,7 +340,7 @@ pub(super) fn xsetid(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
     let DataCx { keys, out, .. } = cx;
     let Counters { last_id, entries_added, max_deleted_id } = counters(args)?;
     let key = args.get(1);
-    let mut stream = keys.edit::<Stream>(key)?.ok_or(Error::NoSuchKey)?;
+    let mut stream = keys.edit::<Box<Stream>>(key)?.ok_or(Error::NoSuchKey)?;
     let log = &mut stream.log;
     if last_id < log.max_deleted_id {
         return Err(Error::fixed(

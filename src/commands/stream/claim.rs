@@ -164,8 +164,8 @@ pub(super) fn xclaim(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
     }
     let claim = claim(args, *now)?;
     let wanted = propagating(keys);
-    let mut stream = keys.edit::<Stream>(args.get(1))?.ok_or_else(missing)?;
-    let Stream { log, groups, .. } = &mut *stream;
+    let mut stream = keys.edit::<Box<Stream>>(args.get(1))?.ok_or_else(missing)?;
+    let Stream { log, groups, .. } = &mut **stream;
     let mut group = groups.edit(args.get(2)).ok_or_else(missing)?;
     let moved = claim.last_id > group.last_id;
     group.last_id = group.last_id.max(claim.last_id);
@@ -229,8 +229,8 @@ pub(super) fn xautoclaim(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult 
         return Err(missing());
     }
     let wanted = propagating(keys);
-    let mut stream = keys.edit::<Stream>(args.get(1))?.ok_or_else(missing)?;
-    let Stream { log, groups, .. } = &mut *stream;
+    let mut stream = keys.edit::<Box<Stream>>(args.get(1))?.ok_or_else(missing)?;
+    let Stream { log, groups, .. } = &mut **stream;
     let mut group = groups.edit(args.get(2)).ok_or_else(missing)?;
     let mut site = Site::new(log, &mut group, args.get(3), *now, wanted);
     let mut claimed = Reply::new(out.proto);

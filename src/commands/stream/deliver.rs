@@ -99,8 +99,8 @@ impl Reader<'_> {
         out: &mut Reply,
         more: &mut dyn FnMut() -> bool,
     ) -> Result<bool, Error> {
-        let Some(mut stream) = keys.edit::<Stream>(self.key)? else { return Ok(true) };
-        let Stream { log, groups, .. } = &mut *stream;
+        let Some(mut stream) = keys.edit::<Box<Stream>>(self.key)? else { return Ok(true) };
+        let Stream { log, groups, .. } = &mut **stream;
         let Some(mut group) = groups.edit(self.group) else { return Ok(true) };
         let Some(consumer) = group.find(self.consumer) else { return Ok(true) };
         let (group, noack) = (&mut *group, self.noack);
@@ -140,7 +140,7 @@ impl Reader<'_> {
     /// The consumer asks; it comes to be if it is not known. Whether it is new, and nothing when
     /// there is no such group.
     fn appear(&self, keys: &mut Keys<'_>, now: i64) -> Result<Option<bool>, Error> {
-        let Some(mut stream) = keys.edit::<Stream>(self.key)? else { return Ok(None) };
+        let Some(mut stream) = keys.edit::<Box<Stream>>(self.key)? else { return Ok(None) };
         let Some(mut group) = stream.groups.edit(self.group) else { return Ok(None) };
         let known = group.find(self.consumer);
         let consumer = known.unwrap_or_else(|| group.create(self.consumer, now));

@@ -39,8 +39,8 @@ fn options(args: &Args<'_>, create: bool) -> Result<Options, Error> {
 }
 
 /// The stream of an XGROUP call, which has to exist.
-fn existing<'k>(keys: &'k mut Keys<'_>, key: &'k [u8]) -> Result<Edit<'k, Stream>, Error> {
-    keys.edit::<Stream>(key)?.ok_or(Error::fixed(
+fn existing<'k>(keys: &'k mut Keys<'_>, key: &'k [u8]) -> Result<Edit<'k, Box<Stream>>, Error> {
+    keys.edit::<Box<Stream>>(key)?.ok_or(Error::fixed(
         "ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want to \
          use the MKSTREAM option to create an empty stream automatically.",
     ))
@@ -51,7 +51,7 @@ fn existing_group<'k>(
     keys: &'k mut Keys<'_>,
     key: &'k [u8],
     group: &[u8],
-) -> Result<Edit<'k, Stream>, Error> {
+) -> Result<Edit<'k, Box<Stream>>, Error> {
     let stream = existing(keys, key)?;
     if stream.groups.get(group).is_none() {
         return Err(no_group_of_key(key, group));
@@ -66,7 +66,7 @@ pub(super) fn create(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
     let DataCx { keys, out, .. } = cx;
     let (key, name) = (args.get(2), args.get(3));
     let mut stream =
-        if options.make { keys.edit_or_new::<Stream>(key)? } else { existing(keys, key)? };
+        if options.make { keys.edit_or_new::<Box<Stream>>(key)? } else { existing(keys, key)? };
     if args.len() > WORDS_MAX {
         return Err(bad_subcommand(args, "XGROUP"));
     }

@@ -19,7 +19,7 @@ pub(super) fn xack(cx: &mut DataCx<'_>, args: &mut Args<'_>) -> CmdResult {
         return Ok(Outcome::Unchanged);
     }
     let ids = ids_from(args, 3)?;
-    let mut stream = keys.edit::<Stream>(args.get(1))?;
+    let mut stream = keys.edit::<Box<Stream>>(args.get(1))?;
     let group = stream.as_mut().and_then(|stream| stream.groups.edit(args.get(2)));
     let released =
         group.map_or(0, |mut group| ids.iter().filter(|id| group.release(**id).is_some()).count());

@@ -29,6 +29,16 @@ pub(in crate::ds) fn prefetch<T>(address: *const T) {
     let _ = address;
 }
 
+/// Asks for all cache lines of a thing.
+#[inline(always)]
+pub fn fetch_all<T>(thing: &T) {
+    const LINE: usize = 64;
+    let start = std::ptr::from_ref(thing).cast::<u8>();
+    for at in (0..size_of::<T>()).step_by(LINE).chain(size_of::<T>().checked_sub(1)) {
+        prefetch(start.wrapping_add(at));
+    }
+}
+
 #[inline(always)]
 pub(super) fn prefetch_slot(slot: u64) {
     let address = slot & ((1 << BITS_AT) - 1);

@@ -33,9 +33,9 @@ use std::ptr::NonNull;
 
 use crate::base::hash::{Seed, sip13};
 use crate::base::rng::Rng;
-pub use fetch::Fetch;
 pub(super) use fetch::prefetch;
 use fetch::prefetch_slot;
+pub use fetch::{Fetch, fetch_all};
 use handle::WriteBack;
 pub use handle::{Iter, Place, Ref, SlotMut};
 pub use meet::{Trace, Traced};

@@ -25,7 +25,7 @@ pub fn merge_into(registers: &mut Registers, bytes: &[u8]) {
 }
 
 /// Raises one register; true when it was lower.
-#[inline]
+#[inline(always)]
 pub fn raise(bytes: &mut [u8], index: usize, value: u8) -> bool {
     let packed = &mut bytes[index / 4 * 3..][..3];
     let word = u32::from_le_bytes([packed[0], packed[1], packed[2], 0]);

@@ -4,6 +4,7 @@
 use super::encode::{END, Encoded};
 use super::{HEADER, Iter, Listpack, Pos};
 use crate::alloc::size_class;
+use crate::ds::dict::prefetch;
 
 /// Writes elements behind the last one. The header is brought up to date when it ends.
 pub struct Appender<'a> {
@@ -11,7 +12,25 @@ pub struct Appender<'a> {
     added: usize,
 }
 
+/// Bytes of a cache line.
+pub(super) const LINE: usize = 64;
+
+/// Asks for the cache lines where these bytes end and where some more go.
+#[inline]
+pub(super) fn prefetch_behind(bytes: &[u8]) {
+    let end = bytes.as_ptr().wrapping_add(bytes.len());
+    prefetch(end);
+    prefetch(end.wrapping_add(LINE - 1));
+}
+
 impl Listpack {
+    /// Asks for the cache lines that adding an element at the end touches.
+    #[inline]
+    pub fn fetch(&self) {
+        prefetch(self.0.as_ptr());
+        prefetch_behind(&self.0);
+    }
+
     /// Room for a content of so many bytes in all.
     pub fn reserve_total(&mut self, bytes: usize) {
         if bytes > self.0.capacity() {
@@ -40,25 +59,26 @@ impl Appender<'_> {
     /// Adds a text.
     #[inline]
     pub fn text(&mut self, text: &[u8]) {
-        self.element(&Encoded::text(text));
+        self.added += 1;
+        match Encoded::head_of_short(text) {
+            Some(head) => {
+                self.bytes.push(head);
+                self.bytes.extend_from_slice(text);
+                self.bytes.push(text.len() as u8 + 1);
+            }
+            None => Encoded::text(text).append(self.bytes),
+        }
     }
 
     /// Adds a number.
     #[inline]
     pub fn int(&mut self, n: i64) {
+        self.added += 1;
         if (0..=127).contains(&n) {
             // By far the most frequent ones: flags, small differences, lengths.
-            self.bytes.extend_from_slice(&[n as u8, 1]);
-            self.added += 1;
-            return;
+            return self.bytes.extend_from_slice(&[n as u8, 1]);
         }
-        self.element(&Encoded::int(n));
-    }
-
-    #[inline]
-    fn element(&mut self, new: &Encoded<'_>) {
-        new.append(self.bytes);
-        self.added += 1;
+        Encoded::int(n).append(self.bytes);
     }
 }
 
@@ -75,6 +95,18 @@ impl Drop for Appender<'_> {
 }
 
 impl Iter<'_> {
+    /// The next element, when it is a number or reads as one.
+    #[inline(always)]
+    pub fn next_int(&mut self) -> Option<i64> {
+        if let (Some(&small @ 0..=127), true) =
+            (self.packed.0.get(self.front), self.front < self.back)
+        {
+            self.front += 2;
+            return Some(i64::from(small));
+        }
+        self.next()?.as_int()
+    }
+
     /// Where the next element from the front is, if there is one.
     #[inline]
     pub fn pos(&self) -> Option<Pos> {
@@ -118,6 +150,17 @@ mod tests {
         }
         assert!(Packed::validate(list.as_packed().bytes()));
         assert_eq!(list.as_packed().len(), 70_000);
+    }
+
+    #[test]
+    fn numbers_are_read_whatever_their_size() {
+        let mut list = Listpack::new();
+        let numbers = [0, 127, 128, -1, 5000, i64::MIN, 3];
+        numbers.iter().for_each(|n| list.push_int(*n));
+        list.push(b"x");
+        let mut iter = list.as_packed().iter();
+        numbers.iter().for_each(|n| assert_eq!(iter.next_int(), Some(*n)));
+        assert_eq!((iter.next_int(), iter.next_int()), (None, None));
     }
 
     #[test]

@@ -20,6 +20,8 @@ use crate::base::num::parse_i64;
 pub(super) const END: u8 = 0xFF;
 
 const TEXT6: u8 = 0x80;
+/// The longest text whose length fits beside its mark.
+const SHORT_MAX: usize = 63;
 const INT13: u8 = 0xC0;
 const TEXT12: u8 = 0xE0;
 const TEXT32: u8 = 0xF0;
@@ -45,11 +47,18 @@ impl<'a> Encoded<'a> {
         }
     }
 
+    /// The byte in front of a short text that is no number; the length behind it is one more than
+    /// its own.
+    #[inline]
+    pub(super) fn head_of_short(text: &[u8]) -> Option<u8> {
+        (text.len() <= SHORT_MAX && parse_i64(text).is_none()).then_some(TEXT6 | text.len() as u8)
+    }
+
     #[inline]
     fn bytes(text: &'a [u8]) -> Self {
         let mut head = [0; 9];
         let head_len = match text.len() {
-            len @ 0..=63 => {
+            len @ 0..=SHORT_MAX => {
                 head[0] = TEXT6 | len as u8;
                 1
             }

@@ -11,9 +11,11 @@
 //! The header is written anew in front of whatever is the first element. Invariant: the bytes from
 //! `front` on are a listpack; without room in front, `list` as a whole is one.
 
+use super::append::{LINE, prefetch_behind};
 use super::encode::{END, Encoded};
-use super::{EMPTY, HEADER, KEPT, Listpack, MANY, Packed, count_of};
+use super::{EMPTY, HEADER, KEPT, Listpack, MANY, Packed, count_in_header, count_of};
 use crate::alloc::size_class;
+use crate::ds::dict::prefetch;
 
 /// A listpack for work at its ends.
 #[derive(Clone, Debug, Default)]
@@ -80,6 +82,19 @@ impl TwoEnded {
     /// Adds an element at the end.
     #[inline]
     pub fn push_back(&mut self, text: &[u8]) {
+        self.push_back_to(text, usize::from(self.count()));
+    }
+
+    /// Adds an element at the beginning.
+    #[inline]
+    pub fn push_front(&mut self, text: &[u8]) {
+        self.push_front_to(text, usize::from(self.count()));
+    }
+
+    /// `push_back` for whoever knows the number of elements: where many lists grow, nothing of this
+    /// one may be in the cache, and what is not read is not waited for.
+    #[inline]
+    pub fn push_back_to(&mut self, text: &[u8], count: usize) {
         let new = Encoded::text(text);
         self.begin();
         let total = self.byte_len() + new.total();
@@ -89,22 +104,25 @@ impl TwoEnded {
         self.list.0.pop();
         new.append(&mut self.list.0);
         self.list.0.push(END);
-        self.set_header(total, self.count().saturating_add(1));
+        self.set_header(total, count_in_header(count + 1));
+        prefetch_behind(&self.list.0);
     }
 
-    /// Adds an element at the beginning.
+    /// `push_front` for whoever knows the number of elements.
     #[inline]
-    pub fn push_front(&mut self, text: &[u8]) {
+    pub fn push_front_to(&mut self, text: &[u8], count: usize) {
         let new = Encoded::text(text);
         self.begin();
-        let (size, total, count) = (new.total(), self.byte_len() + new.total(), self.count());
+        let (size, total) = (new.total(), self.byte_len() + new.total());
         if (self.front as usize) < size {
             self.make_room(total, true);
         }
         self.front -= size as u32;
         let at = self.front as usize + HEADER;
         new.write(&mut self.list.0[at..at + size]);
-        self.set_header(total, count.saturating_add(1));
+        self.set_header(total, count_in_header(count + 1));
+        // The next one goes there.
+        prefetch(self.list.0.as_ptr().wrapping_add(self.front as usize).wrapping_sub(LINE));
     }
 
     /// Takes the first element out.

@@ -284,6 +284,12 @@ fn count_of(bytes: &[u8]) -> u16 {
     u16::from_le_bytes([bytes[4], bytes[5]])
 }
 
+/// A count as the header tells it.
+#[inline]
+fn count_in_header(count: usize) -> u16 {
+    u16::try_from(count).unwrap_or(MANY)
+}
+
 /// The elements of a listpack.
 #[derive(Clone, Debug)]
 pub struct Iter<'a> {

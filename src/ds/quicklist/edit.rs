@@ -28,8 +28,8 @@ impl Quicklist {
             if !self.fill.exceeded(bytes, *count as usize + 1) {
                 let before = pack.heap_bytes();
                 match end {
-                    End::Head => pack.push_front(text),
-                    End::Tail => pack.push_back(text),
+                    End::Head => pack.push_front_to(text, *count as usize),
+                    End::Tail => pack.push_back_to(text, *count as usize),
                 }
                 self.heap = self.heap - before + pack.heap_bytes();
                 *count += 1;

@@ -74,6 +74,14 @@ impl Log {
         self.length == 0
     }
 
+    /// Asks for what a new entry touches.
+    #[inline]
+    pub fn fetch(&self) {
+        if let Some((_, node)) = self.nodes.last() {
+            node.fetch();
+        }
+    }
+
     /// How many nodes hold them.
     pub fn node_count(&self) -> usize {
         self.nodes.len()
@@ -158,6 +166,7 @@ impl Log {
             return Err(Refused::TooLarge);
         }
         let mut added = false;
+        self.fetch();
         if let Some((node_id, node)) = self.nodes.last_mut() {
             if let Some(capture) = &mut self.capture {
                 capture.before_change(node_id, node);

@@ -112,8 +112,9 @@ impl Value {
     }
 }
 
-impl Collection for Stream {
-    fn of(value: &mut Value) -> Option<&mut Stream> {
+/// In its box: it is large to be moved about.
+impl Collection for Box<Stream> {
+    fn of(value: &mut Value) -> Option<&mut Box<Stream>> {
         match value {
             Value::Stream(stream) => Some(stream),
             _ => None,
@@ -121,10 +122,10 @@ impl Collection for Stream {
     }
 
     fn into_value(self) -> Value {
-        Value::Stream(Box::new(self))
+        Value::Stream(self)
     }
 
-    fn of_packed(_: PackedKind, bytes: Vec<u8>) -> Result<Stream, Vec<u8>> {
+    fn of_packed(_: PackedKind, bytes: Vec<u8>) -> Result<Box<Stream>, Vec<u8>> {
         Err(bytes)
     }
 

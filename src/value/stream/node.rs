@@ -63,8 +63,9 @@ pub struct Entries<'a> {
     backwards: bool,
 }
 
+#[inline]
 fn int(iter: &mut Iter<'_>) -> i64 {
-    iter.next().and_then(|item| item.as_int()).expect(SOUND)
+    iter.next_int().expect(SOUND)
 }
 
 impl<'a> Master<'a> {

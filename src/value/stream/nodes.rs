@@ -1,8 +1,10 @@
 //! The nodes of a stream by id, in runs: a tree of single nodes, filled from one end, would be half
-//! empty and cost more than it leads to.
+//! empty and cost more than it leads to. The last node, where all new entries go, is not among them
+//! but at hand.
 //!
-//! Invariants: ids ascend within a run and from run to run; no run is empty or longer than
-//! `RUN_MAX`; a run's key is at most its first id and above all ids of the run before.
+//! Invariants: ids ascend within a run and from run to run, and the last node has the greatest; no
+//! run is empty or longer than `RUN_MAX`; a run's key is at most its first id and above all ids of
+//! the run before. Where there is a node there is a last one.
 
 use super::id::StreamId;
 use crate::ds::listpack::Listpack;
@@ -17,6 +19,8 @@ type Node = (StreamId, Listpack);
 /// Nodes in the order of their ids.
 #[derive(Clone, Debug, Default)]
 pub struct Nodes {
+    tail: Option<Node>,
+    /// All but the last.
     runs: BTreeMap<StreamId, Vec<Node>>,
     len: usize,
 }
@@ -27,6 +31,7 @@ pub struct Walk<'a> {
     front: slice::Iter<'a, Node>,
     runs: btree_map::Range<'a, StreamId, Vec<Node>>,
     back: slice::Iter<'a, Node>,
+    tail: Option<&'a Node>,
 }
 
 impl<'a> Iterator for Walk<'a> {
@@ -39,7 +44,7 @@ impl<'a> Iterator for Walk<'a> {
             }
             match self.runs.next() {
                 Some((_, run)) => self.front = run.iter(),
-                None => return self.back.next(),
+                None => return self.back.next().or_else(|| self.tail.take()),
             }
         }
     }
@@ -47,6 +52,9 @@ impl<'a> Iterator for Walk<'a> {
 
 impl DoubleEndedIterator for Walk<'_> {
     fn next_back(&mut self) -> Option<Self::Item> {
+        if let Some(node) = self.tail.take() {
+            return Some(node);
+        }
         loop {
             if let Some(node) = self.back.next_back() {
                 return Some(node);
@@ -72,7 +80,7 @@ impl Nodes {
 
     /// All of them.
     pub fn iter(&self) -> Walk<'_> {
-        Walk { runs: self.runs.range(..), ..Walk::default() }
+        Walk { runs: self.runs.range(..), tail: self.tail.as_ref(), ..Walk::default() }
     }
 
     /// Those from one id to another, both included.
@@ -94,27 +102,31 @@ impl Nodes {
                 [].iter()
             }
         };
-        Walk { front, runs, back }
+        let tail = self.tail.as_ref().filter(|tail| (from..=to).contains(&tail.0));
+        Walk { front, runs, back, tail }
     }
 
     /// The first one.
     pub fn first(&self) -> Option<&Node> {
-        self.runs.first_key_value()?.1.first()
+        self.runs.first_key_value().and_then(|(_, run)| run.first()).or(self.tail.as_ref())
     }
 
     /// The last one.
     pub fn last(&self) -> Option<&Node> {
-        self.runs.last_key_value()?.1.last()
+        self.tail.as_ref()
     }
 
     /// The last one, to be changed.
+    #[inline]
     pub fn last_mut(&mut self) -> Option<(StreamId, &mut Listpack)> {
-        let mut run = self.runs.last_entry()?.into_mut().last_mut();
-        run.take().map(|(id, node)| (*id, node))
+        self.tail.as_mut().map(|(id, node)| (*id, node))
     }
 
     /// The last one that begins at an id or before it.
     pub fn at_or_before(&self, id: StreamId) -> Option<&Node> {
+        if self.tail.as_ref().is_some_and(|tail| tail.0 <= id) {
+            return self.tail.as_ref();
+        }
         // What is left of a run may begin behind its key.
         let mut runs = self.runs.range(..=id).rev().map(|(_, run)| &run[..up_to(run, id)]);
         runs.find_map(<[Node]>::last)
@@ -122,6 +134,9 @@ impl Nodes {
 
     /// `at_or_before`, to be changed.
     pub fn at_or_before_mut(&mut self, id: StreamId) -> Option<(StreamId, &mut Listpack)> {
+        if self.tail.as_ref().is_some_and(|tail| tail.0 <= id) {
+            return self.last_mut();
+        }
         let mut runs = self.runs.range_mut(..=id).rev();
         runs.find_map(|(_, run)| {
             let end = up_to(run, id);
@@ -139,17 +154,27 @@ impl Nodes {
     pub fn push(&mut self, id: StreamId, node: Listpack) {
         debug_assert!(self.last().is_none_or(|last| last.0 < id), "nodes come in order");
         self.len += 1;
-        if let Some(mut run) = self.runs.last_entry() {
-            if run.get().len() < RUN_MAX {
-                run.get_mut().push((id, node));
-                return;
+        let Some(before) = self.tail.replace((id, node)) else { return };
+        match self.runs.last_entry() {
+            Some(mut run) if run.get().len() < RUN_MAX => run.get_mut().push(before),
+            _ => {
+                self.runs.insert(before.0, vec![before]);
             }
         }
-        self.runs.insert(id, vec![(id, node)]);
     }
 
     /// Takes one out.
     pub fn remove(&mut self, id: StreamId) -> Option<Listpack> {
+        if let Some((_, node)) = self.tail.take_if(|tail| tail.0 == id) {
+            self.len -= 1;
+            if let Some(mut run) = self.runs.last_entry() {
+                self.tail = run.get_mut().pop();
+                if run.get().is_empty() {
+                    run.remove();
+                }
+            }
+            return Some(node);
+        }
         let (key, run) = self.runs.range_mut(..=id).next_back()?;
         let key = *key;
         let at = run.binary_search_by_key(&id, |node| node.0).ok()?;
@@ -172,7 +197,10 @@ impl Nodes {
             assert!(run.is_sorted_by(|one, next| one.0 < next.0), "ids ascend");
             before = run.last().map(|node| node.0);
         }
-        assert_eq!(self.len, self.runs.values().map(Vec::len).sum::<usize>());
+        let tail = self.tail.as_ref().map(|node| node.0);
+        assert!(tail > before || self.len == 0, "the last node is there and has the greatest id");
+        let in_runs = self.runs.values().map(Vec::len).sum::<usize>();
+        assert_eq!(self.len, in_runs + usize::from(tail.is_some()));
     }
 }
 
