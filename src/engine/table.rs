@@ -95,7 +95,7 @@ const fn lower(bytes: u64) -> u64 {
 }
 
 impl Table {
-    /// The table of these commands, which [`families`] numbered; `count` is how many they are with
+    /// The table of these commands, which `families` numbered; `count` is how many they are with
     /// their subcommands. More than it can hold fail the build.
     pub const fn new(specs: &'static [Spec], count: usize) -> Table {
         // A search ends at an empty slot.
