@@ -16,6 +16,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
 
 use crate::base::rng::Rng;
+use crate::ds::dict::prefetch;
 
 /// Items in a leaf, unless all of them are equal.
 const LEAF_MAX: usize = 128;
@@ -96,6 +97,14 @@ fn give_back<T>(items: &mut Vec<T>) {
     }
 }
 
+/// Asks for the cache lines of these items.
+fn fetch_lines<T>(items: &[T]) {
+    const LINE: usize = 64;
+    for place in (0..size_of_val(items)).step_by(LINE) {
+        prefetch(items.as_ptr().wrapping_byte_add(place));
+    }
+}
+
 impl Leaf {
     /// A leaf of sorted items, in the narrower form that fits, with no room to spare.
     fn new(items: &[Item]) -> Leaf {
@@ -135,6 +144,15 @@ impl Leaf {
         match self {
             Leaf::Narrow { items, .. } => items.capacity() * size_of::<(u32, u32)>(),
             Leaf::Wide { items } => items.capacity() * size_of::<Wide>(),
+        }
+    }
+
+    /// Asks for all items at once. A search waits for four lines of memory one after the other, and
+    /// moving what is behind an item that is removed for as many more.
+    fn fetch(&self) {
+        match self {
+            Leaf::Narrow { items, .. } => fetch_lines(items),
+            Leaf::Wide { items } => fetch_lines(items),
         }
     }
 
@@ -280,6 +298,7 @@ impl Deadlines {
 
     fn remove_from_tree(&mut self, item: Item) -> bool {
         let Some((&key, leaf)) = self.leaves.range_mut(..=item).next_back() else { return false };
+        leaf.fetch();
         let index = leaf.place_of(item);
         if index == leaf.len() || leaf.get(index) != item {
             return false;
