@@ -153,7 +153,8 @@ impl Session {
     /// The session of a script that this one calls: its SELECT lasts no longer than the script.
     pub fn of_script(caller: &Session) -> Session {
         let origin = Origin::Script(caller.origin.client());
-        Session { db: caller.db, at_once: true, ..Session::new(origin, true) }
+        let no_touch = caller.no_touch;
+        Session { db: caller.db, at_once: true, no_touch, ..Session::new(origin, true) }
     }
 
     /// A command was refused before it ran: the transaction it was meant for cannot succeed.
