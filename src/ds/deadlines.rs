@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
 
 use crate::base::rng::Rng;
-use crate::ds::dict::prefetch;
+use crate::ds::dict::fetch_all;
 
 /// Items in a leaf, unless all of them are equal.
 const LEAF_MAX: usize = 128;
@@ -97,14 +97,6 @@ fn give_back<T>(items: &mut Vec<T>) {
     }
 }
 
-/// Asks for the cache lines of these items.
-fn fetch_lines<T>(items: &[T]) {
-    const LINE: usize = 64;
-    for place in (0..size_of_val(items)).step_by(LINE) {
-        prefetch(items.as_ptr().wrapping_byte_add(place));
-    }
-}
-
 impl Leaf {
     /// A leaf of sorted items, in the narrower form that fits, with no room to spare.
     fn new(items: &[Item]) -> Leaf {
@@ -151,8 +143,8 @@ impl Leaf {
     /// moving what is behind an item that is removed for as many more.
     fn fetch(&self) {
         match self {
-            Leaf::Narrow { items, .. } => fetch_lines(items),
-            Leaf::Wide { items } => fetch_lines(items),
+            Leaf::Narrow { items, .. } => fetch_all(items.as_slice()),
+            Leaf::Wide { items } => fetch_all(items.as_slice()),
         }
     }
 

@@ -75,6 +75,18 @@ case!(info_follows_the_connection, |c| {
     assert_eq!(field(&line, "flags"), "PeT");
 });
 
+case!(no_touch_holds_in_scripts_too, |c| {
+    c.expect(&["SET", "k", "v"], "+OK\r\n");
+    c.advance_ms(1100);
+    let read = ["EVAL", "return redis.call('GET', KEYS[1])", "1", "k"];
+    c.expect(&["CLIENT", "NO-TOUCH", "ON"], "+OK\r\n");
+    c.expect(&read, "$1\r\nv\r\n");
+    assert_ne!(c.int(&["OBJECT", "IDLETIME", "k"]), 0);
+    c.expect(&["CLIENT", "NO-TOUCH", "OFF"], "+OK\r\n");
+    c.expect(&read, "$1\r\nv\r\n");
+    assert_eq!(c.int(&["OBJECT", "IDLETIME", "k"]), 0);
+});
+
 case!(list_shows_transactions_and_watches, |c| {
     let mut other = c.client();
     let id = other.int(&["CLIENT", "ID"]);

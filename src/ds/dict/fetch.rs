@@ -29,12 +29,13 @@ pub(in crate::ds) fn prefetch<T>(address: *const T) {
     let _ = address;
 }
 
-/// Asks for all cache lines of a thing.
+/// Asks for all cache lines of a thing, or of a row of things.
 #[inline(always)]
-pub fn fetch_all<T>(thing: &T) {
+pub fn fetch_all<T: ?Sized>(thing: &T) {
     const LINE: usize = 64;
     let start = std::ptr::from_ref(thing).cast::<u8>();
-    for at in (0..size_of::<T>()).step_by(LINE).chain(size_of::<T>().checked_sub(1)) {
+    let size = size_of_val(thing);
+    for at in (0..size).step_by(LINE).chain(size.checked_sub(1)) {
         prefetch(start.wrapping_add(at));
     }
 }
